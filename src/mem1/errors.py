@@ -1,0 +1,106 @@
+"""The error vocabulary: every failure says what happened, where, and how to mend it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+
+class Mem1Error(Exception):
+    """Base of all errors that are not bugs in the program.
+
+    Args:
+        what: One sentence: what went wrong, with the offending value.
+        where: The field, file, row or endpoint it went wrong in.
+        mend: What the reader can do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.mend = mend
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.mend:
+            lines.append(f"  mend:  {self.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.mend))
+
+
+def _rebuild(kind: type[Mem1Error], what: str, where: str | None, mend: str | None) -> Mem1Error:
+    return kind(what, where=where, mend=mend)
+
+
+class ConfigError(Mem1Error):
+    """A configuration that cannot be used: unknown key, wrong type, contradiction."""
+
+    exit_code = 2
+
+
+class DataError(Mem1Error):
+    """Input data that cannot be read or is not what it claims to be."""
+
+    exit_code = 3
+
+
+class ModelError(Mem1Error):
+    """A model that is missing, broken, or lacks a feature that is needed."""
+
+    exit_code = 4
+
+
+class CheckpointError(Mem1Error):
+    """A checkpoint that is missing, damaged, or belongs to another run."""
+
+    exit_code = 5
+
+
+class StorageError(Mem1Error):
+    """The run directory cannot be written or read (full disk, permissions, damage)."""
+
+    exit_code = 6
+
+
+class BackendError(Mem1Error):
+    """An engine, retriever or server failed. Makes one failed episode, never a model output."""
+
+    exit_code = 7
+
+
+class NoSignalError(Mem1Error):
+    """Too many batches in a row in which no group had any reward difference."""
+
+    exit_code = 8
+
+
+class InexactError(ModelError):
+    """A fast path refused a model for which it would not reproduce the reference."""
+
+
+@contextmanager
+def boundary(what: str, kind: type[Mem1Error], *, mend: str) -> Iterator[None]:
+    """Turn an outside library's exception into one of ours, keeping it as the cause.
+
+    Errors of this module pass through untouched; so do ``KeyboardInterrupt`` and ``SystemExit``.
+    """
+    try:
+        yield
+    except Mem1Error:
+        raise
+    except Exception as error:
+        raise kind(f"{what}: {type(error).__name__}: {error}", mend=mend) from error
+
+
+def short_traceback(error: BaseException, *, limit: int = 8) -> str:
+    """The last ``limit`` frames of ``error`` as text, for an episode's error record."""
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-limit))

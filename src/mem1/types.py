@@ -1,0 +1,315 @@
+"""The records that flow through the program, from task to report. No torch here.
+
+Every record is frozen and refuses unknown fields. Lengths that belong together are checked
+once, at construction; everything that can be derived is a property.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """Base of all persisted records: frozen, strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------- tasks
+
+
+class Composition(StrEnum):
+    """How objectives become one task (method section 4)."""
+
+    PARALLEL = "parallel"
+    SEQUENTIAL = "sequential"
+    CHAINED = "chained"
+    MIXED = "mixed"
+
+
+class Objective(Record):
+    """One question with its accepted answers.
+
+    ``question`` is what the agent reads. In a chained task it may speak of "the previous answer";
+    ``standalone`` is then the same question with the name filled in (for experts and reports).
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = Field(min_length=1)
+    source: str
+    standalone: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class Task(Record):
+    """Objectives composed into one thing to do.
+
+    ``reveal`` is ``"upfront"`` when the prompt lists every question and one final answer is due
+    (answers split by ``;``), and ``"one_by_one"`` when the next question is shown only after the
+    previous one is answered, so that the prompt does not grow with the number of objectives.
+    """
+
+    id: str
+    composition: Composition
+    reveal: Literal["upfront", "one_by_one"]
+    split: str
+    objectives: tuple[Objective, ...] = Field(min_length=1)
+
+    @property
+    def size(self) -> int:
+        """Number of objectives."""
+        return len(self.objectives)
+
+
+# ---------------------------------------------------------------- actions
+
+
+class Search(Record):
+    """Look something up."""
+
+    type: Literal["search"] = "search"
+    query: str
+
+
+class Open(Record):
+    """Read a page."""
+
+    type: Literal["open"] = "open"
+    url: str
+
+
+class Click(Record):
+    """Press something on a page."""
+
+    type: Literal["click"] = "click"
+    target: str
+
+
+class Answer(Record):
+    """Give the answer that is due: all of them (upfront) or the current one (one by one)."""
+
+    type: Literal["answer"] = "answer"
+    text: str
+
+
+class Malformed(Record):
+    """The policy wrote nothing that is an action; ``reason`` says why."""
+
+    type: Literal["malformed"] = "malformed"
+    reason: str
+
+
+Action = Annotated[Search | Open | Click | Answer | Malformed, Field(discriminator="type")]
+
+
+class Observation(Record):
+    """What the environment says after an action. ``done`` ends the episode.
+
+    ``head`` (hint, next question, an error's text) is always shown; ``passages`` are shown in order
+    as far as the observation budget reaches, and cut only between two of them.
+    """
+
+    head: str
+    passages: tuple[str, ...] = ()
+    done: bool = False
+
+
+# ---------------------------------------------------------------- generation
+
+
+class FinishReason(StrEnum):
+    """Why the engine stopped writing."""
+
+    STOP = "stop"  # a closing tag of an action
+    EOS = "eos"
+    LENGTH = "length"  # the last section's budget, or the model's context
+
+
+class Completion(Record):
+    """What one call of an engine wrote, token for token.
+
+    ``logprobs[i]`` is log p(token_ids[i] | everything before it) in nats under the sampling
+    distribution's policy at temperature 1; it is 0.0 where ``sampled[i]`` is false (forced tokens).
+    ``section_ends[k]`` is the number of tokens written when section ``k`` ended (cumulative).
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    sampled: tuple[bool, ...]
+    section_ends: tuple[int, ...]
+    finish: FinishReason
+    policy_version: int = 0
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Completion:
+        _same_length(token_ids=self.token_ids, logprobs=self.logprobs, sampled=self.sampled)
+        if any(e > len(self.token_ids) for e in self.section_ends):
+            raise ValueError(f"section_ends {self.section_ends} reach beyond {len(self.token_ids)} tokens")
+        return self
+
+
+class Turn(Record):
+    """One context the policy saw, what it wrote there, and what came back.
+
+    ``prompt_token_ids`` is the whole context in front of the completion; its first
+    ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
+    belong to the state section (the rest is the action). ``carried_length`` tokens between the
+    prefix and the end of the prompt came from earlier turns.
+    """
+
+    index: int
+    prompt_token_ids: tuple[int, ...]
+    prefix_length: int
+    completion_token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    sampled_mask: tuple[bool, ...]
+    state_length: int
+    finish: FinishReason
+    policy_version: int
+    state: str
+    action: Action
+    action_text: str
+    observation: str | None = None
+    observation_length: int = 0
+    objective: int = 0
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Turn:
+        _same_length(
+            completion_token_ids=self.completion_token_ids,
+            logprobs=self.logprobs,
+            sampled_mask=self.sampled_mask,
+        )
+        if not 0 <= self.prefix_length <= len(self.prompt_token_ids):
+            raise ValueError(f"prefix_length {self.prefix_length} outside the prompt of {len(self.prompt_token_ids)}")
+        if not 0 <= self.state_length <= len(self.completion_token_ids):
+            raise ValueError(f"state_length {self.state_length} outside {len(self.completion_token_ids)} tokens")
+        return self
+
+    @property
+    def peak(self) -> int:
+        """Tokens in context when this turn ended: prompt + completion."""
+        return len(self.prompt_token_ids) + len(self.completion_token_ids)
+
+    @property
+    def peak_without_prompt(self) -> int:
+        """``peak`` less the task prompt P."""
+        return self.peak - self.prefix_length
+
+
+# ---------------------------------------------------------------- episodes
+
+
+class StopReason(StrEnum):
+    """Why an episode ended."""
+
+    ANSWERED = "answered"
+    TURN_LIMIT = "turn_limit"
+    CONTEXT_LIMIT = "context_limit"
+    ERROR = "error"
+
+
+class EpisodeError(Record):
+    """A failed episode's cause. Never scored, never trained on, always counted."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Score(Record):
+    """Per-objective scores of one episode; ``None`` where an objective could not be scored."""
+
+    em: tuple[float | None, ...]
+    f1: tuple[float | None, ...]
+    answered: tuple[bool, ...]
+    extra_answers: int = 0
+    scorer: str
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Score:
+        _same_length(em=self.em, f1=self.f1, answered=self.answered)
+        return self
+
+    @property
+    def em_sum(self) -> float:
+        """Exact matches summed over objectives (the paper's figure)."""
+        return sum(v for v in self.em if v is not None)
+
+    @property
+    def f1_sum(self) -> float:
+        """F1 summed over objectives."""
+        return sum(v for v in self.f1 if v is not None)
+
+    @property
+    def coverage(self) -> float:
+        """Scored objectives / all objectives."""
+        return sum(v is not None for v in self.em) / len(self.em)
+
+
+class Episode(Record):
+    """One run of a policy over one task."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    group_id: str
+    task: Task
+    strategy: str
+    turns: tuple[Turn, ...]
+    answers: tuple[str | None, ...]
+    stop: StopReason
+    seconds: float
+    reward: float | None = None
+    score: Score | None = None
+    advantage: float | None = None
+    error: EpisodeError | None = None
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Episode:
+        if (self.stop is StopReason.ERROR) != (self.error is not None):
+            raise ValueError("an episode has an error record exactly when it stopped with an error")
+        if self.error is not None and self.reward is not None:
+            raise ValueError("a failed episode has no reward")
+        return self
+
+    @property
+    def failed(self) -> bool:
+        """Whether the episode ended in an error and must stay out of scores and advantages."""
+        return self.error is not None
+
+    @property
+    def peak(self) -> int:
+        """Largest prompt + completion of any turn, in tokens."""
+        return max((turn.peak for turn in self.turns), default=0)
+
+    @property
+    def peak_without_prompt(self) -> int:
+        """Largest prompt + completion less the task prompt, over turns, in tokens."""
+        return max((turn.peak_without_prompt for turn in self.turns), default=0)
+
+
+class EpisodeGroup(Record):
+    """Episodes of the same task, sampled from the same policy: what a group baseline is taken over."""
+
+    id: str
+    episodes: tuple[Episode, ...]
+
+    @model_validator(mode="after")
+    def _one_task(self) -> EpisodeGroup:
+        tasks = {episode.task.id for episode in self.episodes}
+        if len(tasks) > 1:
+            raise ValueError(f"group {self.id} mixes tasks {sorted(tasks)}")
+        return self
+
+
+def _same_length(**fields: tuple[Any, ...]) -> None:
+    lengths = {name: len(value) for name, value in fields.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"lengths differ: {lengths}")
