@@ -31,7 +31,9 @@ def load(kind: type[ConfigT], path: Path | None, overrides: Iterable[str] = ()) 
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise ConfigError(f"no such recipe: {path}", mend="give the path of a TOML file, e.g. one of recipes/") from error
+            raise ConfigError(
+                f"no such recipe: {path}", mend="give the path of a TOML file, e.g. one of recipes/"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"cannot read the recipe: {error}", where=str(path), mend="correct the TOML") from error
     for override in overrides:
@@ -73,7 +75,9 @@ def _apply(data: dict[str, Any], override: str) -> None:
     for parent in parents:
         node = node.setdefault(parent, {})
         if not isinstance(node, dict):
-            raise ConfigError(f"{name!r}: {parent!r} is a value, not a section", where=override, mend="drop what follows it")
+            raise ConfigError(
+                f"{name!r}: {parent!r} is a value, not a section", where=override, mend="drop what follows it"
+            )
     node[key] = _value(text)
 
 

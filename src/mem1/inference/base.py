@@ -49,7 +49,9 @@ class Section:
 
     def __post_init__(self) -> None:
         if self.budget <= len(self.closing):
-            raise ValueError(f"section {self.name!r}: budget {self.budget} leaves no room beside {len(self.closing)} closing tokens")
+            raise ValueError(
+                f"section {self.name!r}: budget {self.budget} leaves no room beside {len(self.closing)} closing tokens"
+            )
 
 
 @dataclass(frozen=True, slots=True)
