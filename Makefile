@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` and `make test`. Both set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test test-all bench demo hooks clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with the pinned dependencies (a few minutes, once)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+check: setup  ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## rewrite the files as the checks want them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: check  ## all checks, then the fast tests
+	$(PYTEST) -m "not slow"
+
+test-all: check  ## all checks, then every test
+	$(PYTEST)
+
+bench: setup  ## the speed figures that README claims
+	$(BIN)/mem1 bench
+
+demo: setup  ## warm start, reinforcement learning, evaluation and report on two CPU cores
+	$(BIN)/mem1 demo
+
+hooks: setup  ## run the checks before each commit
+	git config core.hooksPath .githooks
+
+clean:  ## remove the environment and all caches, keep runs/
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
