@@ -1,0 +1,182 @@
+"""Settings of training and of the warm start. No torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mem1.config import Config
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+# ---------------------------------------------------------------- algorithms
+
+
+class Grpo(Config):
+    """Group-relative advantages (arXiv 2402.03300): the reward less the group's mean.
+
+    ``scale_by_std`` divides by the group's sample standard deviation; off, it is Dr. GRPO (arXiv 2503.20783).
+    """
+
+    type: Literal["grpo"] = "grpo"
+    scale_by_std: bool = True
+
+
+class Rloo(Config):
+    """Leave-one-out baseline (arXiv 2402.14740): the reward less the mean of the group's others."""
+
+    type: Literal["rloo"] = "rloo"
+
+
+class ReinforcePP(Config):
+    """REINFORCE++ (arXiv 2501.03262): advantages normalised over all episodes of the batch.
+
+    ``subtract_group_mean`` first takes each group's mean away (the paper's variant with a baseline).
+    """
+
+    type: Literal["reinforce++"] = "reinforce++"
+    subtract_group_mean: bool = True
+
+
+class Ppo(Config):
+    """PPO with a critic and generalised advantage estimation (arXiv 1506.02438).
+
+    ``chain`` names what the estimation runs along:
+
+    - ``token_chain``: an episode's own sampled tokens in time order, across context rewrites, with the reward at the
+      last token. The definition to use.
+    - ``per_segment``: every context is a chain of its own, as in code that treats rows as episodes. Kept for
+      comparison; ``segment_reward`` says whether the episode's reward stands at the end of every one
+      (``every``) or of the last one only (``last``, where earlier contexts learn nothing from the reward).
+    """
+
+    type: Literal["ppo"] = "ppo"
+    chain: Literal["token_chain", "per_segment"] = "token_chain"
+    segment_reward: Literal["every", "last"] = "every"
+    gamma: Fraction = 1.0
+    lam: Fraction = 1.0
+    critic: Literal["shared", "separate"] = "separate"
+    critic_lr: Positive = 1e-5
+    value_coef: NonNegative = 0.5
+    value_clip: Positive | None = 0.2
+    whiten: bool = True
+
+
+Algorithm = Annotated[Grpo | Rloo | ReinforcePP | Ppo, Field(discriminator="type")]
+
+
+# ---------------------------------------------------------------- parts
+
+
+class KlConfig(Config):
+    """Divergence from the reference policy, in nats.
+
+    ``reward``: ``coef`` times the k1 estimate is taken from the reward, token by token (summed over the episode where
+    the algorithm has one advantage an episode). ``loss``: ``coef`` times ``loss_estimator`` is added to the loss. k1
+    is not offered there because its gradient is zero in expectation.
+    """
+
+    coef: NonNegative = 0.0
+    where: Literal["reward", "loss"] = "loss"
+    loss_estimator: Literal["k2", "k3"] = "k3"
+
+
+class OptimizerConfig(Config):
+    """AdamW and its learning rate.
+
+    ``warmup`` counts steps with a linearly rising rate; after it the rate stays (``constant``) or falls to
+    ``final_fraction`` of ``lr`` along a half cosine (``cosine``).
+    """
+
+    lr: Positive = 1e-6
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    weight_decay: NonNegative = 0.0
+    warmup: int = Field(default=0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    final_fraction: Fraction = 0.0
+    max_grad_norm: Positive = 1.0
+
+
+class RowsConfig(Config):
+    """How samples become rows: ``capacity`` tokens a row, the task prompt laid down once or once a context."""
+
+    capacity: Count = 4096
+    share_prefix: bool = True
+
+
+class TrainConfig(Config):
+    """Reinforcement learning.
+
+    One step = ``tasks_per_step`` groups of ``group_size`` episodes, then ``epochs * minibatches`` optimizer steps,
+    however many turns the episodes took. Minibatches split the batch by groups (by episodes where there are fewer
+    groups than minibatches), never by rows.
+    """
+
+    algorithm: Algorithm = Grpo()
+    steps: Count = 100
+    tasks_per_step: Count = 8
+    group_size: Count = 8
+    epochs: Count = 1
+    minibatches: Count = 1
+    optimizer: OptimizerConfig = OptimizerConfig()
+    clip_low: Fraction = 0.2
+    clip_high: Positive = 0.2
+    dual_clip: Annotated[float, Field(gt=1)] | None = None
+    kl: KlConfig = KlConfig()
+    tis_cap: Positive | None = 2.0
+    normalisation: Literal["token", "episode"] = "token"
+    entropy_coef: NonNegative = 0.0
+    rows: RowsConfig = RowsConfig()
+    autocast: Literal["none", "bfloat16"] = "none"
+    checkpoint_every: Count = 10
+    keep: Count = 2
+    evaluate_every: int = Field(default=10, ge=0)
+    no_signal_limit: Count = 10
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.group_size == 1 and self.uses_groups:
+            raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
+        return self
+
+    @property
+    def uses_groups(self) -> bool:
+        """Whether a group with equal rewards teaches the algorithm nothing."""
+        match self.algorithm:
+            case Grpo() | Rloo():
+                return True
+            case ReinforcePP(subtract_group_mean=subtract):
+                return subtract
+            case Ppo():
+                return False
+
+    @property
+    def updates_per_step(self) -> int:
+        """Optimizer steps of one rollout batch."""
+        return self.epochs * self.minibatches
+
+
+class WarmstartConfig(Config):
+    """Supervised training on demonstrations.
+
+    ``steps`` optimizer steps of ``tokens_per_step`` row tokens (rounded up to whole episodes) each.
+    """
+
+    steps: Count = 1000
+    tokens_per_step: Count = 8192
+    optimizer: OptimizerConfig = OptimizerConfig(
+        lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, warmup=50, schedule="cosine", final_fraction=0.1
+    )
+    normalisation: Literal["token", "episode"] = "token"
+    rows: RowsConfig = RowsConfig()
+    autocast: Literal["none", "bfloat16"] = "none"
+    checkpoint_every: Count = 200
+    keep: Count = 2
+    evaluate_every: Count = 100
+    seed: int = 0
