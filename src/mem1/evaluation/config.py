@@ -1,0 +1,34 @@
+"""What an evaluation runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mem1.config import Config
+from mem1.types import Composition
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class EvaluateConfig(Config):
+    """Strategies, horizons and sizes of an evaluation.
+
+    ``tasks`` tasks at every horizon of every composition; ``session_objectives`` (0: none) is the
+    length of the long sequential session, run on ``session_tasks`` tasks. ``temperature`` 0 is greedy.
+    ``transcripts`` episodes per cell keep their contexts as text for the report.
+    """
+
+    strategies: tuple[str, ...] = Field(default=("full", "window", "state"), min_length=1)
+    compositions: tuple[Composition, ...] = Field(default=(Composition.PARALLEL,), min_length=1)
+    horizons: tuple[Count, ...] = Field(default=(1, 2, 4, 8, 16, 32), min_length=1)
+    tasks: Count = 100
+    session_objectives: Annotated[int, Field(ge=0)] = 200
+    session_tasks: Count = 4
+    seed: int = 0
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    concurrency: Count = 32
+    transcripts: Annotated[int, Field(ge=0)] = 1
+    resamples: Annotated[int, Field(ge=100)] = 2000
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95

@@ -1,0 +1,69 @@
+"""The names of everything that is measured, with the words and units reports print beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Measure(StrEnum):
+    """One number per episode (method section 5)."""
+
+    EM = "em"
+    F1 = "f1"
+    EM_PER_OBJECTIVE = "em_per_objective"
+    F1_PER_OBJECTIVE = "f1_per_objective"
+    REWARD = "reward"
+    ANSWER_RATE = "answer_rate"
+    COVERAGE = "coverage"
+    TURNS = "turns"
+    ACTIONS_PER_OBJECTIVE = "actions_per_objective"
+    SEARCHES_PER_OBJECTIVE = "searches_per_objective"
+    EARLY_STOP = "early_stop"
+    MALFORMED = "malformed"
+    PEAK = "peak"
+    PEAK_WITHOUT_PROMPT = "peak_without_prompt"
+    STATE_LENGTH = "state_length"
+    FORCED = "forced"
+    DEPENDENCY = "dependency"
+    PREFILL = "prefill"
+    PREFILL_REUSED = "prefill_reused"
+    DECODE = "decode"
+    SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How a measure is written: ``unit`` follows the number, ``decimals`` are shown."""
+
+    label: str
+    unit: str
+    decimals: int
+    meaning: str
+
+
+SPECS: dict[Measure, Spec] = {
+    Measure.EM: Spec("EM", "", 2, "exact matches, summed over objectives"),
+    Measure.F1: Spec("F1", "", 2, "F1, summed over objectives"),
+    Measure.EM_PER_OBJECTIVE: Spec("EM / objective", "", 3, "exact match, mean over scored objectives"),
+    Measure.F1_PER_OBJECTIVE: Spec("F1 / objective", "", 3, "F1, mean over scored objectives"),
+    Measure.REWARD: Spec("Reward", "", 3, "the reward of the episode"),
+    Measure.ANSWER_RATE: Spec("Answered", "", 3, "objectives that got an answer / all objectives"),
+    Measure.COVERAGE: Spec("Coverage", "", 3, "objectives that could be scored / all objectives"),
+    Measure.TURNS: Spec("Turns", "", 1, "contexts the policy saw"),
+    Measure.ACTIONS_PER_OBJECTIVE: Spec("Actions / objective", "", 2, "well-formed actions / objectives"),
+    Measure.SEARCHES_PER_OBJECTIVE: Spec("Searches / objective", "", 2, "search actions / objectives"),
+    Measure.EARLY_STOP: Spec(
+        "Stopped early", "", 3, "episodes ended by the policy with fewer look-ups than objectives"
+    ),
+    Measure.MALFORMED: Spec("Malformed", "", 3, "turns without a readable action / turns"),
+    Measure.PEAK: Spec("Peak", "tokens", 0, "largest prompt + completion of any turn"),
+    Measure.PEAK_WITHOUT_PROMPT: Spec("Peak less P", "tokens", 0, "peak less the task prompt"),
+    Measure.STATE_LENGTH: Spec("State", "tokens", 1, "tokens of the state written, mean over turns"),
+    Measure.FORCED: Spec("Closed by force", "", 3, "turns whose state ran into its budget / turns"),
+    Measure.DEPENDENCY: Spec("Dependency", "tokens²", 0, "sum of (n_prefix + n_out / 2) · n_out over turns"),
+    Measure.PREFILL: Spec("Prefill", "tokens", 0, "prompt tokens over all turns, nothing cached"),
+    Measure.PREFILL_REUSED: Spec("Prefill, cached", "tokens", 0, "prompt tokens that do not extend the turn before"),
+    Measure.DECODE: Spec("Decode", "tokens", 0, "tokens written over all turns"),
+    Measure.SECONDS: Spec("Seconds", "s", 2, "wall time of an episode, others in flight beside it"),
+}

@@ -1,0 +1,145 @@
+"""What an evaluation leaves behind: per cell the values of every task, their means and intervals."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from mem1.evaluation.measures import Measure
+from mem1.types import Composition, Record, StopReason
+
+
+class CellKey(NamedTuple):
+    """Which tasks: ``session`` marks the one long sequential session among the horizons."""
+
+    composition: Composition
+    objectives: int
+    session: bool = False
+
+    @property
+    def name(self) -> str:
+        """A name for files and ids, e.g. ``parallel-8``."""
+        return f"{self.composition}-{self.objectives}" + ("-session" if self.session else "")
+
+
+class Metric(Record):
+    """A mean over ``n`` tasks and its bootstrap interval (``None`` where n = 1 has no spread)."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+class TurnPoint(Record):
+    """Means at one turn over the ``n`` episodes that reached it, in tokens."""
+
+    turn: int
+    n: int
+    peak_without_prompt: float
+    state_length: float
+
+
+class Cell(Record):
+    """One strategy on one set of tasks.
+
+    ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored).
+    """
+
+    strategy: str
+    composition: Composition
+    objectives: int
+    session: bool = False
+    tasks: tuple[str, ...]
+    values: dict[Measure, tuple[float | None, ...]]
+    metrics: dict[Measure, Metric]
+    episodes: int
+    failed: int
+    unscored: int
+    stops: dict[StopReason, int]
+    errors: dict[str, int] = Field(default_factory=dict)
+    trace: tuple[TurnPoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Cell:
+        for measure, values in self.values.items():
+            if len(values) != len(self.tasks):
+                raise ValueError(f"{measure}: {len(values)} values for {len(self.tasks)} tasks")
+        return self
+
+    @property
+    def key(self) -> CellKey:
+        """The tasks this cell was run on."""
+        return CellKey(self.composition, self.objectives, self.session)
+
+    def by_task(self, measure: Measure) -> dict[str, float | None]:
+        """Value per task id."""
+        values = self.values.get(measure)
+        return {} if values is None else dict(zip(self.tasks, values, strict=True))
+
+    def known(self, measure: Measure) -> list[float]:
+        """The values that are known, in task order."""
+        return [value for value in self.values.get(measure, ()) if value is not None]
+
+
+class Comparison(Record):
+    """A paired difference ``right - left`` on the tasks both have; the sides are strategies or labels."""
+
+    measure: Measure
+    composition: Composition
+    objectives: int
+    session: bool
+    left: str
+    right: str
+    difference: Metric
+
+
+class Transcript(Record):
+    """One episode's contexts as text, decoded from the very ids the policy saw.
+
+    ``prompt`` is P; ``contexts[t]`` is what stood between P and the completion of turn ``t``, and
+    ``completions[t]`` what the policy wrote, tags and all. ``None`` where a text was too long to keep.
+    """
+
+    episode_id: str
+    prompt: str
+    contexts: tuple[str | None, ...]
+    completions: tuple[str, ...]
+
+
+class PolicyInfo(Record):
+    """Which policy was evaluated. ``version`` counts weight updates; 0 is the warm start."""
+
+    model: str
+    checkpoint: str | None = None
+    version: int = 0
+
+
+class Plan(Record):
+    """What was asked for: a resumed evaluation must ask for the same."""
+
+    label: str
+    policy: PolicyInfo
+    strategies: tuple[str, ...]
+    cells: dict[str, tuple[str, ...]]  # cell name -> task ids
+    seed: int
+    temperature: float
+
+
+class Evaluation(Record):
+    """All cells of one policy. ``complete`` is false while cells of the plan are still missing."""
+
+    schema_version: Literal[1] = 1
+    label: str
+    policy: PolicyInfo
+    plan: Plan
+    seed: int
+    complete: bool
+    confidence: float
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Comparison, ...]
+
+    def cell(self, strategy: str, key: CellKey) -> Cell | None:
+        """The cell of ``strategy`` at ``key``, if it is finished."""
+        return next((cell for cell in self.cells if cell.strategy == strategy and cell.key == key), None)
