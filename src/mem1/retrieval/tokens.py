@@ -1,0 +1,17 @@
+"""Words of a text, for lexical search."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words(text: str) -> list[str]:
+    """Lower-cased runs of letters and digits of any script, in order; no stemming, no stop words.
+
+    Text is brought to Unicode's NFKC form first, so that composed and decomposed accents agree.
+    """
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return _WORD.findall(plain.lower())

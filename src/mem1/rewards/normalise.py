@@ -1,0 +1,23 @@
+"""Two ways to bring an answer into the form in which answers are compared."""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import lru_cache
+
+_DROP = str.maketrans("", "", string.punctuation)
+_BLANK = str.maketrans(string.punctuation, " " * len(string.punctuation))
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+@lru_cache(maxsize=65536)
+def normalise_standard(text: str) -> str:
+    """Lower-case, drop ASCII punctuation, drop a/an/the, squeeze blanks (SQuAD 1.1's evaluation script)."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_DROP)).split())
+
+
+@lru_cache(maxsize=65536)
+def normalise_released(text: str) -> str:
+    """Lower-case, ASCII punctuation to blanks, squeeze blanks, keep articles (MEM1's released evaluation)."""
+    return " ".join(text.lower().translate(_BLANK).split())

@@ -1,0 +1,34 @@
+"""The field's scoring: SQuAD, Search-R1, FlashRAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mem1.rewards.answers import given
+from mem1.rewards.exact_match import exact_match
+from mem1.rewards.f1 import f1_multiset
+from mem1.rewards.normalise import normalise_standard
+from mem1.types import Score, Task
+
+
+class StandardScorer:
+    """Each objective by itself; one that is not answered (missing or blank) scores 0, extra answers are reported."""
+
+    @property
+    def name(self) -> str:
+        """Recorded with every score."""
+        return "standard"
+
+    def __call__(self, task: Task, answers: Sequence[str | None], *, extra_answers: int = 0) -> Score:
+        """Score one answer per objective. Raises ``ValueError`` when their numbers differ."""
+        pairs = list(zip(task.objectives, answers, strict=True))
+        return Score(
+            em=tuple(
+                exact_match(answer, objective.answers, normalise_standard) if given(answer) else 0.0
+                for objective, answer in pairs
+            ),
+            f1=tuple(f1_multiset(answer, objective.answers) if given(answer) else 0.0 for objective, answer in pairs),
+            answered=tuple(given(answer) for answer in answers),
+            extra_answers=extra_answers,
+            scorer=self.name,
+        )

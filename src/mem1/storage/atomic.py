@@ -1,0 +1,89 @@
+"""Writing to disk so that a crash or a full disk never leaves half a file behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mem1.errors import StorageError
+
+_MENDS = {
+    errno.ENOSPC: "free some space on this disk, or write the run to another one; what was finished before is intact",
+    errno.EDQUOT: "your disk quota is used up: free some space or write the run elsewhere",
+    errno.EFBIG: "the file would grow beyond the allowed size: raise the limit (ulimit -f) or compress the episodes",
+    errno.EACCES: "make the directory writable for you, or choose another one",
+    errno.EPERM: "make the directory writable for you, or choose another one",
+    errno.EROFS: "this file system is read-only: choose another directory",
+    errno.ENOENT: "check the path; the run directory may have been moved or deleted",
+    errno.ENOTDIR: "a part of this path is a file: choose another directory",
+    errno.EISDIR: "a directory stands where this file belongs: move it away",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+@contextmanager
+def storage_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into a ``StorageError`` that names the path and the mend."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot {doing}: {error.strerror or error}",
+            where=str(path),
+            mend=_MENDS.get(error.errno or 0, "check the disk and the path"),
+        ) from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` in one step: readers see the old content or the new, never a part.
+
+    The parent directory is made if needed. On any failure the old file stays and the temporary one
+    is removed. Raises ``StorageError``.
+    """
+    with storage_errors(f"write {path.name}", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name[:64]}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_directory(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Atomically write ``value`` as indented JSON; NaN and infinity are refused (``ValueError``)."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises ``StorageError`` when it is missing or damaged."""
+    with storage_errors(f"read {path.name}", path):
+        data = path.read_bytes()
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise StorageError(
+            f"{path.name} is not JSON: {error}", where=str(path), mend="restore the file from a copy"
+        ) from error
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a directory's entries, so that a rename survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,194 @@
+"""The one description of a run directory: which files there are and what they are called.
+
+config.toml  config.json    the resolved configuration (JSON is complete; TOML has no null)
+versions.json  seeds.json   what it ran on, and from which seeds
+metrics.jsonl               one line of numbers a step
+episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
+evaluation/NAME.json        evaluations
+checkpoints/NAME/           checkpoints
+tensorboard/                event files
+report.html  report.md  report.json
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from mem1.config import Config, ConfigT, build
+from mem1.errors import ConfigError, StorageError
+from mem1.storage.atomic import read_json, storage_errors, write_atomic, write_json
+from mem1.storage.versions import versions
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+
+
+class RunDir:
+    """A run on disk. Only this class knows its file names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, root: Path, name: str, config: Config, *, seeds: Mapping[str, int] | None = None) -> RunDir:
+        """Start a run at ``root / name``. Raises ``StorageError`` if something is already there."""
+        run = cls(root / _checked(name))
+        with storage_errors("make the run directory", run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+            # A creation cut short leaves only these; config.json comes last and makes it a run.
+            foreign = {entry.name for entry in run.path.iterdir()} - {"config.toml", "versions.json", "seeds.json"}
+        foreign = {name for name in foreign if not name.endswith(".tmp")}
+        if foreign:
+            raise StorageError(
+                f"there is something at {run.path} already ({', '.join(sorted(foreign)[:3])}, ...)",
+                where=str(run.path),
+                mend="choose another name, resume that run, or move the directory away",
+            )
+        plain = config.model_dump(mode="json")
+        write_json(run.path / "versions.json", versions())
+        write_json(run.path / "seeds.json", dict(seeds or {}))
+        write_atomic(run.config_toml, tomli_w.dumps(_without_none(plain)).encode())
+        write_json(run.config_json, plain)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """Open an existing run. Raises ``StorageError`` if ``path`` holds none."""
+        run = cls(path)
+        if not run.config_json.is_file():
+            raise StorageError(
+                f"{path} is not a run directory: it has no config.json" if path.exists() else f"no such run: {path}",
+                where=str(path),
+                mend="give the directory that train or evaluate printed",
+            )
+        return run
+
+    # ------------------------------------------------------------ names
+
+    @property
+    def config_toml(self) -> Path:
+        """The resolved configuration, to read and to start another run from."""
+        return self.path / "config.toml"
+
+    @property
+    def config_json(self) -> Path:
+        """The resolved configuration, complete."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """JSON lines, one a step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Directory of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Directory of TensorBoard event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def report_html(self) -> Path:
+        """The report to look at."""
+        return self.path / "report.html"
+
+    @property
+    def report_markdown(self) -> Path:
+        """The report as Markdown."""
+        return self.path / "report.md"
+
+    @property
+    def report_json(self) -> Path:
+        """The report's numbers."""
+        return self.path / "report.json"
+
+    def checkpoint(self, name: str) -> Path:
+        """Directory of one checkpoint."""
+        return self.checkpoints / _checked(name)
+
+    def episodes(self, name: str, *, compressed: bool = False) -> Path:
+        """Path for a new episode file, or of the existing one of that name."""
+        plain = self.path / "episodes" / f"{_checked(name)}.jsonl"
+        packed = plain.with_name(plain.name + ".gz")
+        if plain.exists() or packed.exists():
+            return packed if packed.exists() else plain
+        return packed if compressed else plain
+
+    def episode_files(self) -> dict[str, Path]:
+        """Episode files by name, sorted."""
+        paths = [*self.path.glob("episodes/*.jsonl"), *self.path.glob("episodes/*.jsonl.gz")]
+        named = {path.name.removesuffix(".gz").removesuffix(".jsonl"): path for path in paths}
+        return {name: named[name] for name in sorted(named) if not name.endswith(".index")}
+
+    def evaluation(self, name: str) -> Path:
+        """File of one evaluation."""
+        return self.path / "evaluation" / f"{_checked(name)}.json"
+
+    def evaluations(self) -> list[str]:
+        """Names of the evaluations there are, sorted."""
+        return sorted(path.stem for path in self.path.glob("evaluation/*.json"))
+
+    # ------------------------------------------------------------ content
+
+    def config(self, kind: type[ConfigT]) -> ConfigT:
+        """The resolved configuration as ``kind``. Raises ``ConfigError`` or ``StorageError``."""
+        data = read_json(self.config_json)
+        if not isinstance(data, dict):
+            raise ConfigError("config.json is not an object", where=str(self.config_json), mend="restore the file")
+        return build(kind, data, where=str(self.config_json))
+
+    def versions(self) -> dict[str, str | None]:
+        """What the run was made with."""
+        found: dict[str, str | None] = read_json(self.path / "versions.json")
+        return found
+
+    def seeds(self) -> dict[str, int]:
+        """The run's seeds by purpose."""
+        found: dict[str, int] = read_json(self.path / "seeds.json")
+        return found
+
+    def write_evaluation(self, name: str, record: BaseModel) -> Path:
+        """Write one evaluation atomically; returns its path."""
+        path = self.evaluation(name)
+        write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+        return path
+
+    def read_evaluation(self, name: str, kind: type[RecordT]) -> RecordT:
+        """Read one evaluation. Raises ``StorageError`` when it is missing, damaged or of another version."""
+        path = self.evaluation(name)
+        with storage_errors(f"read {path.name}", path):
+            data = path.read_bytes()
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError as error:
+            raise StorageError(
+                f"{path.name} is not a {kind.__name__} of this version: {error.errors()[0]['msg']}",
+                where=str(path),
+                mend="evaluate again, or read it with the version of mem1 that wrote it (see versions.json)",
+            ) from error
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be a file name", mend="use letters, digits, dot, dash, plus and underscore, at most 200"
+        )
+    return name
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value if item is not None]
+    return value
