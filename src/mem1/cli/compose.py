@@ -1,0 +1,31 @@
+"""``mem1 compose RECIPE``: the tasks of a recipe as JSON lines, to read or to keep."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_recipe(writes_run=False)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write there instead of standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write one task a line."""
+    from mem1 import recipes
+    from mem1.storage.atomic import write_atomic
+
+    lines = [task.model_dump_json() for task in recipes.compose(arguments.recipe, arguments.overrides)]
+    text = "".join(f"{line}\n" for line in lines)
+    if arguments.out is None:
+        sys.stdout.write(text)
+    else:
+        write_atomic(arguments.out, text.encode())
+        output.show({"tasks": len(lines), "file": str(arguments.out)}, as_json=arguments.json)
+    return 0

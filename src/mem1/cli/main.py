@@ -1,0 +1,120 @@
+"""The command ``mem1``: find the command's module, parse, call, and turn errors into exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from mem1 import __version__
+from mem1.cli.arguments import Parser
+from mem1.errors import ConfigError, Mem1Error
+
+if TYPE_CHECKING:
+    import argparse
+
+COMMANDS = {
+    "demo": "the whole story in minutes: warm start, reinforcement learning, evaluation, report",
+    "train": "train a policy by reinforcement learning as a recipe says",
+    "warmstart": "train a policy on an expert's demonstrations as a recipe says",
+    "evaluate": "measure memory strategies on the same tasks over growing horizons",
+    "compose": "print the tasks of a recipe as JSON lines",
+    "report": "write a run's report: one HTML file, Markdown and JSON",
+    "view": "read a run's episodes turn by turn",
+    "views": "compare training views of rewritten contexts with what the policy saw",
+    "bench": "measure the speed figures that README claims",
+    "doctor": "check this machine and this installation, and say how to mend what is wrong",
+}
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """What each module of this package besides the shared ones offers."""
+
+    def configure(self, parser: Parser) -> None:
+        """Add the command's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code: 0, an error's ``exit_code``, or 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug, as_json = "--debug" in words, "--json" in words
+    try:
+        return _dispatch(words)
+    except Mem1Error as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(error, as_json=as_json)
+    except ModuleNotFoundError as error:
+        if debug or error.name is None or error.name.split(".")[0] == "mem1":
+            raise
+        missing = Mem1Error(
+            f"the package {error.name!r} is not installed",
+            where=f"mem1 {words[0]}",
+            mend="make setup, or: pip install -c constraints.txt -e '.[train]'",
+        )
+        return _fail(missing, as_json=as_json)
+    except KeyboardInterrupt:
+        if debug:
+            traceback.print_exc()
+        print("\ninterrupted: everything finished so far is on disk", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (`mem1 compose ... | head`); keep the interpreter's last flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"mem1 {__version__}")
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        raise ConfigError(
+            f"no such command: {name!r}",
+            where="mem1",
+            mend=f"did you mean {near[0]!r}?" if near else "see mem1 --help",
+        )
+    command = cast("Command", importlib.import_module(f"mem1.cli.{name}"))
+    parser = Parser(prog=f"mem1 {name}", description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.")
+    command.configure(parser)
+    return command.run(parser.parse(rest))
+
+
+def _fail(error: Mem1Error, *, as_json: bool) -> int:
+    from mem1.cli.output import show_error  # rich: 0.1 s that a command without errors and `--help` do not pay
+
+    show_error(error, as_json=as_json)
+    return error.exit_code
+
+
+def usage() -> str:
+    """The text of ``mem1 --help``."""
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    kinds = [kind for kind in Mem1Error.__subclasses__() if "exit_code" in vars(kind)]
+    codes = ", ".join(f"{kind.exit_code} {kind.__name__}" for kind in sorted(kinds, key=lambda kind: kind.exit_code))
+    return f"""\
+mem1: train, evaluate and run language agents that work with constant memory.
+
+usage: mem1 COMMAND [options]
+
+{commands}
+
+Each command explains itself: mem1 COMMAND --help. All know --json (for machines) and --debug (tracebacks).
+exit codes: 0 done, 1 failed, {codes}, {INTERRUPTED} interrupted"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

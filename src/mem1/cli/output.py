@@ -1,0 +1,77 @@
+"""What commands print: results on standard output, errors on standard error; tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mem1.errors import Mem1Error
+
+Result = Mapping[str, Any]
+
+
+def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None = None) -> None:
+    """Print a result (JSON-ready values): a mapping as key and value, a sequence of mappings as rows."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    table = Table(title=title, title_justify="left")
+    if isinstance(result, Mapping):
+        table.show_header = False
+        for key, value in flatten(result):
+            table.add_row(Text(key, style="bold"), Text(value))
+    else:
+        columns = list(dict.fromkeys(key for row in result for key in row))
+        for column in columns:
+            table.add_column(Text(column))
+        for row in result:
+            table.add_row(*(Text(shown(row.get(column, ""))) for column in columns))
+    Console().print(table)
+
+
+def flatten(result: Result, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted names and printed values of a nested mapping, in its order."""
+    for key, value in result.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", shown(value)
+
+
+def shown(value: object) -> str:
+    """A value as a person reads it: four significant digits, no quotes, nothing for ``None``."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+        case list() | tuple():
+            return ", ".join(shown(part) for part in value)
+        case _:
+            return str(value)
+
+
+def show_error(error: Mem1Error, *, as_json: bool) -> None:
+    """Say what failed, where, and how to mend it."""
+    if as_json:
+        record = {"type": type(error).__name__, "what": error.what, "where": error.where, "mend": error.mend}
+        print(json.dumps({"error": record}, ensure_ascii=False))
+        return
+    message = Text("error: ", style="bold red").append(error.what, style="not bold default")
+    for label, text in (("where", error.where), ("mend", error.mend)):
+        if text:
+            message.append(f"\n  {label}: ", style="bold default").append(text, style="not bold default")
+    Console(stderr=True, soft_wrap=True).print(message)
+
+
+def note(text: str) -> None:
+    """A line for people, kept out of standard output."""
+    print(text, file=sys.stderr)
