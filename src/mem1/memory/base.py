@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mem1.inference.base import Section, Tokenizer
+from mem1.memory.tags import Tags
 from mem1.types import Completion, Observation
 
 
@@ -37,6 +38,10 @@ class Memory(Protocol):
     @property
     def name(self) -> str:
         """The strategy's name in records and reports."""
+
+    @property
+    def tags(self) -> Tags:
+        """The tags that the policy is expected to write."""
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin an episode with the task prompt P and, if the task gives one, a first observation."""

@@ -1,0 +1,64 @@
+"""How an observation enters a context: neutralised, wrapped in its tag, within its budget."""
+
+from __future__ import annotations
+
+from mem1.errors import ConfigError
+from mem1.inference.base import Tokenizer
+from mem1.memory.base import Shown
+from mem1.memory.neutralise import Neutraliser
+from mem1.memory.tags import Tags
+from mem1.types import Observation
+
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
+
+
+class ObservationWriter:
+    """Writes ``<information>head, passages</information>`` in at most ``budget`` tokens, wrapper included.
+
+    Head and passages stand on lines of their own. The head comes first and is shortened only when
+    it alone exceeds the budget. Passages follow in order, whole, up to the first that does not
+    fit; only if that is the very first one is it cut inside, by tokens.
+
+    Raises:
+        ConfigError: The budget has no room beside the wrapper.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, tags: Tags, budget: int) -> None:
+        self._tokenizer = tokenizer
+        self._neutralise = Neutraliser((*tokenizer.special_strings, *tags.control_strings))
+        self._opening = tuple(tokenizer.encode(tags.opening(tags.observation)))
+        self._closing = tuple(tokenizer.encode(tags.closing(tags.observation)))
+        self._room = budget - len(self._opening) - len(self._closing)
+        if self._room <= 0:
+            raise ConfigError(
+                f"an observation of {budget} tokens has no room beside its tags of {budget - self._room}",
+                where="memory.budgets.observation",
+                mend=f"give it more than {budget - self._room} tokens",
+            )
+
+    def __call__(self, observation: Observation) -> Shown:
+        """The observation's text and ids as they will stand in the context."""
+        body = self._cut(self._encode(observation.head), self._room)
+        for index, passage in enumerate(observation.passages):
+            room = self._room - len(body)
+            ids = self._encode("\n" + passage)
+            if len(ids) <= room:
+                body += ids
+                continue
+            if index == 0:
+                body += self._cut(ids, room)
+            break
+        token_ids = (*self._opening, *body, *self._closing)
+        return Shown(text=self._tokenizer.decode(token_ids), token_ids=token_ids)
+
+    def _encode(self, text: str) -> list[int]:
+        return self._tokenizer.encode(self._neutralise(text))
+
+    def _cut(self, ids: list[int], room: int) -> list[int]:
+        """The first ``room`` ids, less those of a character that the cut would split."""
+        if len(ids) <= room:
+            return ids
+        for end in range(room, max(room - 4, 0), -1):
+            if not self._tokenizer.decode(ids[max(end - 4, 0) : end]).endswith(_BROKEN):
+                return ids[:end]
+        return ids[:room]  # the text itself holds the sign for broken characters

@@ -1,0 +1,86 @@
+"""MEM1: the policy rewrites one block each turn, and everything older is dropped.
+
+Source: arXiv 2506.15841, section 3; the hard bound is this program's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from mem1.inference.base import Section
+from mem1.memory.base import Shown, Written
+from mem1.memory.format import TurnFormat
+from mem1.memory.tags import Tags
+from mem1.types import Completion, Observation
+
+Block = Literal["state", "action", "observation"]
+
+
+class StateMemory:
+    """P, then the carried blocks of the last turn: its state, its action, its observation.
+
+    Args:
+        turn: The common form of a turn.
+        carry: Which blocks of the last turn the next context holds.
+    """
+
+    def __init__(self, turn: TurnFormat, carry: Collection[Block]) -> None:
+        self._turn = turn
+        self._carry = frozenset(carry)
+        self._prompt: tuple[int, ...] = ()
+        self._written: tuple[int, ...] = ()
+        self._observation: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``"state"``."""
+        return "state"
+
+    @property
+    def tags(self) -> Tags:
+        """The tags in use."""
+        return self._turn.tags
+
+    @property
+    def prefix_length(self) -> int:
+        """|P| in tokens."""
+        return len(self._prompt)
+
+    def start(self, prompt: str, observation: Observation | None) -> None:
+        """Begin with the task prompt and, if there is one, a first observation."""
+        self._prompt = tuple(self._turn.tokenizer.encode(prompt))
+        self._written = self._observation = ()
+        if observation is not None:
+            self.observe(observation)
+
+    def context(self) -> tuple[int, ...]:
+        """The prompt and what is carried of the last turn, as it was sampled."""
+        return self._prompt + self._written + self._observation
+
+    def sections(self) -> tuple[Section, ...]:
+        """State, then action."""
+        return self._turn.sections
+
+    def read(self, completion: Completion) -> Written:
+        """Replace the state and the action by what was just written."""
+        written = self._turn.split(completion)
+        state = completion.token_ids[: written.state_length] if "state" in self._carry else ()
+        action = completion.token_ids[written.state_length :] if "action" in self._carry else ()
+        self._written = state + action
+        return written
+
+    def observe(self, observation: Observation) -> Shown:
+        """Replace the observation by what just came back."""
+        shown = self._turn.show(observation)
+        self._observation = shown.token_ids if "observation" in self._carry else ()
+        return shown
+
+    def bound(self) -> int:
+        """The budgets of what is carried plus those of what is written.
+
+        With everything carried: ``2 * (state_budget + action_budget) + observation_budget``.
+        """
+        budgets = self._turn.budgets
+        carried = {"state": budgets.state, "action": budgets.action, "observation": budgets.observation}
+        return sum(carried[block] for block in self._carry) + budgets.state + budgets.action

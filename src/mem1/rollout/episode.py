@@ -1,0 +1,161 @@
+"""The only episode loop in the program: training, evaluation, demonstrations and the demo run it.
+
+Each turn: the memory gives a context, the engine writes, the parser reads an action from what was
+written, the environment answers, the memory takes the answer in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from mem1.envs.actions import parse_action
+from mem1.envs.base import Environment
+from mem1.errors import Mem1Error, short_traceback
+from mem1.inference.base import Engine, Request
+from mem1.memory.base import Memory, MemoryFactory
+from mem1.rollout.limits import derive_seed, fits
+from mem1.types import Episode, EpisodeError, Score, StopReason, Task, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One episode to run. ``episode_id`` also names the engine's session and must be unique in it."""
+
+    task: Task
+    episode_id: str
+    group_id: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every episode of a run shares.
+
+    Attributes:
+        engine: The policy.
+        make_env: A fresh environment for a task.
+        make_memory: A fresh memory for a tokenizer.
+        temperature: Of sampling; 0 is greedy.
+        reward: The episode's reward from its score.
+        actions: The kinds of action that the environment takes.
+    """
+
+    engine: Engine
+    make_env: Callable[[Task], Environment]
+    make_memory: MemoryFactory
+    temperature: float
+    reward: Callable[[Score], float]
+    actions: Collection[str] = ("search", "answer")
+
+
+class _PartError(Exception):
+    """The environment or the engine raised: the episode failed, the program did not."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """An episode in the making."""
+
+    job: Job
+    parts: Parts
+    env: Environment
+    memory: Memory
+    turns: list[Turn] = field(default_factory=list)
+
+    async def to_end(self) -> StopReason:
+        """Take turns until something ends the episode."""
+        self.memory.start(*self.env.reset())
+        for index in range(self.env.max_turns):
+            context, sections = self.memory.context(), self.memory.sections()
+            if not fits(len(context), sections, self.parts.engine.max_context):
+                return StopReason.CONTEXT_LIMIT
+            if await self.turn(index, context):
+                return StopReason.ANSWERED
+        return StopReason.TURN_LIMIT
+
+    async def turn(self, index: int, context: tuple[int, ...]) -> bool:
+        """One turn; true when the environment says that the task is done."""
+        memory, objective = self.memory, self.env.objective
+        request = Request(
+            prompt=context,
+            sections=memory.sections(),
+            session=self.job.episode_id,
+            seed=derive_seed(self.job.seed, index),
+            temperature=self.parts.temperature,
+        )
+        try:
+            completion = await self.parts.engine.generate(request)
+        except Exception as error:
+            raise _PartError from error
+        written = memory.read(completion)
+        action = parse_action(written.action_text, memory.tags.actions, self.parts.actions)
+        try:
+            observation = await self.env.step(action)
+        except Exception as error:
+            raise _PartError from error
+        shown = memory.observe(observation)
+        self.turns.append(
+            Turn(
+                index=index,
+                prompt_token_ids=context,
+                prefix_length=memory.prefix_length,
+                completion_token_ids=completion.token_ids,
+                logprobs=completion.logprobs,
+                sampled_mask=completion.sampled,
+                state_length=written.state_length,
+                finish=completion.finish,
+                policy_version=completion.policy_version,
+                state=written.state,
+                action=action,
+                action_text=written.action_text,
+                observation=shown.text,
+                observation_length=len(shown.token_ids),
+                objective=objective,
+            )
+        )
+        return observation.done
+
+
+async def run_episode(job: Job, parts: Parts) -> Episode:
+    """Run one episode to its end.
+
+    An environment says ``done`` when its task is finished, not when turns run out: the turn limit
+    is this loop's. Whatever ends an episode but an error, its answers so far are scored.
+
+    A ``Mem1Error``, and any exception raised by the engine's ``generate`` or the environment's
+    ``step``, gives an episode with an error record, without score or reward, that keeps its
+    finished turns. Any other exception is a bug and propagates; so does cancellation.
+    """
+    began = time.perf_counter()
+    run = _Run(job, parts, parts.make_env(job.task), parts.make_memory(parts.engine.tokenizer))
+    score: Score | None = None
+    error: EpisodeError | None = None
+    try:
+        stop = await run.to_end()
+        score = run.env.score()
+    except (Mem1Error, _PartError) as failure:
+        stop, error = StopReason.ERROR, _record(failure)
+    finally:
+        parts.engine.release(job.episode_id)
+    return Episode(
+        id=job.episode_id,
+        group_id=job.group_id,
+        task=job.task,
+        strategy=run.memory.name,
+        turns=tuple(run.turns),
+        answers=run.env.answers,
+        stop=stop,
+        seconds=time.perf_counter() - began,
+        reward=None if score is None else parts.reward(score),
+        score=score,
+        error=error,
+        seed=job.seed,
+    )
+
+
+def _record(failure: Mem1Error | _PartError) -> EpisodeError:
+    cause = failure.__cause__ if isinstance(failure, _PartError) else failure
+    assert cause is not None
+    return EpisodeError(type=type(cause).__name__, message=str(cause), traceback=short_traceback(cause))

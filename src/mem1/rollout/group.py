@@ -1,0 +1,73 @@
+"""Many episodes at once: jobs from tasks, episodes from jobs, groups from episodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from mem1.rollout.episode import Job, Parts, run_episode
+from mem1.rollout.limits import derive_seed
+from mem1.types import Episode, EpisodeGroup, Task
+
+
+def group_jobs(tasks: Sequence[Task], group_size: int, *, seed: int, label: str) -> list[Job]:
+    """``group_size`` jobs for each task, a task's jobs side by side and in one group.
+
+    ``label`` must be unique among the runs that share an engine or a file: ids are
+    ``label/task/episode`` by position. Seeds depend on ``seed``, ``label`` and both positions.
+    """
+    if group_size < 1:
+        raise ValueError(f"group_size must be at least 1, got {group_size}")
+    return [
+        Job(
+            task=task,
+            episode_id=f"{label}/{position}/{member}",
+            group_id=f"{label}/{position}",
+            seed=derive_seed(seed, label, position, member),
+        )
+        for position, task in enumerate(tasks)
+        for member in range(group_size)
+    ]
+
+
+async def run_jobs(
+    jobs: Sequence[Job],
+    parts: Parts,
+    *,
+    concurrency: int,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> list[Episode]:
+    """Run all ``jobs``, at most ``concurrency`` at a time; the episodes come back in the order of the jobs.
+
+    ``on_episode`` gets each episode as soon as it is finished, in the order of finishing. When the
+    run is cancelled (Ctrl-C) or one job crashes, the others stop at once and everything finished
+    so far has been delivered. Failed episodes are delivered and returned like any other.
+    """
+    if concurrency < 1:
+        raise ValueError(f"concurrency must be at least 1, got {concurrency}")
+    finished: dict[int, Episode] = {}
+    waiting = iter(enumerate(jobs))
+
+    async def work() -> None:
+        for position, job in waiting:
+            episode = await run_episode(job, parts)
+            finished[position] = episode
+            if on_episode is not None:
+                on_episode(episode)
+
+    workers = [asyncio.create_task(work()) for _ in range(min(concurrency, len(jobs)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return [finished[position] for position in range(len(jobs))]
+
+
+def as_groups(episodes: Iterable[Episode]) -> list[EpisodeGroup]:
+    """Episodes by ``group_id``, groups in the order in which they first appear."""
+    members: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        members.setdefault(episode.group_id, []).append(episode)
+    return [EpisodeGroup(id=name, episodes=tuple(group)) for name, group in members.items()]
