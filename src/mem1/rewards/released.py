@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mem1.rewards.answers import given
 from mem1.rewards.exact_match import exact_match
 from mem1.rewards.f1 import f1_set
 from mem1.rewards.normalise import normalise_released
+from mem1.rewards.standard import given
 from mem1.types import Score, Task
 
 
