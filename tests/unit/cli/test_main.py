@@ -1,0 +1,255 @@
+"""The command line: parse, call, print, exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import mem1
+from mem1.cli.main import COMMANDS, main
+from mem1.errors import CheckpointError, ConfigError
+from mem1.types import Composition, Objective, Task
+
+TASK = Task(
+    id="t1",
+    composition=Composition.PARALLEL,
+    reveal="upfront",
+    split="train",
+    objectives=(Objective(id="o1", question="Größte Insel?", answers=("Grönland",), source="s"),),
+)
+Recipes = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def recipes(monkeypatch: pytest.MonkeyPatch) -> Recipes:
+    """Put a composition root in place whose functions record how they were called and do what is asked."""
+
+    def install(result: object = None, error: BaseException | None = None) -> list[Any]:
+        calls: list[Any] = []
+
+        def act(name: str) -> Callable[..., object]:
+            def call(*positional: object, **named: object) -> object:
+                calls.append((name, *positional, named))
+                if error is not None:
+                    raise error
+                return result
+
+            return call
+
+        names = ("train", "warmstart", "evaluate", "demo", "compose", "views")
+        monkeypatch.setattr(mem1, "recipes", SimpleNamespace(**{name: act(name) for name in names}), raising=False)
+        return calls
+
+    return install
+
+
+def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert "2 ConfigError, 3 DataError" in text
+    assert "130 interrupted" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_help_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([name, "--help"])
+    assert caught.value.code == 0
+    assert f"mem1 {name}" in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mem1 {mem1.__version__}\n"
+
+
+def test_a_mistyped_command_is_met_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trian"]) == 2
+    assert "did you mean 'train'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--train.steps", "20"], ["train.steps=20"]),
+        (["--train.steps=20"], ["train.steps=20"]),
+        (["--set", "train.steps=20"], ["train.steps=20"]),
+        (["--a.b", "-0.5", "--set", "seed=3", "--a.b.c=x=y"], ["a.b=-0.5", "seed=3", "a.b.c=x=y"]),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("name", ["train", "warmstart", "evaluate", "demo"])
+def test_recipe_keys_are_flags_in_any_place(
+    recipes: Recipes, name: str, flags: list[str], expected: list[str], before: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.toml"
+    path.touch()
+    calls = recipes({"run": "runs/1"})
+    words = [name, *flags, str(path)] if before else [name, str(path), *flags]
+    assert main([*words, "--run", "runs/1", "--resume"]) == 0
+    assert calls == [(name, path, expected, {"run": Path("runs/1"), "resume": True})]
+
+
+def test_without_options_a_new_run_begins(recipes: Recipes) -> None:
+    calls = recipes({})
+    assert main(["train", "x.toml"]) == 0
+    assert calls == [("train", Path("x.toml"), [], {"run": None, "resume": False})]
+
+
+def test_the_demo_finds_its_own_recipe_from_anywhere(
+    recipes: Recipes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = recipes({})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "demo.toml").touch()
+    assert main(["demo"]) == 0
+    assert calls == [("demo", Path("recipes/demo.toml"), [], {"run": None, "resume": False})]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train"], "required: RECIPE"),
+        (["train", "x.toml", "--seed", "3"], "unrecognized arguments: --seed 3"),
+        (["train", "x.toml", "--resum"], "unrecognized arguments: --resum"),
+        (["train", "x.toml", "--train.steps"], "--train.steps has no value"),
+        (["train", "x.toml", "--train.steps", "--resume"], "--train.steps has no value"),
+        (["views", "m", "--turns", "many"], "invalid int value: 'many'"),
+        (["bench", "no_such_benchmark"], "no such benchmark: no_such_benchmark"),
+    ],
+)
+def test_a_wrong_command_line_is_a_configuration_error(
+    recipes: Recipes, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = recipes({})
+    assert main(words) == ConfigError.exit_code
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "mend: " in printed.err
+    assert printed.out == ""
+    assert calls == []
+
+
+def test_json_is_one_document(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = {"run": "runs/1", "reward": 0.123456789, "em": {"2": 1.5}, "none": None}
+    recipes(summary)
+    assert main(["train", "x.toml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == summary
+
+
+def test_people_get_a_table(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes({"run": "runs/[bold]1", "em": {"2": 0.123456789}, "done": True})
+    assert main(["train", "x.toml"]) == 0
+    text = capsys.readouterr().out
+    assert "runs/[bold]1" in text
+    assert "em.2" in text
+    assert "0.1235" in text
+    assert "0.12345" not in text
+    assert "yes" in text
+
+
+def test_rows_become_a_table(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = recipes([{"view": "packed", "mean": 0.0}, {"view": "legacy", "mean": 3.65, "outside": 0.96}])
+    assert main(["views", "builtin:tiny", "--turns", "3"]) == 0
+    assert calls == [("views", "builtin:tiny", {"turns": 3, "episodes": 4, "seed": 0})]
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("view", "mean", "outside", "packed", "3.65", "0.96"))
+
+
+def test_our_errors_are_short_and_set_the_exit_code(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=CheckpointError("step 3 is damaged [/bold]", where="runs/1", mend="use step 2"))
+    assert main(["train", "x.toml"]) == 5
+    printed = capsys.readouterr()
+    assert printed.err == "error: step 3 is damaged [/bold]\n  where: runs/1\n  mend: use step 2\n"
+    assert printed.out == ""
+
+
+def test_our_errors_are_json_for_machines(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=CheckpointError("damaged", where="runs/1", mend="use step 2"))
+    assert main(["train", "x.toml", "--json"]) == 5
+    record = {"type": "CheckpointError", "what": "damaged", "where": "runs/1", "mend": "use step 2"}
+    assert json.loads(capsys.readouterr().out) == {"error": record}
+
+
+def test_debug_adds_the_traceback(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=CheckpointError("damaged"))
+    assert main(["train", "x.toml", "--debug"]) == 5
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(recipes: Recipes) -> None:
+    recipes(error=ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["train", "x.toml"])
+
+
+def test_a_missing_package_is_named_with_the_mend(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=ModuleNotFoundError("No module named 'torch'", name="torch"))
+    assert main(["train", "x.toml"]) == 1
+    printed = capsys.readouterr().err
+    assert "'torch' is not installed" in printed
+    assert "pip install -c constraints.txt" in printed
+
+
+def test_a_missing_module_of_our_own_is_a_bug(recipes: Recipes) -> None:
+    recipes(error=ModuleNotFoundError("No module named 'mem1.nothing'", name="mem1.nothing"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["train", "x.toml"])
+
+
+def test_ctrl_c_ends_with_130(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=KeyboardInterrupt())
+    assert main(["train", "x.toml"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_compose_prints_one_task_a_line(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = recipes([TASK, TASK])
+    assert main(["compose", "x.toml", "--tasks.size=2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Task.model_validate_json(line) for line in lines] == [TASK, TASK]
+    assert calls == [("compose", Path("x.toml"), ["tasks.size=2"], {})]
+
+
+def test_compose_writes_a_file(recipes: Recipes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes([TASK])
+    path = tmp_path / "deep" / "tasks.jsonl"
+    assert main(["compose", "x.toml", "--out", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"tasks": 1, "file": str(path)}
+    assert Task.model_validate_json(path.read_text(encoding="utf-8")) == TASK
+
+
+def test_bench_lists_the_benchmarks_of_the_checkout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--list", "--json"]) == 0
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)]
+    assert {"cli_start", "loop_overhead"} <= set(names)
+
+
+def test_bench_outside_a_checkout_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mem1, "__file__", str(tmp_path / "lib" / "site" / "mem1" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench"]) == ConfigError.exit_code
+    assert "checkout" in capsys.readouterr().err
+
+
+def test_bench_runs_what_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mem1, "__file__", str(tmp_path / "src" / "mem1" / "__init__.py"))
+    (tmp_path / "benchmarks").mkdir()
+    for name in ("one", "two"):
+        body = f"def run(quick):\n    return {{'ratio': 2.0 if quick else 3.0, 'name': {name!r}}}\n"
+        (tmp_path / "benchmarks" / f"{name}.py").write_text(body, encoding="utf-8")
+    assert main(["bench", "two", "--quick", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"two": {"ratio": 2.0, "name": "two"}}
+    assert main(["bench", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["one"]["ratio"] == 3.0

@@ -1,0 +1,175 @@
+"""Configuration: TOML in, overrides on top, every problem named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from mem1.config import Config, build, differences, load
+from mem1.errors import ConfigError
+
+
+class Inner(Config):
+    steps: int = 10
+    rate: float = 1e-3
+    name: str = "a"
+
+
+class Red(Config):
+    type: Literal["red"] = "red"
+    budget: int = 1
+
+
+class Blue(Config):
+    type: Literal["blue"] = "blue"
+    shade: float = 0.5
+
+
+class Outer(Config):
+    seed: int = 0
+    fast: bool = False
+    train: Inner = Inner()
+    sizes: tuple[int, ...] = (1, 2)
+    colour: Annotated[Red | Blue, Field(discriminator="type")] = Red()
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text('seed = 3\n[train]\nsteps = 5\nname = "from file"\n', encoding="utf-8")
+    return path
+
+
+def test_defaults_then_file_then_overrides(recipe: Path) -> None:
+    config = load(Outer, recipe, ["train.steps=7", "fast=true"])
+    assert config == Outer(seed=3, fast=True, train=Inner(steps=7, rate=1e-3, name="from file"))
+
+
+def test_without_a_file_there_are_only_defaults() -> None:
+    assert load(Outer, None) == Outer()
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.steps=20", Outer(train=Inner(steps=20))),
+        ("--train.steps=20", Outer(train=Inner(steps=20))),
+        ("train.rate=1e-4", Outer(train=Inner(rate=0.0001))),
+        ("train.rate=-0.5", Outer(train=Inner(rate=-0.5))),
+        ("train.name=plain words", Outer(train=Inner(name="plain words"))),
+        ("train.name=a=b", Outer(train=Inner(name="a=b"))),
+        ('train.name="7"', Outer(train=Inner(name="7"))),
+        ("train.name=", Outer(train=Inner(name=""))),
+        ("fast=true", Outer(fast=True)),
+        ("sizes=[4, 8, 16]", Outer(sizes=(4, 8, 16))),
+        ('colour={type = "blue", shade = 0.25}', Outer(colour=Blue(shade=0.25))),
+    ],
+)
+def test_override_values_are_read_as_toml_and_else_as_text(override: str, expected: Outer) -> None:
+    assert load(Outer, None, [override]) == expected
+
+
+def test_the_last_override_wins() -> None:
+    assert load(Outer, None, ["seed=1", "seed=2"]).seed == 2
+
+
+def test_overrides_choose_a_member_of_a_union() -> None:
+    assert load(Outer, None, ["colour.type=blue", "colour.shade=0.75"]).colour == Blue(shade=0.75)
+
+
+@pytest.mark.parametrize("override", ["seed", "=3", ""])
+def test_an_override_without_key_or_value_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"section\.key=value"):
+        load(Outer, None, [override])
+
+
+def test_an_override_below_a_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'seed' is a value, not a section"):
+        load(Outer, None, ["seed=1", "seed.deeper=2"])
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"),
+    [("train.stepz=1", "steps"), ("sed=1", "seed"), ("colour={type='red', budgte=1}", "budget")],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_one(key: str, suggestion: str) -> None:
+    with pytest.raises(ConfigError, match=f"no such key.*did you mean '{suggestion}'"):
+        load(Outer, None, [key])
+
+
+def test_an_unknown_key_like_no_other_gets_no_suggestion() -> None:
+    with pytest.raises(ConfigError, match=r"train\.zzzzzz: no such key\n") as caught:
+        build(Outer, {"train": {"zzzzzz": 1}}, where="here")
+    assert caught.value.where == "here"
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {"seed": "many", "train": {"steps": 1.5}, "no": 1}, where="here")
+    lines = caught.value.what.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("seed: ")
+    assert lines[0].endswith("got 'many'")
+    assert lines[1].startswith("train.steps: ")
+    assert lines[1].endswith("got 1.5")
+    assert lines[2].startswith("no: no such key")
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {"seed": "x" * 500}, where="here")
+    assert len(caught.value.what) < 250
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such recipe: .*absent\.toml"):
+        load(Outer, tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("content", [b"seed = \n", b"\xff\xfe", b"[train\n", b"seed = 1\nseed = 2\n"])
+def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"cannot read the recipe") as caught:
+        load(Outer, path)
+    assert caught.value.where == str(path)
+
+
+def test_a_directory_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the recipe"):
+        load(Outer, tmp_path)
+
+
+def test_configs_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Outer().seed = 1
+
+
+def test_differences_names_every_field_that_differs() -> None:
+    left = Outer(seed=1, train=Inner(steps=2))
+    right = Outer(seed=2, train=Inner(steps=2, name="b"), sizes=(1,))
+    assert differences(left, right) == ["seed", "sizes", "train.name"]
+
+
+def test_differences_across_a_union_names_the_fields_of_both() -> None:
+    assert differences(Outer(colour=Red()), Outer(colour=Blue())) == ["colour.budget", "colour.shade", "colour.type"]
+
+
+@given(seed=st.integers(-5, 5), steps=st.integers(0, 3), fast=st.booleans())
+def test_a_config_differs_from_another_exactly_when_it_is_not_equal(seed: int, steps: int, fast: bool) -> None:
+    left, right = Outer(), Outer(seed=seed, fast=fast, train=Inner(steps=steps))
+    assert (differences(left, right) == []) == (left == right)
+
+
+@given(value=st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_survives_as_an_override(value: float) -> None:
+    class Numbers(Config):
+        value: int | float | bool = 0
+
+    text = str(value).lower()
+    assert load(Numbers, None, [f"value={text}"]).value == value
