@@ -99,7 +99,8 @@ class Transcript(Record):
     """One episode's contexts as text, decoded from the very ids the policy saw.
 
     ``prompt`` is P; ``contexts[t]`` is what stood between P and the completion of turn ``t``, and
-    ``completions[t]`` what the policy wrote, tags and all. ``None`` where a text was too long to keep.
+    ``completions[t]`` what the policy wrote, tags and all. Both end after the turns that are kept;
+    ``None`` stands for a context too long to keep.
     """
 
     episode_id: str
@@ -125,20 +126,29 @@ class Plan(Record):
     cells: dict[str, tuple[str, ...]]  # cell name -> task ids
     seed: int
     temperature: float
+    resamples: int
+    confidence: float
 
 
 class Evaluation(Record):
     """All cells of one policy. ``complete`` is false while cells of the plan are still missing."""
 
     schema_version: Literal[1] = 1
-    label: str
-    policy: PolicyInfo
     plan: Plan
-    seed: int
     complete: bool
-    confidence: float
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
+    transcripts: tuple[Transcript, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its name in the run."""
+        return self.plan.label
+
+    @property
+    def policy(self) -> PolicyInfo:
+        """Which policy it evaluated."""
+        return self.plan.policy
 
     def cell(self, strategy: str, key: CellKey) -> Cell | None:
         """The cell of ``strategy`` at ``key``, if it is finished."""

@@ -1,0 +1,195 @@
+"""Whole evaluations with a scripted policy: what is run, written, resumed and refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mem1.config import Config
+from mem1.errors import BackendError, ConfigError, StorageError
+from mem1.evaluation.config import EvaluateConfig
+from mem1.evaluation.evaluate import evaluate
+from mem1.evaluation.measures import Measure
+from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
+from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.rollout.episode import Parts
+from mem1.storage.episodes import read_episodes
+from mem1.storage.run_dir import RunDir
+from mem1.types import Action, Answer, Composition, Observation, Score, Search, Task
+from tests.unit.evaluation.examples import task
+
+ONE, TWO = CellKey(Composition.PARALLEL, 1), CellKey(Composition.PARALLEL, 2)
+TASKS = {ONE: [task(1, "a"), task(1, "b")], TWO: [task(2, "c"), task(2, "d"), task(2, "e")]}
+CONFIG = EvaluateConfig(strategies=("full", "state"), resamples=100, concurrency=2)
+POLICY = PolicyInfo(model="scripted")
+
+
+class Lookup:
+    """Every search brings the same line; the first answer ends the task."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.max_turns = 8
+        self.objective = 0
+        self.answers: tuple[str | None, ...] = (None,) * task.size
+
+    def reset(self) -> tuple[str, Observation | None]:
+        """The prompt names the task."""
+        return f"task {self.task.id} of {self.task.size}\n", None
+
+    async def step(self, action: Action) -> Observation:
+        """Found, or done."""
+        match action:
+            case Answer(text=text):
+                self.answers = tuple(text.split("; "))
+                return Observation(head="done", done=True)
+            case Search(query="break"):
+                raise BackendError("no retriever", mend="start one")
+            case _:
+                return Observation(head="found something")
+
+    def score(self) -> Score:
+        """Exact match against the first accepted answer."""
+        em = tuple(float(a == o.answers[0]) for a, o in zip(self.answers, self.task.objectives, strict=True))
+        return Score(em=em, f1=em, answered=tuple(a is not None for a in self.answers), scorer="test")
+
+
+def answer_all(session: str, context: str) -> str:
+    """One search an objective, then the right answer to the first objective only."""
+    size = int(session.split("parallel-")[1].split("/")[0])
+    if context.count("search>q<") < size and "full" in session:
+        return "<think>look</think><search>q</search>"
+    if "state" in session and "<information>" not in context:
+        return "<think>look</think><search>q</search>"
+    return f"<think>done</think><answer>{'; '.join(['answer 0', 'no'][:size])}</answer>"
+
+
+def parts(write: Callable[[str, str], str]) -> dict[str, Parts]:
+    """Two strategies around one script."""
+    engine = ScriptedEngine(write, CharTokenizer())
+    memories = {"full": FullMemoryConfig().build(), "state": StateMemoryConfig().build()}
+    return {name: Parts(engine, Lookup, memory, 1.0, lambda score: score.em_sum) for name, memory in memories.items()}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return RunDir.create(tmp_path, "run", Config())
+
+
+def go(run: RunDir, write: Callable[[str, str], str] = answer_all, **changes: object) -> Evaluation:
+    settings: dict[str, object] = {"policy": POLICY, "resume": False, "config": CONFIG} | changes
+    return asyncio.run(evaluate(TASKS, parts(write), run=run, label="base", progress=False, **settings))  # type: ignore[arg-type]
+
+
+def test_every_strategy_runs_on_the_same_tasks(run: RunDir) -> None:
+    evaluation = go(run)
+    assert evaluation.complete
+    assert [(cell.strategy, cell.key, cell.tasks) for cell in evaluation.cells] == [
+        ("full", ONE, ("a", "b")),
+        ("state", ONE, ("a", "b")),
+        ("full", TWO, ("c", "d", "e")),
+        ("state", TWO, ("c", "d", "e")),
+    ]
+    full, state = evaluation.cell("full", TWO), evaluation.cell("state", TWO)
+    assert full is not None
+    assert state is not None
+    assert full.metrics[Measure.EM].mean == state.metrics[Measure.EM].mean == 1.0
+    assert full.metrics[Measure.EM_PER_OBJECTIVE].mean == 0.5
+    assert (full.metrics[Measure.TURNS].mean, state.metrics[Measure.TURNS].mean) == (3, 2)
+    assert (full.metrics[Measure.EARLY_STOP].mean, state.metrics[Measure.EARLY_STOP].mean) == (0, 1)
+    turns = {
+        (c.left, c.right): c.difference.mean for c in evaluation.comparisons if c.measure is Measure.PEAK_WITHOUT_PROMPT
+    }
+    assert turns["full", "state"] < 0
+
+
+def test_what_is_written_is_what_is_returned(run: RunDir) -> None:
+    evaluation = go(run)
+    assert run.read_evaluation("base", Evaluation) == evaluation
+    assert len(list(read_episodes(run.episodes("base")))) == 10
+
+
+def test_strategies_share_the_seed_of_a_task(run: RunDir) -> None:
+    go(run)
+    seeds: dict[str, set[int]] = {}
+    for episode in read_episodes(run.episodes("base")):
+        seeds.setdefault(episode.task.id, set()).add(episode.seed)
+    assert all(len(some) == 1 for some in seeds.values())
+    assert len(set().union(*seeds.values())) == 5
+
+
+def test_transcripts_hold_the_text_the_policy_saw(run: RunDir) -> None:
+    evaluation = go(run)
+    kept = {one.episode_id: one for one in evaluation.transcripts}
+    assert sorted(kept) == [
+        "base/full/parallel-1/a",
+        "base/full/parallel-2/c",
+        "base/state/parallel-1/a",
+        "base/state/parallel-2/c",
+    ]
+    one = kept["base/state/parallel-2/c"]
+    assert "task c of 2" in one.prompt
+    assert "found something" in (one.contexts[1] or "")
+    assert "<answer>answer 0; no</answer>" in one.completions[1]
+
+
+def test_a_second_evaluation_needs_another_label_or_resume(run: RunDir) -> None:
+    first = go(run)
+    with pytest.raises(StorageError, match="already"):
+        go(run)
+
+    def never(session: str, context: str) -> str:
+        raise AssertionError("nothing is left to run")
+
+    assert go(run, never, resume=True) == first
+
+
+def test_resume_runs_only_what_is_missing(run: RunDir) -> None:
+    calls: list[str] = []
+
+    def stop_in_the_middle(session: str, context: str) -> str:
+        calls.append(session)
+        if len(set(calls)) > 4:
+            raise KeyboardInterrupt
+        return answer_all(session, context)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(run, stop_in_the_middle)
+    kept = [episode.id for episode in read_episodes(run.episodes("base"))]
+    assert 0 < len(kept) < 10
+    assert not run.read_evaluation("base", Evaluation).complete
+    calls.clear()
+
+    def note(session: str, context: str) -> str:
+        calls.append(session)
+        return answer_all(session, context)
+
+    evaluation = go(run, note, resume=True)
+    assert evaluation.complete
+    assert not set(calls) & set(kept)
+    assert len(set(calls)) == 10 - len(kept)
+
+
+def test_failed_episodes_are_counted_and_run_anew_on_resume(run: RunDir) -> None:
+    def fails(session: str, context: str) -> str:
+        if session == "base/state/parallel-2/d":
+            return "<think>x</think><search>break</search>"
+        return answer_all(session, context)
+
+    cell = go(run, fails).cell("state", TWO)
+    assert cell is not None
+    assert (cell.failed, cell.errors, cell.metrics[Measure.EM].n) == (1, {"BackendError": 1}, 2)
+    mended = go(run, resume=True).cell("state", TWO)
+    assert mended is not None
+    assert (mended.failed, mended.metrics[Measure.EM].n) == (0, 3)
+
+
+def test_resume_refuses_another_plan_and_names_it(run: RunDir) -> None:
+    go(run)
+    with pytest.raises(ConfigError, match="another policy, seed"):
+        go(run, resume=True, policy=PolicyInfo(model="other"), config=CONFIG.model_copy(update={"seed": 9}))
