@@ -25,8 +25,5 @@ class Bm25Config(Config):
 
     def build(self, passages: Sequence[Passage] = ()) -> Bm25Retriever:
         """Index ``corpus``, or ``passages`` where no corpus is named. Raises ``DataError``."""
-        found = read_corpus(self.corpus) if self.corpus is not None else passages
+        found = tuple(read_corpus(self.corpus)) if self.corpus is not None else passages
         return Bm25Retriever(found, k1=self.k1, b=self.b, cache_size=self.cache_size)
-
-
-RetrieverConfig = Bm25Config
