@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from mem1.errors import Mem1Error
 
+SHIPPED = "builtin:tiny"
 _GIB = 2**30
 _NEEDED = {"torch": "2.13", "transformers": "5.23", "tokenizers": "0.23", "safetensors": "0.8"}
 _SETUP = "make setup, or: pip install -c constraints.txt -e '.[train]'"
@@ -141,6 +143,29 @@ def check_memory() -> Iterator[Check]:
     yield Check("memory", status, f"{available / _GIB:.1f} GiB available", mend)
 
 
+def check_world() -> Iterator[Check]:
+    """The embedded world: facts to ask about, without network or files."""
+    from mem1.tasks.factbook import factbook_world
+    from mem1.tasks.world import SPLITS
+
+    world = factbook_world()
+    questions = sum(len(world.objectives(split)) for split in SPLITS)
+    found = f"{len(world.countries)} countries, {len(world.passages):,} passages, {questions:,} questions"
+    yield Check("world", Status.OK, found)
+
+
+def check_model() -> Iterator[Check]:
+    """The shipped model loads, and packed rows reproduce what it computes one context at a time."""
+    from mem1.inference.hf_loading import load_model, load_tokenizer
+    from mem1.train.policy import check_exact
+
+    model = load_model(SHIPPED, device="cpu")
+    load_tokenizer(SHIPPED)
+    yield Check("model", Status.OK, f"{SHIPPED}, {model.num_parameters() / 1e6:.1f} M parameters")
+    check_exact(model)
+    yield Check("exactness", Status.OK, "packed rows give the log-probabilities of single contexts")
+
+
 CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "python": check_python,
     "packages": check_packages,
@@ -149,6 +174,8 @@ CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "cuda": check_cuda,
     "disk": check_disk,
     "memory": check_memory,
+    "world": check_world,
+    "model": check_model,
 }
 
 
@@ -163,7 +190,8 @@ def _version(name: str) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("+")[0].split(".")[:2])
+    """Major and minor number: ``2.13.0+cpu`` -> (2, 13)."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:
