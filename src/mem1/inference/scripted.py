@@ -56,13 +56,10 @@ class ScriptedEngine:
                 mend="raise max_context or shorten the prompt",
             )
         text = self._write(request.session, self._tokenizer.decode(request.prompt))
-        tracker = SectionTracker(self._tokenizer, request.sections)
+        tracker = SectionTracker(self._tokenizer, request.sections, room)
         feed = tracker.feed
         for token_id in self._tokenizer.encode(text):
             if feed(token_id).finish is not None:
-                return tracker.completion()
-            if tracker.length >= room:
-                tracker.cut()
                 return tracker.completion()
         if self._tokenizer.eos_id is None:
             tracker.cut()

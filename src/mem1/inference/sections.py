@@ -17,7 +17,8 @@ from mem1.types import Completion, FinishReason
 # the string it looks for cannot begin inside one of that string's characters.
 _SLACK = 3
 
-_pieces: WeakKeyDictionary[Tokenizer, dict[int, str]] = WeakKeyDictionary()
+# For each tokenizer and set of characters: the ids seen so far that write none of them.
+_quiet: WeakKeyDictionary[Tokenizer, dict[frozenset[str], set[int]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +43,29 @@ class SectionTracker:
     """Records one completion and decides where its sections end.
 
     The cost of a token is bounded: a token whose own text holds no last character of a stop string
-    costs a dictionary look-up; any other one decodes as many tokens as the longest stop string has
-    UTF-8 bytes, plus a few. Every token but a control token is taken to write at least one byte.
+    costs a look-up in a set; any other one decodes as many tokens as the longest stop string has
+    UTF-8 bytes, plus a few. Every token is taken to write at least one byte.
+
+    Args:
+        tokenizer: The policy's tokenizer.
+        sections: What may be written, in order.
+        room: Tokens that the policy's context still holds; when they are used up the completion
+            ends with ``LENGTH``, forced tokens or not. ``None`` means enough for all sections.
     """
 
-    def __init__(self, tokenizer: Tokenizer, sections: Sequence[Section]) -> None:
+    def __init__(self, tokenizer: Tokenizer, sections: Sequence[Section], room: int | None = None) -> None:
         if not sections:
             raise ValueError("a completion needs at least one section")
+        if room is not None and room < 1:
+            raise ValueError(f"a completion needs room for at least one token, got {room}")
+        self._room = room if room is not None else sum(section.budget for section in sections)
         self._tokenizer = tokenizer
         self._eos_id = tokenizer.eos_id
-        self._pieces = _pieces.setdefault(tokenizer, {})
+        self._known_quiet = _quiet.setdefault(tokenizer, {})
         self._sections = tuple(sections)
         self._token_ids: list[int] = []
         self._logprobs: list[float] = []
-        self._sampled: list[bool] = []
+        self._forced: list[tuple[int, int]] = []  # stretches that were not sampled: start, end
         self._section_ends: list[int] = []
         self._finish: FinishReason | None = None
         self._enter(0)
@@ -78,35 +88,29 @@ class SectionTracker:
     def feed(self, token_id: int, logprob: float = 0.0) -> Step:
         """Take in one sampled token and its log-probability (nats)."""
         assert self._finish is None, "a token was fed to a completion that is over"
-        self._token_ids.append(token_id)
+        ids = self._token_ids
+        ids.append(token_id)
         self._logprobs.append(logprob)
-        self._sampled.append(True)
-        if token_id == self._eos_id:
-            return self._over(FinishReason.EOS)
-        piece = self._pieces.get(token_id)
-        if piece is None:
-            piece = self._pieces[token_id] = self._tokenizer.decode([token_id])
-        for character in self._last_characters:
-            if character in piece or not character.isascii():
-                step = self._stopped()
-                if step is not None:
-                    return step
-                break
-        if len(self._token_ids) < self._sampling_end:
-            return _GO_ON
-        return self._force()
+        if token_id not in self._quiet:
+            step = self._look(token_id)
+            if step is not None:
+                return step
+        return _GO_ON if len(ids) < self._sampling_end else self._force()
 
     def cut(self) -> Step:
-        """End the completion here because the policy's context is full."""
+        """End the completion here: nothing more can be written."""
         return self._over(FinishReason.LENGTH)
 
     def completion(self, policy_version: int = 0) -> Completion:
         """The finished record."""
         assert self._finish is not None, "the completion is not over"
+        sampled = [True] * len(self._token_ids)
+        for start, end in self._forced:
+            sampled[start:end] = [False] * (end - start)
         return Completion(
             token_ids=tuple(self._token_ids),
             logprobs=tuple(self._logprobs),
-            sampled=tuple(self._sampled),
+            sampled=tuple(sampled),
             section_ends=tuple(self._section_ends),
             finish=self._finish,
             policy_version=policy_version,
@@ -117,12 +121,23 @@ class SectionTracker:
         stops = (*section.stops, *section.final_stops)
         self._section = section
         self._start = len(self._token_ids)
-        self._sampling_end = self._start + section.budget - len(section.closing)
+        self._sampling_end = min(self._start + section.budget - len(section.closing), self._room)
         self._last_characters = frozenset(stop[-1] for stop in stops)
+        self._ascii = all(character.isascii() for character in self._last_characters)
+        self._quiet = self._known_quiet.setdefault(self._last_characters, set())
         self._window = max((len(stop.encode()) for stop in stops), default=0) + _SLACK
 
-    def _stopped(self) -> Step | None:
-        """What the newest token ends, if it completes a stop string of this section."""
+    def _look(self, token_id: int) -> Step | None:
+        """What the newest token ends, if it ends anything.
+
+        A stop is complete only at a token that writes its last character. Of a character beyond
+        ASCII a token may write a part, which its own text does not show.
+        """
+        if token_id == self._eos_id:
+            return self._over(FinishReason.EOS)
+        if self._ascii and self._last_characters.isdisjoint(self._tokenizer.decode([token_id])):
+            self._quiet.add(token_id)
+            return None
         tail = self._tokenizer.decode(self._token_ids[max(self._start, len(self._token_ids) - self._window) :])
         stop = _first_end(tail, self._section.stops)
         final = _first_end(tail, self._section.final_stops)
@@ -134,15 +149,19 @@ class SectionTracker:
 
     def _force(self) -> Step:
         closing = self._section.closing
+        if len(self._token_ids) + len(closing) > self._room:
+            return self._over(FinishReason.LENGTH)
+        self._forced.append((len(self._token_ids), len(self._token_ids) + len(closing)))
         self._token_ids.extend(closing)
         self._logprobs.extend(0.0 for _ in closing)
-        self._sampled.extend(False for _ in closing)
         return self._next(Step(forced=closing, section_ended=True), FinishReason.LENGTH)
 
     def _next(self, step: Step, reason: FinishReason) -> Step:
         """Begin the next section; where there is none the completion is over."""
         if len(self._section_ends) + 1 == len(self._sections):
             return self._over(reason, forced=step.forced)
+        if len(self._token_ids) >= self._room:
+            return self._over(FinishReason.LENGTH, forced=step.forced)
         self._section_ends.append(len(self._token_ids))
         self._enter(len(self._section_ends))
         return step

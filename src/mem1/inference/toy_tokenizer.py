@@ -97,11 +97,9 @@ class WordTokenizer(_ControlStrings):
 
     def _encode_plain(self, text: str) -> list[int]:
         ids = self._word_ids
-        found: list[int] = []
-        for word in self._WORD.findall(text):
-            index = ids.get(word)
-            if index is None:
-                index = ids[word] = len(self._words)
+        words = self._WORD.findall(text)
+        for word in dict.fromkeys(words):
+            if word not in ids:
+                ids[word] = len(self._words)
                 self._words.append(word)
-            found.append(index)
-        return found
+        return [ids[word] for word in words]

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from mem1.config import Config
-from mem1.memory.base import MemoryFactory
+from mem1.inference.base import Tokenizer
+from mem1.memory.base import Memory, MemoryFactory
 from mem1.memory.format import Budgets, TurnFormat
 from mem1.memory.full import FullMemory
 from mem1.memory.state import Block, StateMemory
 from mem1.memory.tags import Tags
 from mem1.memory.window import WindowMemory
+
+
+@dataclass(slots=True)
+class _Factory:
+    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer in use."""
+
+    tags: Tags
+    budgets: Budgets
+    make: Callable[[TurnFormat], Memory]
+    turn: TurnFormat | None = None
+
+    def __call__(self, tokenizer: Tokenizer) -> Memory:
+        if self.turn is None or self.turn.tokenizer is not tokenizer:
+            self.turn = TurnFormat(tokenizer, self.tags, self.budgets)
+        return self.make(self.turn)
 
 
 class _MemoryConfig(Config):
@@ -27,7 +45,7 @@ class FullMemoryConfig(_MemoryConfig):
 
     def build(self) -> MemoryFactory:
         """A factory of ``FullMemory``."""
-        return lambda tokenizer: FullMemory(TurnFormat(tokenizer, self.tags, self.budgets))
+        return _Factory(self.tags, self.budgets, FullMemory)
 
 
 class WindowMemoryConfig(_MemoryConfig):
@@ -38,7 +56,7 @@ class WindowMemoryConfig(_MemoryConfig):
 
     def build(self) -> MemoryFactory:
         """A factory of ``WindowMemory``."""
-        return lambda tokenizer: WindowMemory(TurnFormat(tokenizer, self.tags, self.budgets), self.window)
+        return _Factory(self.tags, self.budgets, lambda turn: WindowMemory(turn, self.window))
 
 
 class StateMemoryConfig(_MemoryConfig):
@@ -56,7 +74,7 @@ class StateMemoryConfig(_MemoryConfig):
 
     def build(self) -> MemoryFactory:
         """A factory of ``StateMemory``."""
-        return lambda tokenizer: StateMemory(TurnFormat(tokenizer, self.tags, self.budgets), self.carry)
+        return _Factory(self.tags, self.budgets, lambda turn: StateMemory(turn, self.carry))
 
 
 MemoryConfig = Annotated[FullMemoryConfig | WindowMemoryConfig | StateMemoryConfig, Field(discriminator="type")]

@@ -24,7 +24,8 @@ _MARKS = "\N{MIDDLE DOT}\N{BULLET}\N{REPLACEMENT CHARACTER}"
 class Neutraliser:
     """A function from untrusted text to text that no tokenizer turns into a control token.
 
-    Applying it twice changes nothing more. The length in characters stays the same.
+    Applying it twice changes nothing more. The length in characters stays the same. Tokens for runs
+    of blanks, which some tokenizers list among their special strings, control nothing and stay.
 
     Args:
         special_strings: What the tokenizer turns into control tokens.
@@ -37,7 +38,7 @@ class Neutraliser:
         used = {character for text in special_strings for character in text.casefold()}
         self._table = str.maketrans(dict.fromkeys(_LESS_THAN, _first_free(_LOOK_ALIKES, used)))
         self._mark = _first_free(_MARKS, used)
-        others = sorted((text for text in special_strings if text and "<" not in text), key=len, reverse=True)
+        others = sorted((text for text in special_strings if text.strip() and "<" not in text), key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, others)), re.IGNORECASE) if others else None
 
     def __call__(self, text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import Shown
@@ -9,6 +11,7 @@ from mem1.memory.neutralise import Neutraliser
 from mem1.memory.tags import Tags
 from mem1.types import Observation
 
+_REMEMBERED = 4096  # texts
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -25,6 +28,8 @@ class ObservationWriter:
 
     def __init__(self, tokenizer: Tokenizer, tags: Tags, budget: int) -> None:
         self._tokenizer = tokenizer
+        # The same passages are found again and again, by the episodes of a group above all.
+        self._encode = lru_cache(maxsize=_REMEMBERED)(self._encode_new)
         self._neutralise = Neutraliser((*tokenizer.special_strings, *tags.control_strings))
         self._opening = tuple(tokenizer.encode(tags.opening(tags.observation)))
         self._closing = tuple(tokenizer.encode(tags.closing(tags.observation)))
@@ -38,7 +43,7 @@ class ObservationWriter:
 
     def __call__(self, observation: Observation) -> Shown:
         """The observation's text and ids as they will stand in the context."""
-        body = self._cut(self._encode(observation.head), self._room)
+        body = list(self._cut(self._encode(observation.head), self._room))
         for index, passage in enumerate(observation.passages):
             room = self._room - len(body)
             ids = self._encode("\n" + passage)
@@ -51,10 +56,10 @@ class ObservationWriter:
         token_ids = (*self._opening, *body, *self._closing)
         return Shown(text=self._tokenizer.decode(token_ids), token_ids=token_ids)
 
-    def _encode(self, text: str) -> list[int]:
-        return self._tokenizer.encode(self._neutralise(text))
+    def _encode_new(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(self._neutralise(text)))
 
-    def _cut(self, ids: list[int], room: int) -> list[int]:
+    def _cut(self, ids: tuple[int, ...], room: int) -> tuple[int, ...]:
         """The first ``room`` ids, less those of a character that the cut would split."""
         if len(ids) <= room:
             return ids

@@ -16,7 +16,7 @@ from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
-from mem1.types import Episode, EpisodeError, Score, StopReason, Task, Turn
+from mem1.types import Action, Episode, EpisodeError, Malformed, Score, Search, StopReason, Task, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ class _Run:
             context, sections = self.memory.context(), self.memory.sections()
             if not fits(len(context), sections, self.parts.engine.max_context):
                 return StopReason.CONTEXT_LIMIT
-            if await self.turn(index, context):
-                return StopReason.ANSWERED
+            action, done = await self.turn(index, context)
+            if done:
+                return StopReason.TURN_LIMIT if isinstance(action, Search | Malformed) else StopReason.ANSWERED
         return StopReason.TURN_LIMIT
 
-    async def turn(self, index: int, context: tuple[int, ...]) -> bool:
-        """One turn; true when the environment says that the task is done."""
-        memory, objective = self.memory, self.env.objective
+    async def turn(self, index: int, context: tuple[int, ...]) -> tuple[Action, bool]:
+        """One turn: the action taken, and whether the environment says that the task is over."""
         request = Request(
             prompt=context,
-            sections=memory.sections(),
+            sections=self.memory.sections(),
             session=self.job.episode_id,
             seed=derive_seed(self.job.seed, index),
             temperature=self.parts.temperature,
@@ -89,44 +89,46 @@ class _Run:
             completion = await self.parts.engine.generate(request)
         except Exception as error:
             raise _PartError from error
-        written = memory.read(completion)
-        action = parse_action(written.action_text, memory.tags.actions, self.parts.actions)
+        written = self.memory.read(completion)
+        action = parse_action(written.action_text, self.memory.tags.actions, self.parts.actions)
+        turn = Turn(
+            index=index,
+            prompt_token_ids=context,
+            prefix_length=self.memory.prefix_length,
+            completion_token_ids=completion.token_ids,
+            logprobs=completion.logprobs,
+            sampled_mask=completion.sampled,
+            state_length=written.state_length,
+            finish=completion.finish,
+            policy_version=completion.policy_version,
+            state=written.state,
+            action=action,
+            action_text=written.action_text,
+            objective=self.env.objective,
+        )
         try:
             observation = await self.env.step(action)
         except Exception as error:
+            self.turns.append(turn)
             raise _PartError from error
-        shown = memory.observe(observation)
+        shown = self.memory.observe(observation)
         self.turns.append(
-            Turn(
-                index=index,
-                prompt_token_ids=context,
-                prefix_length=memory.prefix_length,
-                completion_token_ids=completion.token_ids,
-                logprobs=completion.logprobs,
-                sampled_mask=completion.sampled,
-                state_length=written.state_length,
-                finish=completion.finish,
-                policy_version=completion.policy_version,
-                state=written.state,
-                action=action,
-                action_text=written.action_text,
-                observation=shown.text,
-                observation_length=len(shown.token_ids),
-                objective=objective,
-            )
+            turn.model_copy(update={"observation": shown.text, "observation_length": len(shown.token_ids)})
         )
-        return observation.done
+        return action, observation.done
 
 
 async def run_episode(job: Job, parts: Parts) -> Episode:
     """Run one episode to its end.
 
-    An environment says ``done`` when its task is finished, not when turns run out: the turn limit
-    is this loop's. Whatever ends an episode but an error, its answers so far are scored.
+    An environment's ``done`` after a search or after nothing well-formed means that it gave up
+    waiting (``TURN_LIMIT``), after any other action that this action finished the task
+    (``ANSWERED``). Whatever ends an episode but an error, its answers so far are scored.
 
     A ``Mem1Error``, and any exception raised by the engine's ``generate`` or the environment's
-    ``step``, gives an episode with an error record, without score or reward, that keeps its
-    finished turns. Any other exception is a bug and propagates; so does cancellation.
+    ``step``, gives an episode with an error record, without score or reward, that keeps the turns
+    so far (if it was ``step`` that failed, the last of them has no observation). Any other
+    exception is a bug and propagates; so does cancellation.
     """
     began = time.perf_counter()
     run = _Run(job, parts, parts.make_env(job.task), parts.make_memory(parts.engine.tokenizer))
