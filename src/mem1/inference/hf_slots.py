@@ -38,6 +38,14 @@ class SlotTable:
             return slot
         return None
 
+    def best_match(self, prompt: Sequence[int], least: int) -> tuple[int | None, int]:
+        """The slot that holds the longest beginning of ``prompt``, and its length; none below ``least`` tokens."""
+        best: int | None = None
+        for slot, held in enumerate(self.held):
+            if len(held) >= least and held[:least] == list(prompt[:least]):
+                best, least = slot, common_prefix(held, prompt) + 1
+        return (None, 0) if best is None else (best, least - 1)
+
     def rest(self, session: str, slot: int) -> None:
         """Keep the slot for the session's next request."""
         self.release(session)

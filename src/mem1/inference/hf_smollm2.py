@@ -8,9 +8,11 @@ import shutil
 import tempfile
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
 from mem1.errors import ModelError, boundary
 
@@ -52,13 +54,20 @@ def _convert(source: Path, target: Path) -> None:
     partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".smollm2-"))
     try:
         where = {"gguf_file": source.name, "local_files_only": True}
-        model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **where)
-        # The weights are plain floats now; both would make saving write the GGUF's quantisation.
-        model.hf_quantizer = None  # type: ignore[assignment]  # an attribute transformers sets itself
-        del model.config.quantization_config
-        model.save_pretrained(partial)
+        _model(AutoConfig.from_pretrained(source.parent, **where), source).save_pretrained(partial)
         AutoTokenizer.from_pretrained(source.parent, **where).save_pretrained(partial)
         shutil.rmtree(target, ignore_errors=True)
         partial.replace(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _model(config: PreTrainedConfig, source: Path) -> PreTrainedModel:
+    """The model with the file's weights in float32; ``from_pretrained`` would ask for another package."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    read: dict[str, Any] = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)  # type: ignore[no-untyped-call]
+    outcome = model.load_state_dict(read["tensors"], strict=False)
+    wrong = {*outcome.unexpected_keys, *outcome.missing_keys} - {"lm_head.weight"}  # tied to the embedding
+    if wrong or not config.tie_word_embeddings:
+        raise ModelError(f"the GGUF file does not hold the weights expected: {sorted(wrong)[:3]}", where=str(source))
+    return model

@@ -28,6 +28,7 @@ from mem1.types import Completion
 
 _QUIET_TURNS = 4  # event-loop turns without a new request after which everybody is taken to wait
 _SHORT = 4  # up to this many tokens are fed one by one with the decoding batch instead of prefilled
+_WORTH = 16  # tokens that another session's slot must hold in addition for a copy to pay
 
 
 @dataclass(slots=True)
@@ -43,7 +44,11 @@ class EngineStats:
 
 @dataclass(slots=True, eq=False)
 class _Live:
-    """A request in flight. ``todo`` are the tokens not in the cache yet; with the last of them the next is sampled."""
+    """A request in flight.
+
+    ``todo`` are the tokens not in the cache yet; with the last of them the next is sampled. ``fresh``
+    until the first of them went in; ``over`` when it is finished and only keeps its lock-step batch company.
+    """
 
     request: Request
     future: asyncio.Future[Completion]
@@ -52,6 +57,8 @@ class _Live:
     slot: int = -1
     todo: deque[int] = field(default_factory=deque)
     drawn: int = 0
+    fresh: bool = True
+    over: bool = False
 
 
 class TransformersEngine:
@@ -204,9 +211,11 @@ class TransformersEngine:
             self._feed(batch)
             self.stats.prefill_tokens += sum(len(tokens) for _, tokens in batch)
         between = time.perf_counter()
+        # Static batching computes finished rows until the last one ends; any token will do for them.
+        idle = [(live, [0]) for live in self._live if live.over]
         decoding = [(live, [live.todo.popleft()]) for live in self._live if 0 < len(live.todo) <= _SHORT]
         if decoding:
-            self._feed(decoding)
+            self._feed([*decoding, *idle])
             self.stats.decode_tokens += len(decoding)
         self.stats.prefill_seconds += between - began
         self.stats.decode_seconds += time.perf_counter() - between
@@ -219,31 +228,61 @@ class TransformersEngine:
             if slot is None:
                 return
             live = self._waiting.popleft()
-            held, prompt = self._slots.held[slot], live.request.prompt
-            kept = min(common_prefix(held, prompt), len(prompt) - 1) if self._runner.reuses else 0
-            del held[kept:]
             live.slot = slot
-            live.todo.extend(prompt[kept:])
-            self.stats.reused_tokens += kept
+            self._keep(live, common_prefix(self._slots.held[slot], live.request.prompt) if self._runner.reuses else 0)
             self._live.append(live)
 
+    def _keep(self, live: _Live, count: int) -> None:
+        """Continue from ``count`` tokens of the slot; the last of the prompt is always computed, for its logits."""
+        kept = min(count, len(live.request.prompt) - 1)
+        del self._slots.held[live.slot][kept:]
+        live.todo = deque(live.request.prompt[kept:])
+
+    def _borrow(self, live: _Live) -> None:
+        """Copy the beginning of the prompt from another session's slot, where one holds enough of it."""
+        prompt = live.request.prompt
+        own = len(self._slots.held[live.slot])
+        source, count = self._slots.best_match(prompt, own + _WORTH)
+        if source is not None:
+            self._runner.copy(source, live.slot, count)
+            self._slots.held[live.slot] = list(prompt[:count])
+            self._keep(live, count)
+
     def _prefill_batch(self) -> list[tuple[_Live, list[int]]]:
-        """As many prompts as fit the bound, shortest first; one longer than the bound goes in pieces."""
+        """As many prompts as fit the bound, shortest first; one longer than the bound goes in pieces.
+
+        A prompt that begins like one in the batch waits a step, to copy that part instead.
+        """
+        pending = [live for live in self._live if len(live.todo) > _SHORT]
+        if self._runner.reuses:
+            for live in pending:
+                if live.fresh:
+                    self._borrow(live)
         batch: list[tuple[_Live, list[int]]] = []
-        for live in sorted((live for live in self._live if len(live.todo) > _SHORT), key=lambda live: len(live.todo)):
+        for live in sorted(pending, key=lambda live: len(live.todo)):
             size = min(len(live.todo), self._prefill_tokens)
+            if size <= _SHORT or (live.fresh and self._runner.reuses and self._follows(live, batch)):
+                continue
             if batch and size * (len(batch) + 1) > self._prefill_tokens:
                 break
             batch.append((live, [live.todo.popleft() for _ in range(size)]))
         return batch
+
+    def _follows(self, live: _Live, batch: Sequence[tuple[_Live, Sequence[int]]]) -> bool:
+        begin = live.request.prompt[: len(self._slots.held[live.slot]) + _WORTH]
+        return len(live.todo) > _WORTH and any(first.request.prompt[: len(begin)] == begin for first, _ in batch)
 
     def _feed(self, batch: Sequence[tuple[_Live, Sequence[int]]]) -> None:
         """Run the model over ``batch`` and sample for those with nothing left to lay down."""
         held = self._slots.held
         logits = self._runner.forward([Feed(live.slot, len(held[live.slot]), tokens) for live, tokens in batch])
         for live, tokens in batch:
-            held[live.slot].extend(tokens)
-        ready = [row for row, (live, _) in enumerate(batch) if not live.todo]
+            if not live.over:
+                if live.fresh:
+                    live.fresh = False
+                    self.stats.reused_tokens += len(held[live.slot])
+                held[live.slot].extend(tokens)
+        ready = [row for row, (live, _) in enumerate(batch) if not live.todo and not live.over]
         if not ready:
             return
         if len(ready) < len(batch):
@@ -262,6 +301,14 @@ class TransformersEngine:
             live.todo.append(token)
             live.todo.extend(step.forced)
             return
+        live.over = True
+        if not self._lockstep:
+            self._finish(live)
+        elif all(other.over for other in self._live):
+            for other in list(self._live):
+                self._finish(other)
+
+    def _finish(self, live: _Live) -> None:
         self._live.remove(live)
         self._slots.rest(live.request.session, live.slot)
         if not live.future.done():
