@@ -139,7 +139,7 @@ def check_memory() -> Iterator[Check]:
         yield Check("memory", Status.WARN, "unknown on this system", "the shipped recipes need about 4 GiB")
         return
     status = Status.OK if available >= 4 * _GIB else Status.WARN
-    mend = "" if status is Status.OK else "the shipped recipes need about 4 GiB: lower train.capacity if they fail"
+    mend = "" if status is Status.OK else "the shipped recipes need about 4 GiB: lower train.rows.capacity if they fail"
     yield Check("memory", status, f"{available / _GIB:.1f} GiB available", mend)
 
 
