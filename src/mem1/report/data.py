@@ -1,0 +1,147 @@
+"""Everything a report shows, read from a run directory. Nothing is run, nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mem1.errors import StorageError
+from mem1.evaluation.cells import Bootstrap
+from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
+from mem1.storage.atomic import read_json
+from mem1.storage.episodes import EpisodeEntry, list_episodes, read_episode
+from mem1.storage.metrics import read_metrics
+from mem1.storage.run_dir import RunDir
+from mem1.types import Composition, Episode
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run as a report needs it.
+
+    ``evaluations`` are in the order of training: by policy version, then label. ``views`` holds the
+    rows of ``views.json`` (how far each training view is from what the policy saw), if there is one.
+    """
+
+    run: RunDir
+    evaluations: tuple[Evaluation, ...]
+    metrics: tuple[dict[str, Any], ...]
+    views: tuple[dict[str, Any], ...]
+    versions: dict[str, str | None]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.path.resolve().name
+
+    @property
+    def first(self) -> Evaluation | None:
+        """The least trained policy's evaluation."""
+        return self.evaluations[0] if self.evaluations else None
+
+    @property
+    def last(self) -> Evaluation | None:
+        """The most trained policy's evaluation: the one whose strategies are shown side by side."""
+        return self.evaluations[-1] if self.evaluations else None
+
+    @property
+    def before_and_after(self) -> tuple[Evaluation, Evaluation] | None:
+        """First and last evaluation, if the policy was trained in between."""
+        if self.first is None or self.last is None or self.first.policy.version == self.last.policy.version:
+            return None
+        return self.first, self.last
+
+    @cached_property
+    def strategies(self) -> tuple[str, ...]:
+        """All strategies there are, in the order of the plans."""
+        return unique(name for one in self.evaluations for name in one.plan.strategies)
+
+    @cached_property
+    def transcripts(self) -> dict[str, Transcript]:
+        """Kept contexts by episode id."""
+        return {one.episode_id: one for evaluation in self.evaluations for one in evaluation.transcripts}
+
+
+def read_run(path: Path) -> RunData:
+    """Read the run at ``path``. Raises ``StorageError`` where it holds none, or a damaged file."""
+    run = RunDir.open(path)
+    evaluations = [run.read_evaluation(name, Evaluation) for name in run.evaluations()]
+    views = run.path / "views.json"
+    return RunData(
+        run=run,
+        evaluations=tuple(sorted(evaluations, key=lambda one: (one.policy.version, one.label))),
+        metrics=tuple(read_metrics(run.metrics)) if run.metrics.is_file() else (),
+        views=_rows(read_json(views), views) if views.is_file() else (),
+        versions=run.versions(),
+    )
+
+
+def bootstrap_of(evaluation: Evaluation) -> Bootstrap:
+    """Intervals as the evaluation itself draws them."""
+    return Bootstrap(evaluation.plan.seed, evaluation.plan.resamples, evaluation.plan.confidence)
+
+
+def horizons(evaluation: Evaluation, composition: Composition) -> list[CellKey]:
+    """The keys of a composition's horizons, shortest first, the long session left out."""
+    keys = unique(cell.key for cell in evaluation.cells if cell.composition == composition and not cell.session)
+    return sorted(keys, key=lambda key: key.objectives)
+
+
+def compositions(evaluation: Evaluation) -> tuple[Composition, ...]:
+    """Compositions that have horizons, in the order of the plan."""
+    return unique(cell.composition for cell in evaluation.cells if not cell.session)
+
+
+def sessions(evaluation: Evaluation) -> list[Cell]:
+    """The cells of the long session."""
+    return [cell for cell in evaluation.cells if cell.session]
+
+
+def sample_episodes(data: RunData, *, per_strategy: int = 3) -> list[Episode]:
+    """Episodes to show turn by turn: of each strategy the shortest horizon above one, a middle one, the longest.
+
+    They come from the last evaluation, from those whose contexts were kept; without any evaluation,
+    the last episodes of each file are shown.
+    """
+    if data.last is None:
+        return [
+            read_episode(path, entry)
+            for path in data.run.episode_files().values()
+            for entry in latest(list_episodes(path))[-per_strategy:]
+        ]
+    path = data.run.episodes(data.last.label)
+    if not path.is_file():
+        return []
+    kept = [entry for entry in latest(list_episodes(path)) if entry.id in data.transcripts]
+    found: list[Episode] = []
+    for strategy in reversed(data.last.plan.strategies):  # the state strategy comes last in a plan, first here
+        mine = sorted((entry for entry in kept if entry.id.split("/")[1] == strategy), key=lambda e: e.objectives)
+        mine = [entry for entry in mine if entry.objectives > 1] or mine
+        found += [read_episode(path, mine[k]) for k in _apart(len(mine), per_strategy)]
+    return found
+
+
+def latest(entries: Iterable[EpisodeEntry]) -> list[EpisodeEntry]:
+    """The last entry of each id: a failed episode that was run anew is shown once."""
+    return list({entry.id: entry for entry in entries}.values())
+
+
+def unique(values: Iterable[Any]) -> tuple[Any, ...]:
+    """The values without repeats, in their order."""
+    return tuple(dict.fromkeys(values))
+
+
+def _apart(count: int, wanted: int) -> list[int]:
+    """``wanted`` positions out of ``count``, the first and the last among them."""
+    if count <= wanted:
+        return list(range(count))
+    return sorted({round(k * (count - 1) / (wanted - 1)) for k in range(wanted)}) if wanted > 1 else [0]
+
+
+def _rows(value: Any, path: Path) -> tuple[dict[str, Any], ...]:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise StorageError("views.json is not a list of rows", where=str(path), mend="write it with mem1 views")
+    return tuple(value)

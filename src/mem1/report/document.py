@@ -1,0 +1,128 @@
+"""The report's content, in reading order, before it becomes HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mem1.evaluation.records import Evaluation
+from mem1.report.data import RunData, compositions, sample_episodes
+from mem1.report.episode_view import EpisodeView, view_episode
+from mem1.report.facts import Fact, facts
+from mem1.report.plots import (
+    MEMORY,
+    QUALITY,
+    WORK,
+    Look,
+    frontier,
+    learning_curves,
+    over_horizons,
+    session_charts,
+)
+from mem1.report.svg import Chart
+from mem1.report.tables import (
+    COSTS,
+    Table,
+    before_and_after,
+    side_by_side,
+    strategy_differences,
+    views_table,
+)
+from mem1.types import Composition
+
+# A page is read, not archived: the viewer shows all turns of all episodes.
+MAX_TURNS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, a line on what follows, and its figures and tables. ``folded`` tables open on demand."""
+
+    id: str
+    title: str
+    lead: str
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+    folded: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report."""
+
+    name: str
+    subtitle: str
+    facts: tuple[Fact, ...]
+    sections: tuple[Section, ...]
+    episodes: tuple[EpisodeView, ...]
+    versions: dict[str, str | None]
+
+
+def make_document(data: RunData) -> Document:
+    """Lay out what ``data`` holds; parts without data are left out."""
+    sections = []
+    if data.last is not None:
+        sections.append(_results(data, data.last))
+        sections += [_composition(data, data.last, one) for one in compositions(data.last)]
+        session = session_charts(data, data.last)
+        if session:
+            lead = "Objectives come one after another; the prompt does not grow with their number."
+            sections.append(Section("session", "One long session", lead, tuple(session)))
+    if data.metrics:
+        steps = max(row["step"] for row in data.metrics)
+        lead = f"{len(data.metrics)} rows of metrics up to step {steps}."
+        sections.append(Section("learning", "Learning", lead, tuple(learning_curves(data))))
+    exactness = views_table(data.views)
+    if exactness:
+        lead = "A rewritten context is trained on exactly as the policy saw it, or it is not the same problem."
+        sections.append(Section("exactness", "Exactness", lead, tables=(exactness,)))
+    episodes = tuple(
+        view_episode(episode, data.transcripts.get(episode.id), max_turns=MAX_TURNS)
+        for episode in sample_episodes(data)
+    )
+    return Document(
+        name=data.name,
+        subtitle=_subtitle(data),
+        facts=tuple(facts(data)),
+        sections=tuple(sections),
+        episodes=episodes,
+        versions=data.versions,
+    )
+
+
+def _results(data: RunData, last: Evaluation) -> Section:
+    change, pairs = before_and_after(data), strategy_differences(last)
+    tables = (*([change] if change else []), side_by_side(last))
+    folded = [side_by_side(last, COSTS, f"Work and tokens: {last.label}"), *([pairs] if pairs else [])]
+    folded += [side_by_side(one) for one in data.evaluations[:-1]]
+    lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."
+    if not last.complete:
+        lead += f" The evaluation {last.label!r} is not complete: cells still missing are left out."
+    return Section("results", "Results", lead, tables=tables, folded=tuple(folded))
+
+
+def _composition(data: RunData, last: Evaluation, composition: Composition) -> Section:
+    def draw(looks: tuple[Look, ...]) -> list[Chart]:
+        return [chart for look in looks if (chart := over_horizons(data, last, composition, look))]
+
+    edge = frontier(data, last, composition)
+    charts = [*draw(QUALITY), *draw(MEMORY), *([edge] if edge else []), *draw(WORK)]
+    lead = {
+        Composition.PARALLEL: "All questions stand in the prompt; one answer is due at the end.",
+        Composition.SEQUENTIAL: "The next question is shown once the one before is answered.",
+        Composition.CHAINED: "Each question needs the answer to the one before.",
+        Composition.MIXED: "Objectives of different sources in one task.",
+    }[composition]
+    return Section(str(composition), f"Over the horizon: {composition}", lead, tuple(charts))
+
+
+def _subtitle(data: RunData) -> str:
+    parts = []
+    if data.last is not None:
+        policy = data.last.policy
+        parts.append(policy.model if policy.checkpoint is None else f"{policy.model}, {policy.checkpoint}")
+        parts.append(f"policy version {policy.version}")
+    if data.evaluations:
+        parts.append("evaluations: " + ", ".join(one.label for one in data.evaluations))
+    if data.metrics:
+        parts.append(f"{max(row['step'] for row in data.metrics)} training steps")
+    return " · ".join(parts) or "nothing evaluated or trained yet"

@@ -1,0 +1,59 @@
+"""The report as one HTML file: no script, no request to anywhere, whatever an observation says."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mem1.report.document import Document
+from mem1.report.svg import Chart, draw
+from mem1.report.tables import chart_table
+
+# The page may hold style and nothing else that a browser would run or fetch.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+VIEWER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'"
+
+
+def to_html(document: Document) -> str:
+    """The whole page."""
+    return render("report.html", document=document, policy=POLICY)
+
+
+def render(name: str, **values: object) -> str:
+    """A template with the style sheet inlined. Everything but our own SVG is escaped."""
+    return environment().get_template(name).render(style=Markup(style()), **values)
+
+
+@cache
+def environment() -> Environment:
+    """Templates with autoescape on; a missing value is an error."""
+    made = Environment(
+        loader=PackageLoader("mem1.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["svg"] = _svg
+    made.filters["chart_table"] = chart_table
+    return made
+
+
+@cache
+def style() -> str:
+    """The style sheet of pages: the charts' and the text's."""
+    loader = PackageLoader("mem1.report", "templates")
+    found = Environment(loader=loader, autoescape=False)
+    return "".join(found.get_template(name).render() for name in ("chart.css", "page.css"))
+
+
+def chart_style() -> str:
+    """The style sheet of charts alone, for a picture outside a page."""
+    found: str = Environment(loader=PackageLoader("mem1.report", "templates")).get_template("chart.css").render()
+    return found
+
+
+def _svg(chart: Chart) -> Markup:
+    return Markup(draw(chart))  # draw() escapes every text it is given

@@ -1,0 +1,240 @@
+"""Line charts as plain SVG: no script, no outside file, styled by the page's own style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from mem1.report.numbers import compact, number
+
+WIDTH, HEIGHT = 460, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 78, 30, 44
+_LABEL_GAP = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One mark: its place, its interval, the words of its tooltip, and a label drawn beside it."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points joined by a line. ``slot`` 0-7 picks the colour and the shape of the marks."""
+
+    name: str
+    slot: int
+    points: tuple[Point, ...]
+    dashed: bool = False
+    marks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale. On ``log2`` axes each power of two is a tick and zero cannot be shown."""
+
+    label: str
+    log2: bool = False
+    low: float | None = None
+    high: float | None = None
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure: what it shows in one line, and how to read it below."""
+
+    id: str
+    title: str
+    caption: str
+    x: Axis
+    y: Axis
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Maps an axis onto pixels, with its ticks."""
+
+    axis: Axis
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The pixel of ``value``."""
+        span = self._place(self.high) - self._place(self.low)
+        share = (self._place(value) - self._place(self.low)) / span if span else 0.5
+        return self.start + share * (self.end - self.start)
+
+    def _place(self, value: float) -> float:
+        return math.log2(value) if self.axis.log2 else value
+
+    def text(self, tick: float) -> str:
+        """A tick's label."""
+        if self.axis.decimals is not None:
+            return number(tick, self.axis.decimals)
+        step = min((b - a for a, b in zip(self.ticks, self.ticks[1:], strict=False)), default=1.0)
+        whole = all(float(t).is_integer() for t in self.ticks)
+        return compact(tick) if whole else number(tick, max(0, math.ceil(-math.log10(step) - 1e-9)))
+
+
+def draw(chart: Chart, *, nested: str = "") -> str:
+    """The chart as an ``<svg>`` element. ``nested`` adds attributes such as its place in a larger picture."""
+    x, y = _scales(chart)
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(chart.title + ". " + chart.caption)}"{nested}>',
+        _frame(chart, x, y),
+    ]
+    parts += [_band(one, x, y) for one in chart.series]
+    parts += [_line(one, x, y) for one in chart.series]
+    parts += [_marks(one, x, y) for one in chart.series]
+    parts += [_names(chart.series, x, y), "</svg>"]
+    return "".join(parts)
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
+    """Round numbers (1, 2, 2.5 or 5 times a power of ten) that cover ``low`` to ``high``."""
+    span = high - low
+    if span <= 0 or not math.isfinite(span):
+        return (low,)
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw - 1e-12)
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
+    return tuple(round(k * step, 12) for k in range(first, last + 1))
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places near ``wanted``, in the same order, at least ``gap`` apart and inside ``low`` .. ``high``."""
+    order = sorted(range(len(wanted)), key=lambda k: wanted[k])
+    placed = [0.0] * len(wanted)
+    floor = low
+    for k in order:
+        placed[k] = max(wanted[k], floor)
+        floor = placed[k] + gap
+    ceiling = high
+    for k in reversed(order):
+        placed[k] = min(placed[k], ceiling)
+        ceiling = placed[k] - gap
+    return placed
+
+
+def _scales(chart: Chart) -> tuple[Scale, Scale]:
+    points = [point for one in chart.series for point in one.points]
+    ys = [value for p in points for value in (p.y, p.low, p.high) if value is not None]
+    x = _scale(chart.x, [p.x for p in points], _LEFT + 8, WIDTH - _RIGHT - 6, tight=True)
+    return x, _scale(chart.y, ys, HEIGHT - _BOTTOM, _TOP, tight=False)
+
+
+def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: bool) -> Scale:
+    low = min(values, default=0.0) if axis.low is None else axis.low
+    high = max(values, default=1.0) if axis.high is None else axis.high
+    if axis.log2:
+        ticks = tuple(2.0**k for k in range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1))
+        while len(ticks) > 9:
+            ticks = ticks[::2]
+        if tight:
+            ticks = tuple(t for t in ticks if low <= t <= high) or ticks[:1]
+            return Scale(axis, low, high, ticks, start, end)
+        return Scale(axis, min(low, ticks[0]), max(high, ticks[-1]), ticks, start, end)
+    if low == high:
+        low, high = low - (0.5 if low else 0.0), high + (0.5 if high else 1.0)
+    ticks = nice_ticks(low, high)
+    if tight:
+        inside = tuple(t for t in ticks if low <= t <= high)
+        return Scale(axis, low, high, inside or ticks[:1], start, end)
+    return Scale(axis, ticks[0], ticks[-1], ticks, start, end)
+
+
+def _frame(chart: Chart, x: Scale, y: Scale) -> str:
+    bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
+    parts = []
+    for tick in y.ticks:
+        at = y(tick)
+        kind = "axis" if at == bottom else "grid"
+        parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(f'<text class="tick end" x="{_LEFT - 7}" y="{at + 4:.1f}">{y.text(tick)}</text>')
+    for tick in x.ticks:
+        at = x(tick)
+        parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
+        parts.append(f'<text class="tick mid" x="{at:.1f}" y="{bottom + 18}">{x.text(tick)}</text>')
+    parts.append(f'<text class="label" x="4" y="14">{escape(chart.y.label)}</text>')
+    parts.append(
+        f'<text class="label mid" x="{(_LEFT + right) / 2:.0f}" y="{HEIGHT - 6}">{escape(chart.x.label)}</text>'
+    )
+    return "".join(parts)
+
+
+def _band(one: Series, x: Scale, y: Scale) -> str:
+    bounded = [(p.x, p.low, p.high) for p in one.points if p.low is not None and p.high is not None]
+    if len(bounded) == 1:
+        at, low, high = bounded[0]
+        place = f'x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{y(low):.1f}" y2="{y(high):.1f}"'
+        return f'<line class="s{one.slot} whisker" {place}/>'
+    if not bounded:
+        return ""
+    above = [f"{x(at):.1f},{y(high):.1f}" for at, _, high in bounded]
+    below = [f"{x(at):.1f},{y(low):.1f}" for at, low, _ in reversed(bounded)]
+    return f'<polygon class="s{one.slot} band" points="{" ".join(above + below)}"/>'
+
+
+def _line(one: Series, x: Scale, y: Scale) -> str:
+    path = " ".join(f"{x(p.x):.1f},{y(p.y):.1f}" for p in one.points)
+    dashed = " dashed" if one.dashed else ""
+    return f'<polyline class="s{one.slot} line{dashed}" points="{path}"/>' if len(one.points) > 1 else ""
+
+
+def _marks(one: Series, x: Scale, y: Scale) -> str:
+    parts = []
+    for p in one.points:
+        cx, cy = x(p.x), y(p.y)
+        mark = _mark(one, cx, cy) if one.marks or len(one.points) == 1 else ""
+        label = (
+            f'<text class="s{one.slot} small mid" x="{cx:.1f}" y="{cy - 9:.1f}">{escape(p.label)}</text>'
+            if p.label
+            else ""
+        )
+        hover = (
+            f'<circle class="hit" cx="{cx:.1f}" cy="{cy:.1f}" r="9"><title>{escape(p.note)}</title></circle>'
+            if p.note
+            else ""
+        )
+        parts.append(mark + label + hover)
+    return "".join(parts)
+
+
+def _mark(one: Series, cx: float, cy: float) -> str:
+    kind = f'class="s{one.slot} mark{" hollow" if one.dashed else ""}"'
+    match one.slot % 4:
+        case 0:
+            return f'<circle {kind} cx="{cx:.1f}" cy="{cy:.1f}" r="3.6"/>'
+        case 1:
+            return f'<rect {kind} x="{cx - 3.2:.1f}" y="{cy - 3.2:.1f}" width="6.4" height="6.4"/>'
+        case 2:
+            return f'<path {kind} d="M{cx:.1f} {cy - 4.4:.1f}l4.2 7.4h-8.4z"/>'
+        case _:
+            return f'<path {kind} d="M{cx:.1f} {cy - 4.6:.1f}l4.6 4.6-4.6 4.6-4.6-4.6z"/>'
+
+
+def _names(series: Sequence[Series], x: Scale, y: Scale) -> str:
+    """Each line's name at its end, moved apart where they would touch."""
+    named = [one for one in series if one.points and one.name]
+    places = spread([y(one.points[-1].y) + 4 for one in named], _LABEL_GAP, _TOP + 4, HEIGHT - _BOTTOM)
+    parts = []
+    for one, place in zip(named, places, strict=True):
+        at = max(x(one.points[-1].x) + 9, WIDTH - _RIGHT + 2)
+        parts.append(f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(one.name)}</text>')
+    return "".join(parts)

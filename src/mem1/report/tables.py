@@ -1,0 +1,239 @@
+"""The report's tables, as plain entries that HTML, Markdown and JSON write each in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.records import Cell, CellKey, Evaluation
+from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
+from mem1.report.numbers import compact, interval_of, mean_of, number, signed
+from mem1.report.svg import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its text, and an interval or remark that stands smaller beside it."""
+
+    text: str
+    aside: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's head, its unit, whether it holds numbers, and what it means."""
+
+    head: str
+    unit: str = ""
+    numeric: bool = True
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a note on how to read it."""
+
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+
+# Answer rate, actions per objective and early stopping stand beside every score: without them an
+# agent that stops early looks like one that saves memory.
+SIDE_BY_SIDE = (
+    Measure.EM,
+    Measure.F1,
+    Measure.EM_PER_OBJECTIVE,
+    Measure.ANSWER_RATE,
+    Measure.ACTIONS_PER_OBJECTIVE,
+    Measure.EARLY_STOP,
+    Measure.PEAK_WITHOUT_PROMPT,
+    Measure.PEAK,
+    Measure.STATE_LENGTH,
+    Measure.DEPENDENCY,
+    Measure.SECONDS,
+)
+COSTS = (
+    Measure.TURNS,
+    Measure.SEARCHES_PER_OBJECTIVE,
+    Measure.MALFORMED,
+    Measure.FORCED,
+    Measure.COVERAGE,
+    Measure.PREFILL,
+    Measure.PREFILL_REUSED,
+    Measure.DECODE,
+)
+_WITH_INTERVAL = (Measure.EM, Measure.F1, Measure.EM_PER_OBJECTIVE, Measure.PEAK_WITHOUT_PROMPT)
+
+
+def before_and_after(data: RunData) -> Table | None:
+    """The least and the most trained policy on the same tasks, with paired intervals."""
+    pair = data.before_and_after
+    if pair is None:
+        return None
+    first, last = pair
+    rows = []
+    for strategy in last.plan.strategies:
+        for key in _keys(last):
+            old, new = first.cell(strategy, key), last.cell(strategy, key)
+            if old is not None and new is not None:
+                rows.append(_change(strategy, key, old, new, last))
+    if not rows:
+        return None
+    columns = [_text("Strategy"), _text("Tasks")]
+    for measure in (Measure.EM, Measure.F1):
+        label = SPECS[measure].label
+        columns += [Column(f"{label}, {first.label}"), Column(f"{label}, {last.label}")]
+        columns.append(Column("Difference", meaning=f"{last.label} less {first.label}, paired by task"))
+    columns += [Column(f"Answered, {first.label}"), Column(f"Answered, {last.label}"), Column("n", "tasks")]
+    return Table(
+        title="Before and after training",
+        note=f"EM and F1 are summed over objectives. {confidence_note(last)} Differences are paired by task and set "
+        "in bold where their interval excludes 0.",
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+def side_by_side(evaluation: Evaluation, measures: Iterable[Measure] = SIDE_BY_SIDE, title: str = "") -> Table:
+    """Every strategy at every horizon."""
+    measures = tuple(measures)
+    columns = [_text("Tasks"), _text("Strategy")]
+    columns += [Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in measures]
+    columns += [Column("Failed", "episodes"), Column("n", "tasks")]
+    rows = [
+        (
+            Entry(_tasks(key)),
+            Entry(cell.strategy),
+            *(_entry(cell, measure) for measure in measures),
+            Entry(str(cell.failed), strong=cell.failed > 0),
+            Entry(str(len(cell.tasks))),
+        )
+        for key in _keys(evaluation)
+        for cell in evaluation.cells
+        if cell.key == key
+    ]
+    return Table(
+        title=title or f"Strategies side by side: {evaluation.label}",
+        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Peaks count every episode, failed "
+        "ones too; scores leave failed ones out.",
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+def strategy_differences(evaluation: Evaluation) -> Table | None:
+    """Paired differences between strategies."""
+    shown = (Measure.EM, Measure.F1, Measure.ANSWER_RATE, Measure.PEAK_WITHOUT_PROMPT)
+    found = [one for one in evaluation.comparisons if one.measure in shown]
+    if not found:
+        return None
+    by_pair = unique((CellKey(c.composition, c.objectives, c.session), c.left, c.right) for c in found)
+    index = {(CellKey(c.composition, c.objectives, c.session), c.left, c.right, c.measure): c.difference for c in found}
+    rows = []
+    for key, left, right in by_pair:
+        entries = []
+        for measure in shown:
+            difference = index.get((key, left, right, measure))
+            entries.append(_difference(measure, difference))
+        n = max(d.n for m in shown if (d := index.get((key, left, right, m))) is not None)
+        rows.append((Entry(_tasks(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
+    return Table(
+        title="Differences between strategies",
+        note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} Bold: the interval excludes 0.",
+        columns=(
+            _text("Tasks"),
+            _text("Difference"),
+            *(Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in shown),
+            Column("n", "tasks"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def views_table(rows: tuple[dict[str, Any], ...]) -> Table | None:
+    """How far each training view is from what the policy saw (method section 2)."""
+    if not rows:
+        return None
+    names = unique(name for row in rows for name in row)
+    numeric = {name: all(isinstance(row.get(name), int | float | None) for row in rows) for name in names}
+    return Table(
+        title="Exactness of the training views",
+        note="Per-token |log p(train) − log p(rollout)| before any update: what a view gets wrong, it trains on.",
+        columns=tuple(Column(name.replace("_", " "), numeric=numeric[name]) for name in names),
+        rows=tuple(tuple(Entry(_plain(row.get(name))) for name in names) for row in rows),
+    )
+
+
+def chart_table(chart: Chart) -> Table:
+    """A chart's numbers, for readers who do not see it."""
+    rows = []
+    for series in chart.series:
+        for p in series.points:
+            interval = f"{p.low:.4g} … {p.high:.4g}" if p.low is not None and p.high is not None else ""
+            rows.append((Entry(series.name or chart.title), Entry(f"{p.x:g}"), Entry(f"{p.y:.4g}", interval)))
+    return Table(chart.title, "", (_text("Line"), Column(chart.x.label), Column(chart.y.label)), tuple(rows))
+
+
+def confidence_note(evaluation: Evaluation) -> str:
+    """What the intervals are."""
+    return (
+        f"Intervals: {evaluation.plan.confidence * 100:g} % bootstrap over tasks "
+        f"({evaluation.plan.resamples} resamples, seed {evaluation.plan.seed})."
+    )
+
+
+def _change(strategy: str, key: CellKey, old: Cell, new: Cell, last: Evaluation) -> tuple[Entry, ...]:
+    entries: list[Entry] = [Entry(strategy), Entry(_tasks(key))]
+    n = 0
+    for measure in (Measure.EM, Measure.F1):
+        difference = bootstrap_of(last).paired(old, new, measure)
+        n = max(n, difference.n if difference else 0)
+        entries += [_entry(old, measure), _entry(new, measure), _difference(measure, difference)]
+    entries += [_entry(old, Measure.ANSWER_RATE), _entry(new, Measure.ANSWER_RATE), Entry(str(n))]
+    return tuple(entries)
+
+
+def _entry(cell: Cell, measure: Measure) -> Entry:
+    metric = cell.metrics.get(measure)
+    aside = interval_of(measure, metric) if measure in _WITH_INTERVAL else ""
+    return Entry(mean_of(measure, metric), aside)
+
+
+def _difference(measure: Measure, difference: Any) -> Entry:
+    if difference is None:
+        return Entry("–")
+    excludes = difference.low is not None and (difference.low > 0 or difference.high < 0)
+    text = signed(difference.mean, SPECS[measure].decimals)
+    return Entry(text, interval_of(measure, difference, sign=True), strong=excludes)
+
+
+def _keys(evaluation: Evaluation) -> list[CellKey]:
+    keys = [key for composition in compositions(evaluation) for key in horizons(evaluation, composition)]
+    return keys + list(unique(cell.key for cell in sessions(evaluation)))
+
+
+def _tasks(key: CellKey) -> str:
+    return f"{key.composition} {key.objectives}" + (" session" if key.session else "")
+
+
+def _text(head: str) -> Column:
+    return Column(head, numeric=False)
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return compact(value)
+        case float():
+            return "0" if value == 0 else f"{value:.2e}" if abs(value) < 1e-4 else number(value, 4)
+        case _:
+            return str(value)
