@@ -4,7 +4,8 @@ Text from an environment may hold our tags or the tokenizer's special strings. B
 nesting give an attacker endless spellings of a tag, so none of them is looked for: **every** ``<``
 becomes a look-alike. Without that sign there is no tag and no remnant of one that some later
 removal could join into a tag. Special strings that do without ``<`` lose their first character.
-Nothing is removed, so a reader still sees what was written.
+Nothing is removed, so a reader still sees what was written. Lone surrogates, which are not text and
+which tokenizers refuse, become the sign for broken characters.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from mem1.errors import ModelError
 # The sign itself and the two that Unicode compatibility normalisation (which some tokenizers do)
 # would turn into it.
 _LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}"
+_SURROGATES = range(0xD800, 0xE000)
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
 _LOOK_ALIKES = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}\N{MATHEMATICAL LEFT ANGLE BRACKET}("
-_MARKS = "\N{MIDDLE DOT}\N{BULLET}\N{REPLACEMENT CHARACTER}"
+_MARKS = "\N{MIDDLE DOT}\N{BULLET}" + _BROKEN
 
 
 class Neutraliser:
@@ -36,7 +39,8 @@ class Neutraliser:
 
     def __init__(self, special_strings: Sequence[str]) -> None:
         used = {character for text in special_strings for character in text.casefold()}
-        self._table = str.maketrans(dict.fromkeys(_LESS_THAN, _first_free(_LOOK_ALIKES, used)))
+        look_alike = _first_free(_LOOK_ALIKES, used)
+        self._table = {**dict.fromkeys(map(ord, _LESS_THAN), look_alike), **dict.fromkeys(_SURROGATES, _BROKEN)}
         self._mark = _first_free(_MARKS, used)
         others = sorted((text for text in special_strings if text.strip() and "<" not in text), key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, others)), re.IGNORECASE) if others else None

@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 
 from mem1.config import Config
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Tags(Config):
@@ -27,7 +27,7 @@ class Tags(Config):
     @classmethod
     def _plain(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise ValueError("a tag name is a lower-case letter, then lower-case letters, digits and underscores")
+            raise ValueError("a tag name is a letter, then letters, digits and underscores")
         return name
 
     @model_validator(mode="after")
