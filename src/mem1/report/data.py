@@ -59,6 +59,11 @@ class RunData:
         """All strategies there are, in the order of the plans."""
         return unique(name for one in self.evaluations for name in one.plan.strategies)
 
+    @property
+    def main_strategy(self) -> str:
+        """The strategy that training is about: ``state``, else the last of the plan."""
+        return "state" if "state" in self.strategies or not self.strategies else self.strategies[-1]
+
     @cached_property
     def transcripts(self) -> dict[str, Transcript]:
         """Kept contexts by episode id."""

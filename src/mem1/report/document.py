@@ -20,7 +20,6 @@ from mem1.report.plots import (
 )
 from mem1.report.svg import Chart
 from mem1.report.tables import (
-    COSTS,
     Table,
     before_and_after,
     side_by_side,
@@ -90,9 +89,12 @@ def make_document(data: RunData) -> Document:
 
 
 def _results(data: RunData, last: Evaluation) -> Section:
-    change, pairs = before_and_after(data), strategy_differences(last)
+    main, others = data.main_strategy, [name for name in data.strategies if name != data.main_strategy]
+    change = before_and_after(data, [main], "Before and after training")
+    rest = before_and_after(data, others, "Before and after training: other strategies")
     tables = (*([change] if change else []), side_by_side(last))
-    folded = [side_by_side(last, COSTS, f"Work and tokens: {last.label}"), *([pairs] if pairs else [])]
+    folded = [side_by_side(last, all_measures=True)]
+    folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
     lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."
     if not last.complete:

@@ -24,7 +24,7 @@ def facts(data: RunData) -> list[Fact]:
     """What training changed, how context grows with the horizon, how it runs over the long session."""
     found = [_learning(data)]
     if data.last is not None:
-        ordered = sorted(data.last.plan.strategies, key=lambda name: name != "state")
+        ordered = sorted(data.last.plan.strategies, key=lambda name: name != data.main_strategy)
         found += [_growth(data.last, name) for name in ordered[:3]]
         found += [_session(cell) for cell in sessions(data.last) if cell.strategy == ordered[0]]
     return [fact for fact in found if fact is not None]
@@ -36,7 +36,7 @@ def _learning(data: RunData) -> Fact | None:
     if pair is None:
         return None
     first, last = pair
-    strategy = "state" if "state" in last.plan.strategies else last.plan.strategies[-1]
+    strategy = data.main_strategy
     keys = [key for composition in compositions(last) for key in horizons(last, composition)]
     for key in sorted(keys, key=lambda key: (key.objectives != 2, key.objectives)):
         old, new = first.cell(strategy, key), last.cell(strategy, key)

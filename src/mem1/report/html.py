@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,6 +27,10 @@ def render(name: str, **values: object) -> str:
     return environment().get_template(name).render(style=Markup(style()), **values)
 
 
+# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 @cache
 def environment() -> Environment:
     """Templates with autoescape on; a missing value is an error."""
@@ -33,12 +38,20 @@ def environment() -> Environment:
         loader=PackageLoader("mem1.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters["svg"] = _svg
     made.filters["chart_table"] = chart_table
     return made
+
+
+def visible(value: object) -> object:
+    """Text with the characters spelled out that would hide, reorder or break what stands around them."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", value)
 
 
 @cache

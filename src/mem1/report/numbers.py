@@ -25,6 +25,13 @@ def compact(value: float, decimals: int = 0) -> str:
     return number(value, decimals)
 
 
+def power(value: float) -> str:
+    """``value`` as a number times a power of ten."""
+    factor, _, exponent = f"{value:.1e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{number(float(factor), 1)} × 10{raised}"
+
+
 def signed(value: float, decimals: int) -> str:
     """``value`` with its sign, plus included."""
     text = number(value, decimals)

@@ -51,6 +51,7 @@ class Look:
     caption: str
     low: float | None = 0.0
     high: float | None = None
+    log2: bool = False
 
 
 QUALITY = (
@@ -59,8 +60,14 @@ QUALITY = (
     Look(Measure.EM, "EM, summed", "exact matches a task, as the literature reports it"),
 )
 MEMORY = (
-    Look(Measure.PEAK_WITHOUT_PROMPT, "Peak context without the prompt", "largest prompt + completion less P"),
-    Look(Measure.PEAK, "Peak context with the prompt", "largest prompt + completion of any turn"),
+    Look(
+        Measure.PEAK_WITHOUT_PROMPT,
+        "Peak context without the prompt",
+        "largest prompt + completion less P. Both scales double: growth in proportion is a straight climb",
+        low=None,
+        log2=True,
+    ),
+    Look(Measure.PEAK, "Peak context with the prompt", "largest prompt + completion of any turn, on a plain scale"),
 )
 WORK = (
     Look(Measure.ANSWER_RATE, "Answer rate", "objectives that got an answer", high=1.0),
@@ -79,20 +86,20 @@ def over_horizons(data: RunData, evaluation: Evaluation, composition: Compositio
     ]
     pair = data.before_and_after
     if pair is not None and look.measure in (Measure.EM_PER_OBJECTIVE, Measure.F1_PER_OBJECTIVE, Measure.EM):
-        name = "state" if "state" in evaluation.plan.strategies else evaluation.plan.strategies[-1]
+        name = data.main_strategy
         points = _horizon_points(pair[0], name, composition, look.measure)
         if points:
             series.append(Series(pair[0].label, slot_of(name, data.strategies), points, dashed=True))
     if not series:
         return None
-    n = max(len(cell.tasks) for cell in evaluation.cells if cell.composition == composition and not cell.session)
+    sizes = [len(cell.tasks) for cell in evaluation.cells if cell.composition == composition and not cell.session]
     dashed = f" Dashed: {series[-1].name}, before training." if series[-1].dashed else ""
     return Chart(
         id=f"{composition}-{look.measure}",
         title=look.title,
-        caption=f"{look.caption[0].upper()}{look.caption[1:]}; n = {n} tasks a point at most.{dashed}",
+        caption=f"{look.caption[0].upper()}{look.caption[1:]}; {_tasks(sizes)}.{dashed}",
         x=Axis("objectives in the task", log2=True),
-        y=Axis(spec.unit or spec.label, low=look.low, high=look.high),
+        y=Axis(spec.unit or spec.label, log2=look.log2, low=look.low, high=look.high),
         series=tuple(series),
     )
 
@@ -122,6 +129,7 @@ def frontier(data: RunData, evaluation: Evaluation, composition: Composition) ->
         x=Axis("peak context without the prompt, tokens", log2=True),
         y=Axis("EM per objective", low=0.0, high=1.0),
         series=tuple(series),
+        names_at_points=True,
     )
 
 
@@ -134,7 +142,7 @@ def session_charts(data: RunData, evaluation: Evaluation) -> list[Chart]:
     n = max(cell.episodes for cell in cells)
     context = Chart(
         id="session-peak",
-        title=f"Context over a session of {objectives} objectives",
+        title=f"Context, session of {objectives}",
         caption=f"Prompt + completion less P, mean over the episodes still running (n = {n} at the start)."
         + _windows(cells, " Line: the largest of each {} turns; band: their range."),
         x=Axis("turn", low=0.0),
@@ -171,10 +179,19 @@ def learning_curves(data: RunData) -> list[Chart]:
         if len(raw) > 30:
             window = max(5, len(raw) // 20)
             smooth = tuple(Point(x, y) for x, y in running_mean(raw, window))
-            series = [Series("", 6, points, marks=False), Series("", 0, smooth, marks=False)]
-            caption = f"{caption}; strong line: mean of the last {window}"
+            series = [Series("", 6, points, marks=False, faint=True), Series("", 0, smooth, marks=False)]
+            caption = f"{caption}; strong line: mean of the last {window} steps"
         low = 0.0 if min(y for _, y in raw) >= 0 else None
-        charts.append(Chart(f"learning-{name}", title, caption, Axis("step"), Axis(unit, low=low), tuple(series)))
+        charts.append(
+            Chart(
+                f"learning-{name}",
+                title,
+                f"{caption[0].upper()}{caption[1:]}.",
+                Axis("step"),
+                Axis(unit, low=low),
+                tuple(series),
+            )
+        )
     return charts
 
 
@@ -201,6 +218,12 @@ def _horizon_points(
         note += f" {SPECS[measure].unit}".rstrip() + (f" ({interval})" if interval else "") + f", n = {metric.n}"
         points.append(Point(key.objectives, metric.mean, metric.low, metric.high, note))
     return tuple(points)
+
+
+def _tasks(sizes: Sequence[int]) -> str:
+    """How many tasks a point rests on."""
+    least, most = min(sizes), max(sizes)
+    return f"n = {most} tasks a point" if least == most else f"n = {least} to {most} tasks a point"
 
 
 def _trace(data: RunData, cell: Cell, what: Literal["peak", "state"]) -> Series:

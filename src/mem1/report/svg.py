@@ -9,8 +9,8 @@ from html import escape
 
 from mem1.report.numbers import compact, number
 
-WIDTH, HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 78, 30, 44
+WIDTH, HEIGHT = 380, 262
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 30, 44
 _LABEL_GAP = 15
 
 
@@ -35,6 +35,7 @@ class Series:
     points: tuple[Point, ...]
     dashed: bool = False
     marks: bool = True
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure: what it shows in one line, and how to read it below."""
+    """A figure: what it shows in one line, and how to read it below.
+
+    The lines' names stand in a column at the right edge, or with ``names_at_points`` at their last
+    marks (for lines that do not run from left to right).
+    """
 
     id: str
     title: str
@@ -58,6 +63,7 @@ class Chart:
     x: Axis
     y: Axis
     series: tuple[Series, ...]
+    names_at_points: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,11 @@ class Scale:
             return number(tick, self.axis.decimals)
         step = min((b - a for a, b in zip(self.ticks, self.ticks[1:], strict=False)), default=1.0)
         whole = all(float(t).is_integer() for t in self.ticks)
-        return compact(tick) if whole else number(tick, max(0, math.ceil(-math.log10(step) - 1e-9)))
+        return (
+            compact(tick).replace(".0", "").replace(".00", "")
+            if whole
+            else number(tick, max(0, math.ceil(-math.log10(step) - 1e-9)))
+        )
 
 
 def draw(chart: Chart, *, nested: str = "") -> str:
@@ -100,7 +110,8 @@ def draw(chart: Chart, *, nested: str = "") -> str:
     parts += [_band(one, x, y) for one in chart.series]
     parts += [_line(one, x, y) for one in chart.series]
     parts += [_marks(one, x, y) for one in chart.series]
-    parts += [_names(chart.series, x, y), "</svg>"]
+    parts.append(_names_at_points(chart.series, x, y) if chart.names_at_points else _names(chart.series, x, y))
+    parts.append("</svg>")
     return "".join(parts)
 
 
@@ -193,26 +204,24 @@ def _band(one: Series, x: Scale, y: Scale) -> str:
 
 def _line(one: Series, x: Scale, y: Scale) -> str:
     path = " ".join(f"{x(p.x):.1f},{y(p.y):.1f}" for p in one.points)
-    dashed = " dashed" if one.dashed else ""
-    return f'<polyline class="s{one.slot} line{dashed}" points="{path}"/>' if len(one.points) > 1 else ""
+    look = (" dashed" if one.dashed else "") + (" faint" if one.faint else "")
+    return f'<polyline class="s{one.slot} line{look}" points="{path}"/>' if len(one.points) > 1 else ""
 
 
 def _marks(one: Series, x: Scale, y: Scale) -> str:
     parts = []
+    last: tuple[float, float] | None = None
     for p in one.points:
         cx, cy = x(p.x), y(p.y)
-        mark = _mark(one, cx, cy) if one.marks or len(one.points) == 1 else ""
-        label = (
-            f'<text class="s{one.slot} small mid" x="{cx:.1f}" y="{cy - 9:.1f}">{escape(p.label)}</text>'
-            if p.label
-            else ""
-        )
-        hover = (
-            f'<circle class="hit" cx="{cx:.1f}" cy="{cy:.1f}" r="9"><title>{escape(p.note)}</title></circle>'
-            if p.note
-            else ""
-        )
-        parts.append(mark + label + hover)
+        if one.marks or len(one.points) == 1:
+            parts.append(_mark(one, cx, cy))
+        if p.label and (last is None or math.dist(last, (cx, cy)) > _LABEL_GAP):
+            parts.append(f'<text class="s{one.slot} small" x="{cx + 6:.1f}" y="{cy - 5:.1f}">{escape(p.label)}</text>')
+            last = cx, cy
+        if p.note:
+            parts.append(
+                f'<circle class="hit" cx="{cx:.1f}" cy="{cy:.1f}" r="9"><title>{escape(p.note)}</title></circle>'
+            )
     return "".join(parts)
 
 
@@ -238,3 +247,13 @@ def _names(series: Sequence[Series], x: Scale, y: Scale) -> str:
         at = max(x(one.points[-1].x) + 9, WIDTH - _RIGHT + 2)
         parts.append(f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(one.name)}</text>')
     return "".join(parts)
+
+
+def _names_at_points(series: Sequence[Series], x: Scale, y: Scale) -> str:
+    """Each line's name under its last mark."""
+    named = [one for one in series if one.points and one.name]
+    wanted = [y(one.points[-1].y) + 17 for one in named]
+    return "".join(
+        f'<text class="s{one.slot} name" x="{x(one.points[-1].x) - 4:.1f}" y="{place:.1f}">{escape(one.name)}</text>'
+        for one, place in zip(named, wanted, strict=True)
+    )

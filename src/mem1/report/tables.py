@@ -9,7 +9,7 @@ from typing import Any
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
-from mem1.report.numbers import compact, interval_of, mean_of, number, signed
+from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
 from mem1.report.svg import Chart
 
 
@@ -41,6 +41,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
 
+    @property
+    def asides(self) -> tuple[bool, ...]:
+        """Which columns have entries with an aside: those are set in two, so that means stay aligned."""
+        return tuple(any(row[k].aside for row in self.rows) for k in range(len(self.columns)))
+
 
 # Answer rate, actions per objective and early stopping stand beside every score: without them an
 # agent that stops early looks like one that saves memory.
@@ -53,55 +58,45 @@ SIDE_BY_SIDE = (
     Measure.EARLY_STOP,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
-    Measure.STATE_LENGTH,
-    Measure.DEPENDENCY,
     Measure.SECONDS,
 )
-COSTS = (
-    Measure.TURNS,
-    Measure.SEARCHES_PER_OBJECTIVE,
-    Measure.MALFORMED,
-    Measure.FORCED,
-    Measure.COVERAGE,
-    Measure.PREFILL,
-    Measure.PREFILL_REUSED,
-    Measure.DECODE,
-)
-_WITH_INTERVAL = (Measure.EM, Measure.F1, Measure.EM_PER_OBJECTIVE, Measure.PEAK_WITHOUT_PROMPT)
+_WITH_INTERVAL = (Measure.EM, Measure.PEAK_WITHOUT_PROMPT)
 
 
-def before_and_after(data: RunData) -> Table | None:
+def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Table | None:
     """The least and the most trained policy on the same tasks, with paired intervals."""
     pair = data.before_and_after
     if pair is None:
         return None
     first, last = pair
-    rows = []
-    for strategy in last.plan.strategies:
-        for key in _keys(last):
-            old, new = first.cell(strategy, key), last.cell(strategy, key)
-            if old is not None and new is not None:
-                rows.append(_change(strategy, key, old, new, last))
+    rows = [
+        _change(strategy, key, old, new, last)
+        for strategy in strategies
+        for key in _keys(last)
+        if (old := first.cell(strategy, key)) is not None and (new := last.cell(strategy, key)) is not None
+    ]
     if not rows:
         return None
     columns = [_text("Strategy"), _text("Tasks")]
     for measure in (Measure.EM, Measure.F1):
         label = SPECS[measure].label
-        columns += [Column(f"{label}, {first.label}"), Column(f"{label}, {last.label}")]
-        columns.append(Column("Difference", meaning=f"{last.label} less {first.label}, paired by task"))
-    columns += [Column(f"Answered, {first.label}"), Column(f"Answered, {last.label}"), Column("n", "tasks")]
+        columns += [Column(f"{label} before"), Column("after")]
+        columns.append(Column("difference", meaning="after less before, paired by task"))
+    columns += [Column("Answered before"), Column("after"), Column("n", "tasks")]
     return Table(
-        title="Before and after training",
-        note=f"EM and F1 are summed over objectives. {confidence_note(last)} Differences are paired by task and set "
-        "in bold where their interval excludes 0.",
+        title=title,
+        note=f"Before: {first.label}. After: {last.label}. EM and F1 are summed over objectives. "
+        f"{confidence_note(last)} Differences are paired by task; bold where the interval excludes 0.",
         columns=tuple(columns),
         rows=tuple(rows),
     )
 
 
-def side_by_side(evaluation: Evaluation, measures: Iterable[Measure] = SIDE_BY_SIDE, title: str = "") -> Table:
-    """Every strategy at every horizon."""
-    measures = tuple(measures)
+def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table:
+    """Every strategy at every horizon: the main measures, or all of them with all intervals."""
+    measures = tuple(Measure) if all_measures else SIDE_BY_SIDE
+    bounded = tuple(Measure) if all_measures else _WITH_INTERVAL
+    title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]
     columns += [Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in measures]
     columns += [Column("Failed", "episodes"), Column("n", "tasks")]
@@ -109,7 +104,7 @@ def side_by_side(evaluation: Evaluation, measures: Iterable[Measure] = SIDE_BY_S
         (
             Entry(_tasks(key)),
             Entry(cell.strategy),
-            *(_entry(cell, measure) for measure in measures),
+            *(_entry(cell, measure, bounded) for measure in measures),
             Entry(str(cell.failed), strong=cell.failed > 0),
             Entry(str(len(cell.tasks))),
         )
@@ -118,7 +113,7 @@ def side_by_side(evaluation: Evaluation, measures: Iterable[Measure] = SIDE_BY_S
         if cell.key == key
     ]
     return Table(
-        title=title or f"Strategies side by side: {evaluation.label}",
+        title=f"{title}: {evaluation.label}",
         note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Peaks count every episode, failed "
         "ones too; scores leave failed ones out.",
         columns=tuple(columns),
@@ -198,9 +193,9 @@ def _change(strategy: str, key: CellKey, old: Cell, new: Cell, last: Evaluation)
     return tuple(entries)
 
 
-def _entry(cell: Cell, measure: Measure) -> Entry:
+def _entry(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
     metric = cell.metrics.get(measure)
-    aside = interval_of(measure, metric) if measure in _WITH_INTERVAL else ""
+    aside = interval_of(measure, metric) if measure in bounded else ""
     return Entry(mean_of(measure, metric), aside)
 
 
@@ -218,7 +213,7 @@ def _keys(evaluation: Evaluation) -> list[CellKey]:
 
 
 def _tasks(key: CellKey) -> str:
-    return f"{key.composition} {key.objectives}" + (" session" if key.session else "")
+    return f"session of {key.objectives}" if key.session else f"{key.composition} {key.objectives}"
 
 
 def _text(head: str) -> Column:
@@ -234,6 +229,6 @@ def _plain(value: Any) -> str:
         case int():
             return compact(value)
         case float():
-            return "0" if value == 0 else f"{value:.2e}" if abs(value) < 1e-4 else number(value, 4)
+            return "0" if value == 0 else power(value) if abs(value) < 1e-4 else number(value, 4)
         case _:
             return str(value)
