@@ -1,0 +1,146 @@
+"""Everything about a rollout batch that stays fixed while it is trained on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mem1.train.advantage import Credit, critic_credit, episode_advantages, spread, whiten
+from mem1.train.batch import Batch, View, make_batch
+from mem1.train.config import Ppo, TrainConfig
+from mem1.train.credit.kl import kl
+from mem1.train.loss import token_weights
+from mem1.train.policy import Policy
+from mem1.train.selection import Selection, split
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a model says about a batch's tokens, float32 [N] each, without gradient."""
+
+    logprobs: Tensor
+    entropy: Tensor | None
+    values: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Minibatch:
+    """One optimizer step's worth of tokens. All tensors float32 [N], in the flat layout of ``batch``.
+
+    ``old_logprobs`` is ``None`` where the update is the only one of its rollout: the weights that would give them are
+    the ones being trained, so the ratio is 1 and a forward pass is saved.
+    """
+
+    batch: Batch
+    weights: Tensor
+    advantages: Tensor
+    old_logprobs: Tensor | None
+    old_entropy: Tensor | None
+    old_values: Tensor | None
+    returns: Tensor | None
+    reference_logprobs: Tensor | None
+
+
+def prepare(
+    selection: Selection,
+    config: TrainConfig,
+    *,
+    view: View,
+    policy: Policy,
+    critic: Policy | None,
+    reference: Policy | None,
+    rng: random.Random,
+) -> list[Minibatch]:
+    """Divide a selection into minibatches and work out old log-probabilities, values and advantages.
+
+    Args:
+        selection: A rollout's scored episodes.
+        config: Settings.
+        view: How samples become rows (``policy.training_view``).
+        policy: The weights before the update (the proximal policy).
+        critic: What values come from (PPO only); may be ``policy`` itself.
+        reference: What the KL term is taken against, if there is one.
+        rng: Shuffles the division.
+    """
+    parts = split(selection.trainable, config.minibatches, rng=rng)
+    batches = [
+        make_batch(part, capacity=config.rows.capacity, share_prefix=config.rows.share_prefix, view=view)
+        for part in parts
+    ]
+    kl_in_reward = reference is not None and config.kl.where == "reward"
+    old: list[Scored | None] = [None] * len(batches)
+    if config.epochs * len(batches) > 1 or kl_in_reward:
+        old = [score(policy, batch, values=critic is policy) for batch in batches]
+    values: list[Tensor | None] = [None] * len(batches)
+    if critic is not None:
+        values = [
+            found.values if found and critic is policy else score(critic, batch, values=True).values
+            for batch, found in zip(batches, old, strict=True)
+        ]
+    references = [score(reference, batch).logprobs if reference else None for batch in batches]
+    costs: list[Tensor | None] = [None] * len(batches)
+    if kl_in_reward:
+        costs = [
+            config.kl.coef * kl("k1", found.logprobs, other)
+            for found, other in zip(old, references, strict=True)
+            if found is not None and other is not None
+        ]
+    credits = _credits(selection, batches, values, costs, config)
+    return [
+        Minibatch(
+            batch=batch,
+            weights=token_weights(batch.starts, config.normalisation),
+            advantages=credit.advantages,
+            old_logprobs=found.logprobs if found else None,
+            old_entropy=found.entropy if found else None,
+            old_values=value,
+            returns=credit.returns,
+            reference_logprobs=other,
+        )
+        for batch, found, value, other, credit in zip(batches, old, values, references, credits, strict=True)
+    ]
+
+
+@torch.no_grad()
+def score(policy: Policy, batch: Batch, *, values: bool = False) -> Scored:
+    """Evaluate a batch without gradient; results on the CPU."""
+    logprobs, entropy = torch.empty(batch.size), torch.empty(batch.size)
+    found = torch.empty(batch.size) if values else None
+    for row in batch.rows:
+        out = policy.evaluate(row, need_entropy=True, need_values=values)
+        assert out.entropy is not None
+        logprobs[row.flat] = out.logprobs.cpu()
+        entropy[row.flat] = out.entropy.cpu()
+        if found is not None:
+            assert out.values is not None
+            found[row.flat] = out.values.cpu()
+    return Scored(logprobs, entropy, found)
+
+
+def _credits(
+    selection: Selection,
+    batches: Sequence[Batch],
+    values: Sequence[Tensor | None],
+    costs: Sequence[Tensor | None],
+    config: TrainConfig,
+) -> list[Credit]:
+    algorithm = config.algorithm
+    if isinstance(algorithm, Ppo):
+        credits = [
+            critic_credit(batch, value, cost, algorithm)
+            for batch, value, cost in zip(batches, values, costs, strict=True)
+            if value is not None
+        ]
+        assert len(credits) == len(batches), "PPO needs a critic"
+        return whiten(credits) if algorithm.whiten else credits
+    penalties: dict[str, float] = {}
+    for batch, cost in zip(batches, costs, strict=True):
+        if cost is not None:
+            sums = torch.zeros(len(batch.episodes)).index_add_(0, batch.episode_of, cost).tolist()
+            penalties |= {episode.id: total for episode, total in zip(batch.episodes, sums, strict=True)}
+    advantages = episode_advantages(selection.groups, algorithm, penalties)
+    return [spread(batch, advantages) for batch in batches]

@@ -1,0 +1,148 @@
+"""Where a run's numbers and episodes go: metrics.jsonl, TensorBoard, the episode file and the console."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from mem1.errors import CheckpointError
+from mem1.storage.atomic import storage_errors
+from mem1.storage.episodes import EpisodeWriter
+from mem1.storage.metrics import MetricsWriter
+from mem1.storage.run_dir import RunDir
+from mem1.train.metrics import Values
+from mem1.types import Episode
+
+
+class Recorder:
+    """Writes what a run produces, step by step.
+
+    Args:
+        run: The run directory.
+        steps: How many steps there will be.
+        start: How many are done.
+        console: Where the progress bar goes (one line a step where it is no terminal); ``None`` for silence.
+        shown: Metric names for the console, each with the label to show.
+        episodes: The name of the file for episodes, or ``None`` for a run without.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        *,
+        steps: int,
+        start: int,
+        console: Console | None,
+        shown: Mapping[str, str],
+        episodes: str | None = "train",
+    ) -> None:
+        self._files = [run.metrics]
+        self._metrics = MetricsWriter(run.metrics)
+        self._episodes: EpisodeWriter | None = None
+        if episodes is not None:
+            self._files.append(run.episodes(episodes, compressed=True))
+            self._episodes = EpisodeWriter(self._files[-1])
+        self._root = run.path
+        with storage_errors("open the TensorBoard log", run.tensorboard):
+            self._board = SummaryWriter(str(run.tensorboard), purge_step=start + 1 if start else None)
+        self._steps = steps
+        self._console = console
+        self._shown = shown
+        self._bar = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[news]}"),
+            console=console,
+            disable=console is None or not console.is_terminal,
+        )
+        self._task = self._bar.add_task("step", total=steps, completed=start, news="")
+        self._bar.start()
+
+    def step(self, step: int, values: Values) -> None:
+        """Record the metrics of step ``step`` (counted from 1) and show some of them."""
+        self._write(step, values)
+        news = "  ".join(f"{label} {values[name]:.3g}" for name, label in self._shown.items() if name in values)
+        self._bar.update(self._task, completed=step, news=news)
+        if self._console is not None and not self._console.is_terminal:
+            self._console.print(f"step {step}/{self._steps}  {news}", highlight=False, soft_wrap=True)
+
+    def evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        """Record an evaluation of the weights after ``step`` steps."""
+        self._write(step, {f"evaluation/{name}": value for name, value in values.items()})
+        self.say(f"evaluation after step {step}: " + "  ".join(f"{k} {v:.3g}" for k, v in values.items()))
+
+    def episodes(self, episodes: Iterable[Episode]) -> None:
+        """Append episodes to the episode file."""
+        assert self._episodes is not None
+        for episode in episodes:
+            self._episodes.write(episode)
+
+    def say(self, text: str) -> None:
+        """A line for the console."""
+        if self._console is not None:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def marks(self) -> dict[str, int]:
+        """Sizes of the growing files, by path in the run directory; everything in them is on the disk."""
+        for path in self._files:
+            if path.exists():
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        return {str(path.relative_to(self._root)): path.stat().st_size for path in self._files if path.exists()}
+
+    def close(self) -> None:
+        """Close all files and end the progress bar."""
+        self._bar.stop()
+        self._metrics.close()
+        if self._episodes is not None:
+            self._episodes.close()
+        self._board.close()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, step: int, values: Mapping[str, float | list[float | None]]) -> None:
+        self._metrics.write(step, values)
+        for name, value in values.items():
+            if isinstance(value, list):
+                for index, part in enumerate(value):
+                    if part is not None:
+                        self._board.add_scalar(f"{name}/{index:02d}", part, step)
+            else:
+                self._board.add_scalar(name, value, step)
+
+
+def rewind(root: Path, marks: Mapping[str, int]) -> None:
+    """Cut the growing files back to what a checkpoint knows, so that a resumed run reports nothing twice.
+
+    Raises:
+        CheckpointError: A file is shorter than the checkpoint says, so something of the run is lost.
+    """
+    for name, size in marks.items():
+        path = root / name
+        found = path.stat().st_size if path.exists() else 0
+        if found < size:
+            raise CheckpointError(
+                f"{name} has {found} bytes, but had {size} when the checkpoint was written",
+                where=str(path),
+                mend="restore the file from a copy, or start a new run from the checkpoint's model",
+            )
+        if found > size:
+            with storage_errors("cut back to the checkpoint", path):
+                os.truncate(path, size)

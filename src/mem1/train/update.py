@@ -1,0 +1,151 @@
+"""One optimizer step: the gradient of a whole minibatch, gathered row by row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from mem1.errors import ModelError
+from mem1.train.config import Ppo, TrainConfig
+from mem1.train.credit.kl import kl
+from mem1.train.loss import policy_loss, truncated_importance, value_loss
+from mem1.train.policy import Policy, TokenOutputs
+from mem1.train.prepare import Minibatch
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What one optimizer step saw. Tensors [N] on the CPU in the minibatch's flat layout, without gradient.
+
+    ``logprobs`` and ``entropy`` are those of the weights before this step. ``loss`` and ``value_loss`` are the
+    minibatch's weighted sums; the gradient norms are those before clipping.
+    """
+
+    minibatch: Minibatch
+    logprobs: Tensor
+    entropy: Tensor
+    ratio: Tensor
+    clipped: Tensor
+    loss: float
+    value_loss: float | None
+    grad_norm: float
+    critic_grad_norm: float | None
+
+
+def update(
+    policy: Policy,
+    critic: Policy | None,
+    optimizer: torch.optim.Optimizer,
+    minibatch: Minibatch,
+    config: TrainConfig,
+) -> Updated:
+    """Do one optimizer step on ``minibatch``.
+
+    Each token's weight is fixed for the minibatch beforehand, so that the sum of the rows' gradients is the gradient
+    of the whole, however samples fell into rows.
+
+    Raises:
+        ModelError: The gradient is not finite. The weights are then as before.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    batch, device = minibatch.batch, policy.device
+    seen = Updated(
+        minibatch=minibatch,
+        logprobs=torch.empty(batch.size),
+        entropy=torch.empty(batch.size),
+        ratio=torch.empty(batch.size),
+        clipped=torch.empty(batch.size, dtype=torch.bool),
+        loss=0.0,
+        value_loss=None if critic is None else 0.0,
+        grad_norm=0.0,
+        critic_grad_norm=None,
+    )
+    need_entropy = config.entropy_coef > 0 or minibatch.old_entropy is None
+    total, value_total = torch.zeros((), device=device), torch.zeros((), device=device)
+    for row in batch.rows:
+        out = policy.evaluate(row, need_entropy=need_entropy, need_values=critic is policy)
+        loss = _row_loss(out, row.flat, minibatch, config, seen)
+        total += loss.detach()
+        if critic is not None:
+            values = out.values if critic is policy else critic.evaluate(row, need_values=True).values
+            assert values is not None
+            error = _row_value_loss(values, row.flat, minibatch, config)
+            value_total += error.detach()
+            loss = loss + error
+        torch.autograd.backward(loss)
+    if not need_entropy:
+        assert minibatch.old_entropy is not None
+        seen = replace(seen, entropy=minibatch.old_entropy)
+    grad_norm = _clip(policy.parameters(), config.optimizer.max_grad_norm)
+    critic_norm = None
+    if critic is not None and critic is not policy:
+        critic_norm = _clip(critic.parameters(), config.optimizer.max_grad_norm)
+    optimizer.step()
+    return replace(
+        seen,
+        loss=total.item(),
+        value_loss=None if critic is None else value_total.item(),
+        grad_norm=grad_norm,
+        critic_grad_norm=critic_norm,
+    )
+
+
+def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: TrainConfig, seen: Updated) -> Tensor:
+    """The row's share of the minibatch's policy loss (a scalar); notes what it saw in ``seen``."""
+    device = out.logprobs.device
+    detached = out.logprobs.detach()
+    old = detached if minibatch.old_logprobs is None else minibatch.old_logprobs[flat].to(device)
+    weights = minibatch.weights[flat].to(device)
+    found = policy_loss(
+        out.logprobs,
+        old,
+        minibatch.advantages[flat].to(device),
+        clip_low=config.clip_low,
+        clip_high=config.clip_high,
+        dual_clip=config.dual_clip,
+    )
+    per_token = found.loss
+    if config.tis_cap is not None:
+        rollout = minibatch.batch.rollout_logprobs[flat].to(device)
+        per_token = per_token * truncated_importance(old, rollout, cap=config.tis_cap)
+    if minibatch.reference_logprobs is not None and config.kl.where == "loss":
+        reference = minibatch.reference_logprobs[flat].to(device)
+        per_token = per_token + config.kl.coef * kl(config.kl.loss_estimator, out.logprobs, reference)
+    if out.entropy is not None:
+        seen.entropy[flat] = out.entropy.detach().cpu()
+        if config.entropy_coef:
+            per_token = per_token - config.entropy_coef * out.entropy
+    seen.logprobs[flat] = detached.cpu()
+    seen.ratio[flat] = found.ratio.cpu()
+    seen.clipped[flat] = found.clipped.cpu()
+    return (weights * per_token).sum()
+
+
+def _row_value_loss(values: Tensor, flat: Tensor, minibatch: Minibatch, config: TrainConfig) -> Tensor:
+    """The row's share of the minibatch's value loss (a scalar)."""
+    assert isinstance(config.algorithm, Ppo)
+    assert minibatch.old_values is not None
+    assert minibatch.returns is not None
+    device = values.device
+    error = value_loss(
+        values,
+        minibatch.old_values[flat].to(device),
+        minibatch.returns[flat].to(device),
+        clip=config.algorithm.value_clip,
+    )
+    return config.algorithm.value_coef * (minibatch.weights[flat].to(device) * error).sum()
+
+
+def _clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
+    """Scale gradients down to ``limit``; returns their norm before."""
+    norm = nn.utils.clip_grad_norm_(parameters, limit).item()
+    if not math.isfinite(norm):
+        raise ModelError(
+            f"the gradient is not finite ({norm})",
+            mend="lower the learning rate, use autocast = 'none', or resume from the last checkpoint with both",
+        )
+    return norm
