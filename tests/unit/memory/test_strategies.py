@@ -113,6 +113,7 @@ def test_all_strategies_write_under_the_same_sections() -> None:
         ("<think>a</think><search>b</search>", Written("<think>a</think>", "<search>b</search>", 3)),
         ("a<search>b</search>", Written("a", "<search>b</search>", 4)),
         ("<search>a<answer>b</search>", Written("<search>a", "<answer>b</search>", 5)),
+        ("<search>a<search>b</search>", Written("<search>a", "<search>b</search>", 5)),
         ("a</search>", Written("a</search>", "", 2)),
         ("abc", Written("abc", "", 3)),
         ("a<|end|>", Written("a<|end|>", "", 2)),

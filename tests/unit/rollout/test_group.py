@@ -33,11 +33,11 @@ def test_jobs_by_hand() -> None:
 
 
 class Uneven(ScriptedEngine):
-    """The session's name says how many event-loop turns it waits; counts how many wait at once."""
+    """The session's name says how many event-loop turns it waits; counts how many wait at once and how many wrote."""
 
     def __init__(self) -> None:
         super().__init__(lambda *_: ANSWER)
-        self.now = self.most = 0
+        self.now = self.most = self.wrote = 0
 
     async def generate(self, request: Request) -> Completion:
         self.now += 1
@@ -45,6 +45,7 @@ class Uneven(ScriptedEngine):
         for _ in range(int(request.session)):
             await asyncio.sleep(0)
         self.now -= 1
+        self.wrote += 1
         return await super().generate(request)
 
 
@@ -94,7 +95,7 @@ def test_cancellation_keeps_what_is_finished() -> None:
     delivered: list[str] = []
 
     async def interrupted() -> None:
-        jobs = [job("1"), job("2"), job("1000000")]
+        jobs = [job("1"), job("2"), job("100000")]
         running = asyncio.create_task(
             run_jobs(jobs, parts(engine), concurrency=3, on_episode=lambda e: delivered.append(e.id))
         )
@@ -107,18 +108,22 @@ def test_cancellation_keeps_what_is_finished() -> None:
 
     asyncio.run(interrupted())
     assert delivered == ["1", "2"]
+    assert engine.wrote == 2
 
 
 def test_a_crash_stops_the_others_and_propagates() -> None:
     def full_disk(episode: Episode) -> None:
         raise StorageError("disk full", mend="free some space")
 
+    engine = Uneven()
+
     async def crash() -> None:
         with pytest.raises(StorageError, match="disk full"):
-            await run_jobs([job("1"), job("1000000")], parts(Uneven()), concurrency=2, on_episode=full_disk)
+            await run_jobs([job("1"), job("100000")], parts(engine), concurrency=2, on_episode=full_disk)
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(crash())
+    assert engine.wrote == 1
 
 
 def test_groups_in_order_of_appearance() -> None:
