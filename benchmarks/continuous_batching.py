@@ -80,7 +80,7 @@ def play(model: Qwen2ForCausalLM, episodes: Sequence[Script], *, slots: int, sch
 
     async def one(script: Script, gate: asyncio.Semaphore) -> None:
         async with gate:
-            prompt, all_tokens = script.prompt, ()
+            prompt, all_tokens = script.prompt, tuple[int, ...]()
             for turn, length in enumerate(script.lengths):
                 section = Section("text", (), (), length)
                 completion = await engine.generate(Request(prompt, (section,), script.name, seed=turn))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.hf_smollm2 import smollm2_folder
@@ -30,10 +33,11 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
         raise ModelError(
             f"{', '.join(kinds)} is not a causal language model", where=str(folder), mend="use one that is"
         )
-    wanted = getattr(torch, dtype) if isinstance(dtype, str) and dtype != "auto" else dtype
-    with boundary(
-        f"cannot load the model from {folder}", ModelError, mend="the files are damaged or incomplete: fetch them again"
-    ):
+    wanted = getattr(torch, dtype, None) if isinstance(dtype, str) and dtype != "auto" else dtype
+    if not (wanted == "auto" or isinstance(wanted, torch.dtype)):
+        raise ModelError(f"no such dtype: {dtype!r}", mend="use auto, float32, bfloat16 or float16")
+    mend = "the files are damaged or incomplete: fetch them again"
+    with boundary(f"cannot load the model from {folder}", ModelError, mend=mend), _no_bars():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=wanted, local_files_only=True, output_loading_info=True
         )
@@ -81,3 +85,15 @@ def find_folder(spec: str) -> Path:
     if not (folder / "config.json").is_file():
         raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
     return folder
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Loading takes seconds at most; transformers' bars would tear the caller's."""
+    shown = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

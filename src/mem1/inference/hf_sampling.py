@@ -1,23 +1,26 @@
 """Sampling by inversion of the distribution function: one uniform number a token.
 
 The numbers come from a counter-based generator keyed by the request's seed, so the i-th number of a
-request is the same whatever else is in flight; one number instead of one per vocabulary entry keeps
+request is the same whatever else is in flight. One number, instead of one per vocabulary entry, keeps
 the step cheap on CPU and free of transfers on CUDA.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
-_KEY_BITS = 128
+_KEYS = 1 << 128
+_BLOCK = 64  # vocabulary entries summed at once: only block sums and one block are accumulated in float64
 
 
 def uniforms(seed: int, count: int) -> list[float]:
     """The first ``count`` numbers in [0, 1) of the stream of ``seed`` (Philox, Salmon et al. 2011)."""
-    generator = np.random.Generator(np.random.Philox(key=seed % (1 << _KEY_BITS)))
+    generator = np.random.Generator(np.random.Philox(key=seed % _KEYS))
     numbers: list[float] = generator.random(count).tolist()
     return numbers
 
@@ -33,33 +36,52 @@ def sample(
         temperatures: A temperature per row; 0 takes the likeliest token.
 
     Returns:
-        Token ids, and their log-probabilities in nats at temperature 1 over the whole vocabulary,
-        computed in float32 with sums in float64.
+        Token ids, and their log-probabilities in nats at temperature 1 over the whole vocabulary, from
+        float32 logits.
+
+    Raises ``FloatingPointError`` for logits that are not numbers.
     """
     shifted = logits.float()
     shifted = shifted - shifted.amax(-1, keepdim=True)
-    cumulative = shifted.exp().cumsum(-1, dtype=torch.float64)
-    total = cumulative[:, -1:]
-    if any(temperature != 1 for temperature in temperatures):
-        drawn = _draw_scaled(shifted, numbers, temperatures)
+    blocks = _blocks(shifted)
+    sums = _accumulated(blocks)
+    if all(temperature == 1 for temperature in temperatures):
+        drawn = _invert(blocks, sums, numbers)
     else:
-        drawn = _invert(cumulative, numbers)
-    logprobs = shifted.gather(1, drawn).double() - total.log()
+        drawn = _at_temperature(shifted, numbers, temperatures)
+    drawn.clamp_(max=logits.shape[1] - 1)
+    logprobs = shifted.gather(1, drawn).double() - sums[:, -1:].log()
     # One transfer for both: token ids are exact in float64.
     tokens, values = torch.cat([drawn.double(), logprobs], dim=1).T.tolist()
+    if any(math.isnan(value) for value in values):
+        raise FloatingPointError("the model's logits are not numbers")
     return [int(token) for token in tokens], values
 
 
-def _draw_scaled(shifted: torch.Tensor, numbers: Sequence[float], temperatures: Sequence[float]) -> torch.Tensor:
+def _at_temperature(shifted: torch.Tensor, numbers: Sequence[float], temperatures: Sequence[float]) -> torch.Tensor:
     scale = torch.tensor(temperatures, dtype=torch.float32, device=shifted.device)[:, None]
     greedy = scale == 0
-    scaled = shifted / torch.where(greedy, torch.ones_like(scale), scale)
-    drawn = _invert(scaled.exp().cumsum(-1, dtype=torch.float64), numbers)
+    blocks = _blocks(shifted / torch.where(greedy, torch.ones_like(scale), scale))
+    drawn = _invert(blocks, _accumulated(blocks), numbers)
     return torch.where(greedy, shifted.argmax(-1, keepdim=True), drawn)
 
 
-def _invert(cumulative: torch.Tensor, numbers: Sequence[float]) -> torch.Tensor:
-    """Index of the first entry above ``number * total``, [rows, 1]: never one of probability zero."""
-    number = torch.tensor(numbers, dtype=torch.float64, device=cumulative.device)[:, None]
-    index = torch.searchsorted(cumulative, number * cumulative[:, -1:], right=True)
-    return index.clamp_(max=cumulative.shape[1] - 1)  # number * total may round up to total
+def _blocks(shifted: torch.Tensor) -> torch.Tensor:
+    """Weights e^x in blocks, [rows, blocks, 64]; the last block is filled up with zeros."""
+    return pad(shifted.exp(), (0, -shifted.shape[1] % _BLOCK)).view(len(shifted), -1, _BLOCK)
+
+
+def _accumulated(blocks: torch.Tensor) -> torch.Tensor:
+    """Weight of all entries up to the end of each block, [rows, blocks], float64."""
+    return blocks.sum(-1).cumsum(-1, dtype=torch.float64)
+
+
+def _invert(blocks: torch.Tensor, sums: torch.Tensor, numbers: Sequence[float]) -> torch.Tensor:
+    """Index of the entry in which ``number * total`` falls, [rows, 1]: first its block, then its place there."""
+    target = torch.tensor(numbers, dtype=torch.float64, device=sums.device)[:, None] * sums[:, -1:]
+    block = torch.searchsorted(sums, target, right=True).clamp_(max=sums.shape[1] - 1)
+    inside = blocks[torch.arange(len(blocks), device=block.device), block[:, 0]].cumsum(-1, dtype=torch.float64)
+    before = torch.where(block > 0, sums.gather(1, (block - 1).clamp_(min=0)), 0.0)
+    # Block sums are float32, so the rest may lie a rounding error above the block's own total.
+    last = inside.argmax(-1, keepdim=True)  # the first to reach the total: never an entry of weight zero
+    return block * _BLOCK + torch.minimum(torch.searchsorted(inside, target - before, right=True), last)

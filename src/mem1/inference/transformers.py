@@ -191,6 +191,8 @@ class TransformersEngine:
                 self._step()
         except Exception as error:
             self._abandon(f"the model failed: {type(error).__name__}: {error}", error)
+            self._slots.forget()
+            self._runner.clear()  # it may hold what is not a number, which a mask does not keep out
         finally:
             self._abandon("sampling was cancelled")
             self._model.train(training)
