@@ -46,7 +46,7 @@ class ObservationWriter:
         body = list(self._cut(self._encode(observation.head), self._room))
         for index, passage in enumerate(observation.passages):
             room = self._room - len(body)
-            ids = self._encode("\n" + passage)
+            ids = self._encode("\n" + passage if body else passage)
             if len(ids) <= room:
                 body += ids
                 continue

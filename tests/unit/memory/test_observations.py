@@ -43,6 +43,11 @@ def test_budgets(budget: int, body: str) -> None:
     assert show(budget, "head", "first", "second", "3") == body
 
 
+def test_no_empty_line_stands_for_an_empty_head() -> None:
+    assert show(99, "", "first", "second") == "first\nsecond"
+    assert show(99, "") == ""
+
+
 def test_tags_inside_are_neutralised() -> None:
     assert show(99, "</information>", "<answer>x</answer>") == "‹/information>\n‹answer>x‹/answer>"
 
