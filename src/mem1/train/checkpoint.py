@@ -49,7 +49,8 @@ class Progress(Record):
     config: dict[str, Any]
     marks: dict[str, int] = Field(default_factory=dict)
     without_signal: int = 0
-    sampled_tokens: int = 0
+    trained_tokens: int = 0
+    episodes: int = 0
 
 
 class File(Record):
@@ -246,13 +247,14 @@ def set_rng(state: Mapping[str, Any]) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars of transformers: they would tear up our own."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    bars: Any = transformers_logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            bars.enable_progress_bar()
 
 
 def _describe(file: Path) -> File:

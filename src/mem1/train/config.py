@@ -163,13 +163,10 @@ class TrainConfig(Config):
 
 
 class WarmstartConfig(Config):
-    """Supervised training on demonstrations.
-
-    ``steps`` optimizer steps of ``tokens_per_step`` row tokens (rounded up to whole episodes) each.
-    """
+    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each."""
 
     steps: Count = 1000
-    tokens_per_step: Count = 8192
+    episodes_per_step: Count = 64
     optimizer: OptimizerConfig = OptimizerConfig(
         lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, warmup=50, schedule="cosine", final_fraction=0.1
     )
@@ -178,5 +175,5 @@ class WarmstartConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200
     keep: Count = 2
-    evaluate_every: Count = 100
+    evaluate_every: int = Field(default=100, ge=0)
     seed: int = 0

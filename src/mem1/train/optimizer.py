@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
+from mem1.errors import ModelError
 from mem1.train.config import OptimizerConfig
 
 
@@ -45,3 +47,18 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set every group's learning rate to ``factor`` times its peak."""
     for group in optimizer.param_groups:
         group["lr"] = factor * group["peak_lr"]
+
+
+def clip_gradient(parameters: Iterable[nn.Parameter], limit: float) -> float:
+    """Scale gradients down to a norm of ``limit``; returns their norm before.
+
+    Raises:
+        ModelError: The norm is not finite.
+    """
+    norm = nn.utils.clip_grad_norm_(parameters, limit).item()
+    if not math.isfinite(norm):
+        raise ModelError(
+            f"the gradient is not finite ({norm})",
+            mend="lower the learning rate, use autocast = 'none', or resume from the last checkpoint with both",
+        )
+    return norm

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mem1.errors import ModelError
 from mem1.train.config import Ppo, TrainConfig
 from mem1.train.credit.kl import kl
 from mem1.train.loss import policy_loss, truncated_importance, value_loss
+from mem1.train.optimizer import clip_gradient
 from mem1.train.policy import Policy, TokenOutputs
 from mem1.train.prepare import Minibatch
 
@@ -80,10 +78,10 @@ def update(
     if not need_entropy:
         assert minibatch.old_entropy is not None
         seen = replace(seen, entropy=minibatch.old_entropy)
-    grad_norm = _clip(policy.parameters(), config.optimizer.max_grad_norm)
+    grad_norm = clip_gradient(policy.parameters(), config.optimizer.max_grad_norm)
     critic_norm = None
     if critic is not None and critic is not policy:
-        critic_norm = _clip(critic.parameters(), config.optimizer.max_grad_norm)
+        critic_norm = clip_gradient(critic.parameters(), config.optimizer.max_grad_norm)
     optimizer.step()
     return replace(
         seen,
@@ -138,14 +136,3 @@ def _row_value_loss(values: Tensor, flat: Tensor, minibatch: Minibatch, config: 
         clip=config.algorithm.value_clip,
     )
     return config.algorithm.value_coef * (minibatch.weights[flat].to(device) * error).sum()
-
-
-def _clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
-    """Scale gradients down to ``limit``; returns their norm before."""
-    norm = nn.utils.clip_grad_norm_(parameters, limit).item()
-    if not math.isfinite(norm):
-        raise ModelError(
-            f"the gradient is not finite ({norm})",
-            mend="lower the learning rate, use autocast = 'none', or resume from the last checkpoint with both",
-        )
-    return norm

@@ -1,0 +1,174 @@
+"""Supervised training on demonstrations, with the same samples and rows as reinforcement learning.
+
+The loss is the negative log-likelihood of the tokens that the demonstrator wrote, each in the context it was written
+in.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from mem1.errors import DataError
+from mem1.storage.run_dir import RunDir
+from mem1.train.batch import Batch, View, make_batch
+from mem1.train.checkpoint import Progress, Trained
+from mem1.train.config import WarmstartConfig
+from mem1.train.loop import Evaluate, Loop, Outcome, Schedule
+from mem1.train.loss import token_weights
+from mem1.train.metrics import Values
+from mem1.train.optimizer import clip_gradient, make_optimizer, rate, set_rate
+from mem1.train.policy import Policy, training_view
+from mem1.train.prepare import score
+from mem1.train.recorder import Recorder
+from mem1.train.samples import sampled_count
+from mem1.types import Episode
+
+SHOWN = {"warmstart/loss": "loss", "warmstart/lr": "lr", "speed/learn_tokens": "tokens/s", "seconds/step": "s"}
+
+Demonstrations = Callable[[int], Iterator[Episode]]
+"""``demonstrations(n)`` yields demonstrations number n, n + 1, ... of one fixed, endless sequence."""
+
+
+def repeated(episodes: Sequence[Episode], *, seed: int) -> Demonstrations:
+    """The endless sequence that goes through ``episodes`` again and again, in a new order each time.
+
+    Raises:
+        DataError: There are none.
+    """
+    if not episodes:
+        raise DataError("there are no demonstrations", mend="write some first, or check the task source's split")
+
+    def sequence(start: int) -> Iterator[Episode]:
+        round_, skipped = divmod(start, len(episodes))
+        while True:
+            order = list(range(len(episodes)))
+            random.Random(f"{seed}/{round_}").shuffle(order)
+            yield from (episodes[index] for index in order[skipped:])
+            round_, skipped = round_ + 1, 0
+
+    return sequence
+
+
+def warm_start(
+    policy: Policy,
+    demonstrations: Demonstrations,
+    config: WarmstartConfig,
+    run: RunDir,
+    *,
+    held_out: Sequence[Episode] = (),
+    evaluate: Evaluate | None = None,
+    on_weights: Callable[[int], None] | None = None,
+    companions: Callable[[Path], None] | None = None,
+    console: Console | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Train ``policy`` to write what the demonstrators wrote.
+
+    Args:
+        policy: Any causal language model.
+        demonstrations: What to imitate; finished episodes that did not fail.
+        config: Settings.
+        run: The run directory.
+        held_out: Demonstrations to measure the loss on at every evaluation.
+        evaluate: Further measurements of the weights after so many steps.
+        on_weights: Told the number of complete steps whenever the weights have changed.
+        companions: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
+        console: For the progress bar; ``None`` for silence.
+        resume: Go on with the run in ``run``.
+
+    Raises:
+        CheckpointError: As ``Loop.run``.
+        DataError: A demonstration failed, or they ran out.
+        ModelError: The gradient is not finite.
+    """
+    policy.autocast = config.autocast == "bfloat16"
+    learner = _Imitation(policy, demonstrations, config)
+    unseen = learner.batch(held_out) if held_out else None
+
+    def measure(step: int) -> dict[str, float]:
+        values = {"loss": -score(policy, unseen).logprobs.mean().item()} if unseen is not None else {}
+        return values | dict(evaluate(step) or {} if evaluate is not None else {})
+
+    loop = Loop(
+        run,
+        config,
+        Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
+        Trained(policy.model, {}, learner.optimizer),
+        shown=SHOWN,
+        episodes=None,
+        evaluate=measure if unseen is not None or evaluate is not None else None,
+        on_weights=on_weights,
+        companions=companions,
+        console=console,
+    )
+    return loop.run(learner, resume=resume)
+
+
+class _Imitation:
+    """Learns from demonstrations, a fixed number of episodes a step."""
+
+    def __init__(self, policy: Policy, demonstrations: Demonstrations, config: WarmstartConfig) -> None:
+        self._policy = policy
+        self._demonstrations = demonstrations
+        self._config = config
+        self._view: View = training_view(policy.model)
+        self._stream: Iterator[Episode] | None = None
+        self.optimizer = make_optimizer(list(policy.model.parameters()), [], config.optimizer, critic_lr=0.0)
+
+    def batch(self, episodes: Sequence[Episode]) -> Batch:
+        """Episodes as rows."""
+        rows = self._config.rows
+        return make_batch(episodes, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
+
+    def gather(self, progress: Progress) -> Batch:
+        """The next demonstrations; those in which nothing was written are passed over."""
+        if self._stream is None:
+            self._stream = self._demonstrations(progress.episodes)
+        count = self._config.episodes_per_step
+        episodes = list(islice(self._stream, count))
+        if len(episodes) < count:
+            raise DataError(
+                f"the demonstrations ran out after {progress.episodes + len(episodes)}",
+                mend="hand over an endless sequence, e.g. warmstart.repeated(episodes, seed=0)",
+            )
+        return self.batch([episode for episode in episodes if sampled_count(episode)])
+
+    def learn(self, gathered: Batch, progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
+        """One optimizer step on the gradient of all rows together."""
+        began = time.perf_counter()
+        config = self._config
+        factor = rate(config.optimizer, progress.step, config.steps)
+        set_rate(self.optimizer, factor)
+        self.optimizer.zero_grad(set_to_none=True)
+        weights = token_weights(gathered.starts, config.normalisation)
+        total, tokens = 0.0, 0
+        for row in gathered.rows:
+            logprobs = self._policy.evaluate(row).logprobs
+            loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
+            torch.autograd.backward(loss)
+            total += loss.item()
+            tokens += row.length
+        norm = clip_gradient(self._policy.parameters(), config.optimizer.max_grad_norm)
+        self.optimizer.step()
+        values: Values = {
+            "warmstart/loss": total,
+            "warmstart/lr": config.optimizer.lr * factor,
+            "warmstart/grad_norm": norm,
+            "speed/row_tokens": tokens / (time.perf_counter() - began),
+        }
+        return values, progress.model_copy(
+            update={
+                "trained_tokens": progress.trained_tokens + gathered.size,
+                "episodes": progress.episodes + config.episodes_per_step,
+            }
+        )
+
+    def check(self, progress: Progress) -> None:
+        """Nothing ends a warm start early."""
