@@ -172,7 +172,7 @@ class RunDir:
             return kind.model_validate_json(data)
         except ValidationError as error:
             raise StorageError(
-                f"{path.name} is not a {kind.__name__} of this version: {error.errors()[0]['msg']}",
+                f"{path.name} holds no {kind.__name__} of this version: {error.errors()[0]['msg']}",
                 where=str(path),
                 mend="evaluate again, or read it with the version of mem1 that wrote it (see versions.json)",
             ) from error

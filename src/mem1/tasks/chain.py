@@ -55,30 +55,36 @@ def _extend(
 ) -> tuple[Objective, ...]:
     """The longest chain that random steps found, at most ``size`` long. At a dead end it steps back."""
     chain = longest = begun or (source.start(rng, split),)
+    dead: set[str] = set()
     back = 1
     for _ in range(2 * size + 50):
         if len(longest) >= size:
             break
-        following = _next(source, chain, rng, repeats=repeats)
+        following = _next(source, chain, rng, dead, repeats=repeats)
         if following is not None:
             chain = (*chain, following)
-            if len(chain) > len(longest):
+            if len(chain) >= len(longest):
                 longest, back = chain, 1
         else:
             # Twice as far each time: the way into a dead end may lie several links before it.
+            dead.add(chain[-1].id)
             chain = chain[:-back] or (source.start(rng, split),)
             back *= 2
     return longest
 
 
-def _next(source: ChainSource, chain: tuple[Objective, ...], rng: random.Random, *, repeats: bool) -> Objective | None:
+def _next(
+    source: ChainSource, chain: tuple[Objective, ...], rng: random.Random, dead: set[str], *, repeats: bool
+) -> Objective | None:
     """A link to an objective that the chain does not hold, or with ``repeats`` to any but the last one."""
     used = {objective.id for objective in chain}
     spare = None
     for _ in range(TRIES):
         found = source.link(chain[-1], rng)
-        if found is not None and found.id not in used:
+        if found is None or found.id in dead:
+            continue
+        if found.id not in used:
             return found
-        if repeats and found is not None and found.id != chain[-1].id:
+        if repeats and found.id != chain[-1].id:
             spare = found
     return spare

@@ -24,7 +24,7 @@ class Deck:
     """An endless seeded deck of objectives, dealt task after task.
 
     Over all tasks an objective comes again only when the others had their turn. Inside a task none
-    comes twice before all have come once, and never twice in a row.
+    comes twice before all have come once, and never twice in a row (unless it is the only one).
     """
 
     def __init__(self, objectives: Sequence[Objective], *seed: object) -> None:
@@ -41,12 +41,13 @@ class Deck:
         self._last = None
 
     def deal(self) -> Objective:
-        """The next objective of this task. There must be two objectives for a second one."""
+        """The next objective of this task."""
         if len(self._used) == len(self._objectives):
             self._used.clear()
+        barred = self._last if len(self._objectives) > 1 else None
         while True:
             for place, objective in enumerate(self._waiting):
-                if objective.id not in self._used and objective.id != self._last:
+                if objective.id not in self._used and objective.id != barred:
                     del self._waiting[place]
                     self._used.add(objective.id)
                     self._last = objective.id

@@ -1,0 +1,87 @@
+"""Whole tasks scored both ways."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as given_by
+from hypothesis import strategies as st
+
+from mem1.config import build
+from mem1.errors import ConfigError
+from mem1.rewards.base import Scorer
+from mem1.rewards.config import ScorerConfig
+from mem1.rewards.released import ReleasedScorer
+from mem1.rewards.standard import StandardScorer, split_answers
+from mem1.types import Composition, Objective, Task
+
+GOLDS = (("Lima",), ("The Nile", "Nile River"), ("yes",))
+TASK = Task(
+    id="t",
+    composition=Composition.PARALLEL,
+    reveal="upfront",
+    split="test",
+    objectives=tuple(Objective(id=str(i), question="?", answers=golds, source="toy") for i, golds in enumerate(GOLDS)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "answers", "extra"),
+    [
+        ("a; b ;c", ("a", "b", "c"), 0),
+        ("a", ("a", None, None), 0),
+        ("", ("", None, None), 0),
+        ("a;;c", ("a", "", "c"), 0),
+        ("a;b;c;d;e", ("a", "b", "c"), 2),
+        ("a;b;c;", ("a", "b", "c"), 1),
+    ],
+)
+def test_splitting(text: str, answers: tuple[str | None, ...], extra: int) -> None:
+    assert split_answers(text, 3) == (answers, extra)
+
+
+@given_by(st.text(alphabet="ab; ", max_size=20), st.integers(1, 6))
+def test_splitting_gives_one_place_per_objective(text: str, count: int) -> None:
+    answers, extra = split_answers(text, count)
+    assert len(answers) == count
+    assert sum(answer is not None for answer in answers) + extra == text.count(";") + 1
+
+
+def test_standard_scores_each_objective_by_itself() -> None:
+    score = StandardScorer()(TASK, ("lima.", "river nile", "no"), extra_answers=2)
+    assert score.em == (1.0, 0.0, 0.0)
+    assert score.f1 == (1.0, 1.0, 0.0)
+    assert score.answered == (True, True, True)
+    assert (score.extra_answers, score.scorer, score.em_sum, score.f1_sum) == (2, "standard", 1.0, 2.0)
+    assert score.coverage == 1.0
+
+
+def test_standard_gives_missing_and_blank_answers_zero() -> None:
+    score = StandardScorer()(TASK, ("Lima", " ", None))
+    assert score.em == (1.0, 0.0, 0.0)
+    assert score.f1 == (1.0, 0.0, 0.0)
+    assert score.answered == (True, False, False)
+
+
+def test_released_scores_a_complete_set_only() -> None:
+    scorer = ReleasedScorer()
+    whole = scorer(TASK, ("lima", "nile", "no"))
+    assert whole.em == (1.0, 0.0, 0.0)  # "nile" is neither "the nile" nor "nile river" with articles kept
+    assert list(whole.f1) == pytest.approx([1.0, 2 / 3, 0.0])
+    assert scorer(TASK, ("lima", "nile", None)).em_sum == 0.0
+    assert scorer(TASK, ("lima", "nile", "no"), extra_answers=1).f1_sum == 0.0
+    assert scorer(TASK, ("lima", "", "no")).em == (1.0, 0.0, 0.0)  # a blank piece still counts as an answer
+    assert scorer(TASK, ("lima", "nile", None)).answered == (True, True, False)
+
+
+@pytest.mark.parametrize("name", ["standard", "mem1-released"])
+def test_the_config_builds_what_it_names(name: str) -> None:
+    scorer = build(ScorerConfig, {"name": name}, where="test").build()
+    assert isinstance(scorer, Scorer)
+    assert scorer.name == name
+    with pytest.raises(ValueError):
+        scorer(TASK, ("one",))
+
+
+def test_an_unknown_scorer_is_refused() -> None:
+    with pytest.raises(ConfigError, match="name"):
+        build(ScorerConfig, {"name": "rouge"}, where="test")
