@@ -19,7 +19,7 @@ Result = Mapping[str, Any]
 def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None = None) -> None:
     """Print a result (JSON-ready values): a mapping as key and value, a sequence of mappings as rows."""
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
+        print(json.dumps(result, ensure_ascii=False), flush=True)
         return
     table = Table(title=title, title_justify="left")
     if isinstance(result, Mapping):

@@ -7,20 +7,27 @@ from pathlib import Path
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
+from mem1.errors import ConfigError
 
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run directory")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw the headline charts as one SVG file")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report of each run into it and print where."""
     from mem1.report.build import build_report  # templates and figures
+    from mem1.report.picture import write_picture
 
+    if arguments.picture is not None and len(arguments.runs) > 1:
+        raise ConfigError("--picture shows one run", where="mem1 report", mend="give one RUN")
     rows = []
     for path in arguments.runs:
         written = build_report(path)
         rows.append({"html": str(written.html), "markdown": str(written.markdown), "json": str(written.json)})
+        if arguments.picture is not None:
+            rows[-1]["picture"] = str(write_picture(path, arguments.picture))
     output.show(rows, as_json=arguments.json, title="reports")
     return 0

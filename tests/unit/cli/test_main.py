@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import urllib.request
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +15,9 @@ import pytest
 
 import mem1
 from mem1.cli.main import COMMANDS, main
-from mem1.errors import CheckpointError, ConfigError
+from mem1.config import Config
+from mem1.errors import CheckpointError, ConfigError, StorageError
+from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Objective, Task
 
 TASK = Task(
@@ -122,6 +127,8 @@ def test_the_demo_finds_its_own_recipe_from_anywhere(
         (["train", "x.toml", "--train.steps"], "--train.steps has no value"),
         (["train", "x.toml", "--train.steps", "--resume"], "--train.steps has no value"),
         (["views", "m", "--turns", "many"], "invalid int value: 'many'"),
+        (["view", "runs/1", "--port", "70000"], "70000 is no port"),
+        (["report", "runs/1", "runs/2", "--picture", "x.svg"], "--picture shows one run"),
         (["bench", "no_such_benchmark"], "no such benchmark: no_such_benchmark"),
     ],
 )
@@ -224,6 +231,49 @@ def test_compose_writes_a_file(recipes: Recipes, tmp_path: Path, capsys: pytest.
     assert main(["compose", "x.toml", "--out", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"tasks": 1, "file": str(path)}
     assert Task.model_validate_json(path.read_text(encoding="utf-8")) == TASK
+
+
+@pytest.fixture
+def empty_run(tmp_path: Path) -> Path:
+    """A run in which nothing happened yet."""
+    return RunDir.create(tmp_path, "empty", Config()).path
+
+
+def test_report_says_where_it_is(empty_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(empty_run), "--json"]) == 0
+    (written,) = json.loads(capsys.readouterr().out)
+    assert written == {
+        "html": str(empty_run / "report.html"),
+        "markdown": str(empty_run / "report.md"),
+        "json": str(empty_run / "report.json"),
+    }
+    assert all(Path(path).stat().st_size > 0 for path in written.values())
+
+
+@pytest.mark.parametrize("command", ["report", "view"])
+def test_a_directory_without_a_run_is_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, str(tmp_path)]) == StorageError.exit_code
+    assert "is not a run directory" in capsys.readouterr().err
+
+
+def test_view_prints_its_address_and_ends_well_with_ctrl_c(
+    empty_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = []
+
+    def serve_once(server: ThreadingHTTPServer) -> None:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
+            pages.append((server.server_port, answer.read().decode()))
+        thread.join()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", serve_once)
+    assert main(["view", str(empty_run), "--json"]) == 0
+    ((port, page),) = pages
+    assert json.loads(capsys.readouterr().out)["open"] == f"http://127.0.0.1:{port}/"
+    assert "<html" in page
 
 
 def test_bench_lists_the_benchmarks_of_the_checkout(capsys: pytest.CaptureFixture[str]) -> None:

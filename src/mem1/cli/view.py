@@ -1,0 +1,40 @@
+"""``mem1 view RUN``: read a run's episodes in a browser, served on this machine only."""
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("directory", metavar="RUN", type=Path, help="a run directory")
+    parser.add_argument("--port", type=_port, default=0, help="where to listen (default: any free port)")
+    parser.add_argument("--open", action="store_true", help="open a browser")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, which is the way to end it and no failure."""
+    from mem1.report.viewer.server import address_of, make_server  # templates
+
+    server = make_server(arguments.directory, arguments.port)
+    with server:
+        address = address_of(server)
+        output.show({"open": address, "end with": "Ctrl-C"}, as_json=arguments.json)
+        if arguments.open:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port: give 0 to 65535")
+    return port
