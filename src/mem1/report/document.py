@@ -68,7 +68,7 @@ def make_document(data: RunData) -> Document:
             sections.append(Section("session", "One long session", lead, tuple(session)))
     if data.metrics:
         steps = max(row["step"] for row in data.metrics)
-        lead = f"{len(data.metrics)} rows of metrics up to step {steps}."
+        lead = f"{steps} steps. Raw values; nothing is left out."
         sections.append(Section("learning", "Learning", lead, tuple(learning_curves(data))))
     exactness = views_table(data.views)
     if exactness:

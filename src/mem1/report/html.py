@@ -22,9 +22,9 @@ def to_html(document: Document) -> str:
     return render("report.html", document=document, policy=POLICY)
 
 
-def render(name: str, **values: object) -> str:
+def render(template: str, **values: object) -> str:
     """A template with the style sheet inlined. Everything but our own SVG is escaped."""
-    return environment().get_template(name).render(style=Markup(style()), **values)
+    return environment().get_template(template).render(style=Markup(style()), **values)
 
 
 # Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs.

@@ -164,9 +164,8 @@ def session_charts(data: RunData, evaluation: Evaluation) -> list[Chart]:
 def learning_curves(data: RunData) -> list[Chart]:
     """Training metrics against steps; with more than 30 steps a running mean over the raw line."""
     charts = []
-    names = {name for row in data.metrics for name in row}
-    evaluated = sorted(name for name in names if name.startswith("eval") and name.endswith(("/em", "/em_sum", "_em")))
-    extra = tuple((name, name.replace("/", " "), "measured during training", "EM") for name in evaluated)
+    measured = sorted({name for row in data.metrics for name in row if name.startswith("evaluation/")})
+    extra = tuple((name, f"Evaluated: {name[11:]}", "measured between steps", name[11:]) for name in measured)
     for name, title, caption, unit in (*LEARNING[:2], *extra, *LEARNING[2:]):
         raw = [(float(row["step"]), float(row[name])) for row in data.metrics if isinstance(row.get(name), int | float)]
         if not raw:
@@ -223,7 +222,7 @@ def _horizon_points(
 def _tasks(sizes: Sequence[int]) -> str:
     """How many tasks a point rests on."""
     least, most = min(sizes), max(sizes)
-    return f"n = {most} tasks a point" if least == most else f"n = {least} to {most} tasks a point"
+    return f"n\u00a0=\u00a0{most} tasks a point" if least == most else f"n\u00a0=\u00a0{least} to {most} tasks a point"
 
 
 def _trace(data: RunData, cell: Cell, what: Literal["peak", "state"]) -> Series:

@@ -12,6 +12,7 @@ from mem1.report.numbers import compact, number
 WIDTH, HEIGHT = 380, 262
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 30, 44
 _LABEL_GAP = 15
+_NAME_LENGTH = 11  # what fits right of the plot; captions and tooltips have the whole name
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +246,12 @@ def _names(series: Sequence[Series], x: Scale, y: Scale) -> str:
     parts = []
     for one, place in zip(named, places, strict=True):
         at = max(x(one.points[-1].x) + 9, WIDTH - _RIGHT + 2)
-        parts.append(f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(one.name)}</text>')
+        parts.append(f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(_short(one.name))}</text>')
     return "".join(parts)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
 
 
 def _names_at_points(series: Sequence[Series], x: Scale, y: Scale) -> str:

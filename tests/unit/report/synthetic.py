@@ -34,7 +34,7 @@ HOSTILE = (
 PROMPT = 180
 STRATEGIES = ("full", "window", "state")
 KEYS = tuple(CellKey(Composition.PARALLEL, n) for n in (1, 2, 4, 8, 16, 32))
-SESSION = CellKey(Composition.SEQUENTIAL, 60, session=True)
+SESSION = CellKey(Composition.SEQUENTIAL, 40, session=True)
 
 
 class SyntheticConfig(Config):
@@ -134,7 +134,7 @@ def _episode(label: str, strategy: str, key: CellKey, k: int, skill: float, vers
 def _turn(strategy: str, key: CellKey, i: int, count: int, random_: random.Random, version: int) -> Turn:
     state_length = int(min(60, 24 + 3 * i * (not key.session)) + random_.random() * 8)
     written = state_length + 14
-    seen = 120
+    seen = 60
     if strategy == "full":
         carried = i * (written + seen)
     elif strategy == "window":
