@@ -56,10 +56,6 @@ class EpisodeWriter:
             self._index.write(entry.model_dump_json().encode())
         return entry
 
-    def sync(self) -> None:
-        """Wait until everything written is on the disk."""
-        self._lines.sync()
-
     def close(self) -> None:
         """Close both files."""
         self._lines.close()

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 from mem1.errors import StorageError
-from mem1.storage.atomic import write_atomic
 from mem1.storage.json_lines import LineWriter, read_lines
 
 
@@ -48,15 +47,6 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             raise _bad(path, number, "no object with a step")
         yield row
-
-
-def rewind_metrics(path: Path, step: int) -> None:
-    """Drop the lines after ``step``, so that a run resumed there does not report steps twice."""
-    if not path.exists():
-        return
-    kept = [row for row in read_metrics(path) if row["step"] <= step]
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in kept]
-    write_atomic(path, "".join(lines).encode())
 
 
 def _finite(value: Any) -> Any:

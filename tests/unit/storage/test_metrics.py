@@ -1,4 +1,4 @@
-"""Metrics: one line a step, rewound when a run resumes."""
+"""Metrics: one line a step."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from mem1.errors import StorageError
-from mem1.storage.metrics import MetricsWriter, read_metrics, rewind_metrics
-
-
-def store(path: Path, *steps: int) -> None:
-    with MetricsWriter(path) as writer:
-        for step in steps:
-            writer.write(step, {"reward": step / 4})
+from mem1.storage.metrics import MetricsWriter, read_metrics
 
 
 def test_round_trip_with_nan_as_null(tmp_path: Path) -> None:
@@ -23,17 +17,12 @@ def test_round_trip_with_nan_as_null(tmp_path: Path) -> None:
     assert list(read_metrics(path)) == [{"step": 1, "reward": 0.5, "kl": None, "entropy": None, "note": "é"}]
 
 
-def test_rewinding_drops_later_steps_only(tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
-    store(path, 1, 2, 3)
-    rewind_metrics(path, 2)
-    store(path, 3, 4)
-    assert [row["step"] for row in read_metrics(path)] == [1, 2, 3, 4]
-
-
-def test_rewinding_nothing(tmp_path: Path) -> None:
-    rewind_metrics(tmp_path / "m.jsonl", 2)
-    assert not (tmp_path / "m.jsonl").exists()
+    for step in (1, 2):
+        with MetricsWriter(path) as writer:
+            writer.write(step, {})
+    assert [row["step"] for row in read_metrics(path)] == [1, 2]
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"reward": 1}'])
