@@ -1,15 +1,15 @@
 """Attention over a packed row, for any Hugging Face model that calls attention through its registry.
 
 The model's projections, rotary embedding, scaling and soft-capping stay as they are; only who
-attends to whom changes. On the CPU each node attends to its ancestors' keys and its own, so that no
-work is spent on masked pairs (a dense mask costs the square of the row). On CUDA the same tree is a
-FlexAttention block mask. Without a tree the function is ordinary attention, so that a model may
-keep it for sampling and for recomputation in a backward pass.
+attends to whom changes. A dense mask would cost the square of the row: on the CPU the tree is
+attended block by block instead (``cpu_attention``), on CUDA it is a FlexAttention block mask. Without
+a tree the function is ordinary attention, so that a model may keep it for sampling and for
+recomputation in a backward pass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +22,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mem1.errors import InexactError
+from mem1.train.cpu_attention import Block, block_attention, blocks_of
 from mem1.train.packing import PackedRow, ancestors
 
 if TYPE_CHECKING:
@@ -33,36 +34,39 @@ NAME = "mem1_tree"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What attention needs to know of a row; passed through the model's forward as ``tree=``.
+    """What attention needs to know of a row; ``tree_mask`` takes it through the model's forward.
 
-    ``lengths``: tokens of each node in row order. ``paths``: each node's ancestors, root first, and
-    itself last.
+    ``lengths``: tokens of each node in row order. ``parent``: the node above each, -1 for a root.
+    ``blocks``: the same for the CPU's kernel.
     """
 
     lengths: tuple[int, ...]
-    paths: tuple[tuple[int, ...], ...]
-    _masks: dict[tuple[int, int, torch.device], Tensor] = field(default_factory=dict)
+    parent: tuple[int, ...]
+    blocks: tuple[Block, ...]
 
     @classmethod
     def of(cls, row: PackedRow) -> Tree:
         """The tree of ``row``."""
-        paths: list[tuple[int, ...]] = []
-        for node, above in enumerate(row.parent.tolist()):
-            paths.append((*paths[above], node) if above >= 0 else (node,))
-        return cls(tuple(torch.bincount(row.node_of).tolist()), tuple(paths))
-
-    def mask(self, queries: int, keys: int, device: torch.device) -> Tensor:
-        """Bool [queries, keys]: the queries are the last of the keys, and causal."""
-        place = (queries, keys, device)
-        if place not in self._masks:
-            self._masks[place] = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
-        return self._masks[place]
+        lengths = tuple(torch.bincount(row.node_of).tolist())
+        parent = tuple(row.parent.tolist())
+        return cls(lengths, parent, blocks_of(lengths, parent))
 
 
 def install(model: PreTrainedModel) -> None:
     """Make ``model`` call this module's attention from now on."""
     if model.config._attn_implementation != NAME:
         model.set_attn_implementation(NAME)
+
+
+def tree_mask(tree: Tree, device: torch.device) -> Tensor:
+    """A placeholder of a mask that carries ``tree`` to every layer.
+
+    Models hand a mask of four dimensions through as it is, also those that pass no further keywords on; none is
+    built for the whole row. One that comes out of a model without its tree is refused by ``tree_attention``.
+    """
+    placeholder = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
+    placeholder.tree = tree  # type: ignore[attr-defined]
+    return placeholder
 
 
 def block_mask(row: PackedRow, device: torch.device) -> BlockMask:
@@ -86,7 +90,6 @@ def tree_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     softcap: float | None = None,
-    tree: Tree | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Attention of one layer, as transformers calls it.
@@ -94,11 +97,10 @@ def tree_attention(
     Args:
         module: The attention layer.
         query: [1, heads, S, d]; ``key`` and ``value``: [1, key-value heads, S, d].
-        attention_mask: A block mask, or with ``tree`` given a placeholder, else what ``sdpa`` gets.
+        attention_mask: A block mask, a ``tree_mask``, or what ``sdpa`` gets.
         scaling: Factor on the scores, 1/sqrt(d) if not given.
-        dropout: Must be 0 where a tree is given.
+        dropout: Must be 0 on a packed row.
         softcap: Scores s become softcap * tanh(s / softcap).
-        tree: Who attends to whom.
         kwargs: Whatever else the model passes.
 
     Returns:
@@ -109,47 +111,61 @@ def tree_attention(
             module, query, key, value, attention_mask, scaling=scaling, softcap=softcap, dropout=dropout, **kwargs
         )
         return output, None
+    tree: Tree | None = getattr(attention_mask, "tree", None)
+    if tree is None and attention_mask is not None and query.shape[2] > 1 and attention_mask.numel() == 1:
+        raise InexactError(
+            f"{type(module).__name__} lost the row's tree on the way", mend='use view="reference" for this model'
+        )
     if tree is None and softcap is None:
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
         return output, None
-    repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
-        key = key.repeat_interleave(repeats, dim=1)
-        value = value.repeat_interleave(repeats, dim=1)
-    if tree is None:
-        mask = attention_mask
-        if mask is None:
-            mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
-        return _attend(query, key, value, mask, scaling, softcap).transpose(1, 2), None
     if dropout > 0 or any(kwargs.get(name) is not None for name in ("sliding_window", "s_aux", "position_bias")):
         raise InexactError(
             f"{type(module).__name__} asks for attention that a packed row does not reproduce",
             mend='use view="reference" for this model',
         )
+    repeats = query.shape[1] // key.shape[1]
+    if repeats > 1:
+        key = key.repeat_interleave(repeats, dim=1)
+        value = value.repeat_interleave(repeats, dim=1)
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    if tree is not None and softcap is None and query.device.type == "cpu":
+        output = block_attention(query, key, value, tree.blocks, scale)
+    elif tree is not None:
+        output = _by_node(query, key, value, tree, scale, softcap)
+    else:
+        output = _attend(query, key, value, attention_mask, scale, softcap)
+    return output.transpose(1, 2).contiguous(), None
+
+
+def _by_node(query: Tensor, key: Tensor, value: Tensor, tree: Tree, scale: float, softcap: float | None) -> Tensor:
+    """Each node's queries over its ancestors' keys and its own: what fused kernels cannot soft-cap."""
     # split rather than slices: its backward is one concatenation, not a full-length tensor per node
     queries, keys, values = (torch.split(part, list(tree.lengths), dim=2) for part in (query, key, value))
     outputs: list[Tensor] = []
-    for part, path in zip(queries, tree.paths, strict=True):
-        seen = keys[path[0]] if len(path) == 1 else torch.cat([keys[node] for node in path], dim=2)
-        read = values[path[0]] if len(path) == 1 else torch.cat([values[node] for node in path], dim=2)
-        mask = None if len(path) == 1 and softcap is None else tree.mask(part.shape[2], seen.shape[2], part.device)
-        outputs.append(_attend(part, seen, read, mask, scaling, softcap))
-    return torch.cat(outputs, dim=2).transpose(1, 2), None
+    paths: list[tuple[int, ...]] = []
+    for node, above in enumerate(tree.parent):
+        paths.append((*paths[above], node) if above >= 0 else (node,))
+        seen = torch.cat([keys[step] for step in paths[node]], dim=2)
+        read = torch.cat([values[step] for step in paths[node]], dim=2)
+        outputs.append(_attend(queries[node], seen, read, None, scale, softcap))
+    return torch.cat(outputs, dim=2)
 
 
 def _attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None, softcap: float | None
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
 ) -> Tensor:
-    """Attention under a boolean mask (``None``: causal), with soft-capping where asked for."""
+    """Attention under a boolean mask (``None``: causal, the queries being the last of the keys)."""
+    if mask is None:
+        shape = (query.shape[2], key.shape[2])
+        mask = torch.ones(shape, dtype=torch.bool, device=query.device).tril(shape[1] - shape[0])
     if softcap is None:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling)
-    assert mask is not None
-    scores = query @ key.transpose(2, 3) * (scaling if scaling is not None else query.shape[-1] ** -0.5)
-    scores = softcap * torch.tanh(scores / softcap)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    scores = softcap * torch.tanh(query @ key.transpose(2, 3) * scale / softcap)
     weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1, dtype=torch.float32)
-    return weights.to(query.dtype) @ value
+    return weights.to(value.dtype) @ value
 
 
 AttentionInterface.register(NAME, tree_attention)

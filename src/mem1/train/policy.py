@@ -101,9 +101,7 @@ def _attention_inputs(model: PreTrainedModel, row: PackedRow, device: torch.devi
     inputs: dict[str, Any] = {"position_ids": row.positions.to(device)[None]}
     if device.type == "cuda":
         return {**inputs, "attention_mask": attention.block_mask(row, device)}
-    # a mask of four dimensions is handed through as it is: none is built for the whole row
-    placeholder = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
-    return {**inputs, "attention_mask": placeholder, "tree": attention.Tree.of(row)}
+    return {**inputs, "attention_mask": attention.tree_mask(attention.Tree.of(row), device)}
 
 
 # ---------------------------------------------------------------- exactness
