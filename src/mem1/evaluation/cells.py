@@ -98,6 +98,7 @@ def trace(episodes: Sequence[Episode]) -> tuple[TurnPoint, ...]:
             turn=index,
             n=len(peaks[index]),
             peak_without_prompt=sum(peaks[index]) / len(peaks[index]),
+            largest_without_prompt=max(peaks[index]),
             state_length=sum(states[index]) / len(states[index]),
         )
         for index in sorted(peaks)

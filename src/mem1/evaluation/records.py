@@ -33,11 +33,12 @@ class Metric(Record):
 
 
 class TurnPoint(Record):
-    """Means at one turn over the ``n`` episodes that reached it, in tokens."""
+    """Means at one turn over the ``n`` episodes that reached it, and the largest context, in tokens."""
 
     turn: int
     n: int
     peak_without_prompt: float
+    largest_without_prompt: int
     state_length: float
 
 

@@ -22,6 +22,7 @@ from mem1.report.svg import Chart
 from mem1.report.tables import (
     Table,
     before_and_after,
+    endings,
     side_by_side,
     strategy_differences,
     views_table,
@@ -93,7 +94,7 @@ def _results(data: RunData, last: Evaluation) -> Section:
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
     tables = (*([change] if change else []), side_by_side(last))
-    folded = [side_by_side(last, all_measures=True)]
+    folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
     lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."

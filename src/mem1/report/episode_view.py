@@ -78,7 +78,8 @@ def view_episode(episode: Episode, transcript: Transcript | None, *, max_turns: 
     )
     return EpisodeView(
         episode=episode,
-        title=f"{episode.strategy}, {episode.task.size} {'objective' if episode.task.size == 1 else 'objectives'}",
+        title=f"{episode.strategy}: {episode.task.size} {episode.task.composition} "
+        + ("objective" if episode.task.size == 1 else "objectives"),
         prompt=transcript.prompt if transcript else None,
         objectives=objectives,
         turns=tuple(turns),

@@ -89,8 +89,8 @@ def _session(cell: Cell) -> Fact | None:
     if len(cell.trace) < 4:
         return None
     half = len(cell.trace) // 2
-    early = max(point.peak_without_prompt for point in cell.trace[:half])
-    late = max(point.peak_without_prompt for point in cell.trace[half:])
+    early = max(point.largest_without_prompt for point in cell.trace[:half])
+    late = max(point.largest_without_prompt for point in cell.trace[half:])
     if early == 0:
         return None
     return Fact(

@@ -9,8 +9,8 @@ from html import escape
 
 from mem1.report.numbers import compact, number
 
-WIDTH, HEIGHT = 380, 262
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 30, 44
+WIDTH, HEIGHT = 380, 268
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 36, 44
 _LABEL_GAP = 15
 _NAME_LENGTH = 11  # what fits right of the plot; captions and tooltips have the whole name
 

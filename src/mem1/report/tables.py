@@ -11,6 +11,7 @@ from mem1.evaluation.records import Cell, CellKey, Evaluation
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
 from mem1.report.svg import Chart
+from mem1.types import StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,33 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     )
 
 
+def endings(evaluation: Evaluation) -> Table:
+    """How episodes ended: by the policy's answer, at a limit, or with which error."""
+    rows = [
+        (
+            Entry(_tasks(key)),
+            Entry(cell.strategy),
+            *(Entry(str(cell.stops.get(reason, 0))) for reason in StopReason),
+            Entry(str(cell.unscored)),
+            Entry(", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"),
+            Entry(str(cell.episodes)),
+        )
+        for key in _keys(evaluation)
+        for cell in evaluation.cells
+        if cell.key == key
+    ]
+    heads = [Column(reason.value.replace("_", " "), "episodes") for reason in StopReason]
+    return Table(
+        title=f"How episodes ended: {evaluation.label}",
+        note="An episode that reaches the turn limit or the context limit is scored with the answers it has given.",
+        columns=(
+            *(_text("Tasks"), _text("Strategy"), *heads),
+            *(Column("not scored", "episodes"), _text("Errors"), Column("n", "episodes")),
+        ),
+        rows=tuple(rows),
+    )
+
+
 def strategy_differences(evaluation: Evaluation) -> Table | None:
     """Paired differences between strategies."""
     shown = (Measure.EM, Measure.F1, Measure.ANSWER_RATE, Measure.PEAK_WITHOUT_PROMPT)
@@ -178,7 +206,8 @@ def confidence_note(evaluation: Evaluation) -> str:
     """What the intervals are."""
     return (
         f"Intervals: {evaluation.plan.confidence * 100:g} % bootstrap over tasks "
-        f"({evaluation.plan.resamples} resamples, seed {evaluation.plan.seed})."
+        f"({evaluation.plan.resamples} resamples, seed {evaluation.plan.seed}); one of no width means that all "
+        "tasks had the same value."
     )
 
 

@@ -54,9 +54,9 @@ def test_trace_is_over_the_episodes_that_reached_the_turn() -> None:
     long = episode((turn(0, (1, 2), (3, 4), state_length=2), turn(1, (1, 2, 3), (4, 5, 6), state_length=1)))
     short = episode((turn(0, (1, 2), (3, 4, 5, 6)),))
     points = trace([long, short])
-    assert [(p.turn, p.n, p.peak_without_prompt, p.state_length) for p in points] == [
-        (0, 2, 3.0, 1.5),
-        (1, 1, 4.0, 1.0),
+    assert [(p.turn, p.n, p.peak_without_prompt, p.largest_without_prompt, p.state_length) for p in points] == [
+        (0, 2, 3.0, 4, 1.5),
+        (1, 1, 4.0, 4, 1.0),
     ]
 
 

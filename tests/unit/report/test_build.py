@@ -17,7 +17,7 @@ from mem1.report.data import read_run, sample_episodes
 from mem1.report.facts import facts
 from mem1.report.picture import write_picture
 from mem1.report.plots import running_mean
-from mem1.report.tables import before_and_after, side_by_side, strategy_differences
+from mem1.report.tables import before_and_after, endings, side_by_side, strategy_differences
 from mem1.storage.run_dir import RunDir
 from tests.unit.report.synthetic import HOSTILE, SyntheticConfig, make_run
 
@@ -149,6 +149,8 @@ def test_tables_count_failures(run: RunDir) -> None:
     table = side_by_side(last)
     failed = {(row[0].text, row[1].text): row[-2].text for row in table.rows if row[-2].text != "0"}
     assert failed == {("parallel 4", "window"): "1"}
+    ended = {(row[0].text, row[1].text): [entry.text for entry in row[2:]] for row in endings(last).rows}
+    assert ended["parallel 4", "window"] == ["11", "0", "0", "1", "0", "BackendError 1", "12"]
     pairs = strategy_differences(last)
     assert pairs is not None
     assert {row[1].text for row in pairs.rows} == {"window − full", "state − full", "state − window"}
