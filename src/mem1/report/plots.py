@@ -26,7 +26,7 @@ LEARNING = (
     ("episode/peak_without_prompt", "Peak less P", "mean over episodes", "tokens"),
     ("episode/turns", "Turns", "mean over episodes", "turns"),
     ("policy/entropy", "Entropy", "of the policy, over sampled tokens", "nats"),
-    ("policy/kl_reference", "KL to the reference", "k3 estimate before the update", "nats"),
+    ("policy/kl_reference", "KL to the reference", "estimated before the update (k3)", "nats"),
     ("policy/clip_fraction", "Clip fraction", "tokens whose gradient was clipped", "share"),
     ("policy/rollout_gap", "Trainer against rollout", "mean |difference of log p| a token", "nats"),
     ("count/without_signal", "Groups without signal", "all rewards of the group equal", "groups"),
