@@ -14,9 +14,11 @@ def configure(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, then print the run's summary."""
+    """Train, then print the run's summary. A run that Ctrl-C ended early is printed and then ends as interrupted."""
     from mem1 import recipes  # torch
 
     summary = recipes.train(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)
     output.show(summary, as_json=arguments.json, title="trained")
+    if summary.get("interrupted"):
+        raise KeyboardInterrupt
     return 0

@@ -217,6 +217,16 @@ def test_ctrl_c_ends_with_130(recipes: Recipes, capsys: pytest.CaptureFixture[st
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["train", "warmstart"])
+def test_a_run_that_ctrl_c_ended_early_is_still_summed_up(
+    recipes: Recipes, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = {"run": "runs/1", "steps": 3, "interrupted": True}
+    recipes(summary)
+    assert main([command, "x.toml", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out) == summary
+
+
 def test_compose_prints_one_task_a_line(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
     calls = recipes([TASK, TASK])
     assert main(["compose", "x.toml", "--tasks.size=2"]) == 0
