@@ -6,6 +6,7 @@ weights only.
 
 from __future__ import annotations
 
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -13,9 +14,10 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from mem1.config import Config
 from mem1.storage.run_dir import RunDir
-from mem1.train.config import TrainConfig
+from mem1.train.config import TrainConfig, WarmstartConfig
 from mem1.train.policy import Policy
 from mem1.train.trainer import Trainer
+from mem1.train.warmstart import repeated, warm_start
 from mem1.types import (
     Answer,
     Composition,
@@ -167,3 +169,45 @@ def toy_trainer(path: Path, config: TrainConfig, *, seed: int = 0) -> tuple[Poli
     policy = tiny_policy(seed)
     rollout = ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size)
     return policy, Trainer(policy, config, toy_run(path), rollout=rollout)
+
+
+def train_in_child(path: Path, config: TrainConfig, news: Connection) -> None:
+    """Train or resume at ``path``; send the number of complete steps whenever it changes."""
+    torch.set_num_threads(1)
+    policy = tiny_policy()
+
+    @torch.no_grad()
+    def evaluate(step: int) -> dict[str, float]:
+        logits = policy.model(input_ids=torch.tensor([PROMPTS[0]])).logits
+        return {"seven": logits[0, -1].softmax(-1)[TARGET].item()}
+
+    Trainer(
+        policy,
+        config,
+        toy_run(path),
+        rollout=ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size),
+        evaluate=evaluate,
+        on_weights=news.send,
+    ).train(resume=True)
+
+
+def demonstrations() -> list[Episode]:
+    """Episodes that write the target in every place, or the token before it."""
+    return [
+        toy_episode(f"d{index}", PROMPTS[index % 2], [([TARGET, TARGET - index % 2], [0.0, 0.0])] * 2, 1.0)
+        for index in range(12)
+    ]
+
+
+def warm_start_in_child(path: Path, config: WarmstartConfig, news: Connection) -> None:
+    """Warm-start or resume at ``path``; send the number of complete steps whenever it changes."""
+    torch.set_num_threads(1)
+    warm_start(
+        tiny_policy(),
+        repeated(demonstrations(), seed=1),
+        config,
+        toy_run(path),
+        held_out=demonstrations()[:2],
+        on_weights=news.send,
+        resume=True,
+    )

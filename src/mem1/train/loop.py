@@ -121,19 +121,20 @@ class Loop:
         ) as recorder:
             try:
                 if start == 0:
-                    self._save()
+                    self._progress = self._progress.model_copy(update={"marks": recorder.marks()})
+                    self._save(recorder)
                 while self._progress.step < steps:
                     self._evaluate_if_due(recorder)
                     self._step(learner, recorder)
-                self._save()
+                self._save(recorder)
                 self._evaluate_if_due(recorder)
             except KeyboardInterrupt:
-                self._save()
+                self._save(recorder)
                 recorder.say(self._farewell())
                 return Outcome(self._progress.step, True, self._checkpoints.latest())
             except Exception:
                 with suppress(Mem1Error):
-                    self._save()
+                    self._save(recorder)
                 raise
         return Outcome(self._progress.step, False, self._checkpoints.latest())
 
@@ -184,7 +185,7 @@ class Loop:
             self._whole = True
             self._tell()
             if done % self._schedule.checkpoint_every == 0:
-                self._save()
+                self._save(recorder)
         learner.check(self._progress)
 
     def _evaluate_if_due(self, recorder: Recorder) -> None:
@@ -195,9 +196,10 @@ class Loop:
         if values is not None:
             recorder.evaluation(step, values)
 
-    def _save(self) -> None:
+    def _save(self, recorder: Recorder) -> None:
         """Save the last complete step; nothing where an update was cut short, for then the weights are not whole."""
         if self._whole:
+            recorder.sync()
             self._checkpoints.save(self._trained, self._progress, self._rng)
 
     def _tell(self) -> None:

@@ -91,15 +91,15 @@ class Recorder:
             self._console.print(text, highlight=False, soft_wrap=True)
 
     def marks(self) -> dict[str, int]:
-        """Sizes of the growing files, by path in the run directory; everything in them is on the disk."""
+        """Sizes of the growing files, by path in the run directory."""
+        return {str(path.relative_to(self._root)): path.stat().st_size for path in self._files if path.exists()}
+
+    def sync(self) -> None:
+        """Wait until everything recorded is on the disk."""
         for path in self._files:
             if path.exists():
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-        return {str(path.relative_to(self._root)): path.stat().st_size for path in self._files if path.exists()}
+                with storage_errors("write to the disk", path), path.open("rb") as file:
+                    os.fsync(file.fileno())
 
     def close(self) -> None:
         """Close all files and end the progress bar."""

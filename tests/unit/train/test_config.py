@@ -1,0 +1,44 @@
+"""Settings that cannot be meant are refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from mem1.config import build, load
+from mem1.errors import ConfigError
+from mem1.train.config import Grpo, Ppo, ReinforcePP, Rloo, TrainConfig
+
+
+def test_algorithms_are_chosen_by_type() -> None:
+    config = load(TrainConfig, None, ["algorithm.type=ppo", "algorithm.lam=0.9", "epochs=2", "minibatches=4"])
+    assert config.algorithm == Ppo(lam=0.9)
+    assert config.updates_per_step == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"algorithm": {"type": "grpo", "lam": 0.9}}, "algorithm.grpo.lam: no such key"),
+        ({"algorithm": {"type": "dpo"}}, "does not match any of the expected tags"),
+        ({"group_size": 1}, "group_size must be 2 or more"),
+        ({"kl": {"where": "loss", "loss_estimator": "k1"}}, "kl.loss_estimator"),
+        ({"normalisation": "sample"}, "normalisation"),
+        ({"dual_clip": 0.5}, "dual_clip"),
+        ({"learning_rate": 1}, "learning_rate: no such key"),
+    ],
+)
+def test_refusals_name_the_field(data: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(TrainConfig, data, where="test")
+
+
+def test_which_algorithms_compare_within_groups() -> None:
+    for algorithm, expected in (
+        (Grpo(), True),
+        (Rloo(), True),
+        (ReinforcePP(), True),
+        (ReinforcePP(subtract_group_mean=False), False),
+        (Ppo(), False),
+    ):
+        assert TrainConfig(algorithm=algorithm).uses_groups is expected
+    assert TrainConfig(algorithm=Ppo(), group_size=1).group_size == 1

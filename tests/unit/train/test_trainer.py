@@ -1,0 +1,194 @@
+"""The training loop: what it records, what it refuses, and when it gives up."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from mem1.errors import BackendError, CheckpointError, NoSignalError
+from mem1.storage.episodes import read_episodes
+from mem1.storage.metrics import read_metrics
+from mem1.train.config import Grpo, OptimizerConfig, TrainConfig
+from mem1.train.loop import Evaluate
+from mem1.train.policy import Policy
+from mem1.train.trainer import Trainer
+from mem1.types import EpisodeError, EpisodeGroup, StopReason
+from tests.e2e.toy import ToyRollout, tiny_policy, toy_run, toy_trainer
+
+Rollout = Callable[[int], list[EpisodeGroup]]
+
+
+def config_of(**changes: Any) -> TrainConfig:
+    values: dict[str, Any] = {
+        "algorithm": Grpo(),
+        "steps": 3,
+        "tasks_per_step": 2,
+        "group_size": 4,
+        "optimizer": OptimizerConfig(lr=0.01),
+        "no_signal_limit": 2,
+        "evaluate_every": 2,
+    }
+    return TrainConfig.model_validate(values | changes)
+
+
+def trainer_of(
+    path: Path,
+    config: TrainConfig,
+    wrap: Callable[[Rollout], Rollout] = lambda rollout: rollout,
+    *,
+    evaluate: Evaluate | None = None,
+    console: Console | None = None,
+) -> tuple[Policy, Trainer]:
+    policy = tiny_policy()
+    rollout = wrap(ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size))
+    return policy, Trainer(policy, config, toy_run(path), rollout=rollout, evaluate=evaluate, console=console)
+
+
+def same_rewards(rollout: Rollout) -> Rollout:
+    def equal(step: int) -> list[EpisodeGroup]:
+        return [
+            EpisodeGroup(id=g.id, episodes=tuple(e.model_copy(update={"reward": 1.0}) for e in g.episodes))
+            for g in rollout(step)
+        ]
+
+    return equal
+
+
+def test_records_metrics_evaluations_and_episodes(tmp_path: Path) -> None:
+    measured: list[int] = []
+
+    def evaluate(step: int) -> dict[str, float]:
+        measured.append(step)
+        return {"em": step / 10}
+
+    screen = StringIO()
+    _, trainer = trainer_of(
+        tmp_path / "run", config_of(), evaluate=evaluate, console=Console(file=screen, width=200, force_terminal=False)
+    )
+    outcome = trainer.train()
+    assert (outcome.step, outcome.interrupted) == (3, False)
+    assert outcome.checkpoint is not None
+    assert outcome.checkpoint.name == "step-000003"
+    assert measured == [0, 2, 3]
+    rows = list(read_metrics(tmp_path / "run" / "metrics.jsonl"))
+    assert [row["step"] for row in rows] == [0, 1, 2, 2, 3, 3]
+    assert [row["evaluation/em"] for row in rows if "evaluation/em" in row] == [0.0, 0.2, 0.3]
+    episodes = list(read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz"))
+    assert len(episodes) == 3 * 8
+    assert sum(e.advantage for e in episodes if e.advantage is not None) == pytest.approx(0, abs=1e-4)
+    assert "step 3/3  reward" in screen.getvalue()
+    assert "evaluation after step 2: em 0.2" in screen.getvalue()
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+
+
+def test_failed_episodes_are_recorded_and_not_learnt_from(tmp_path: Path) -> None:
+    error = EpisodeError(type="BackendError", message="down")
+
+    def breaking(rollout: Rollout) -> Rollout:
+        def broken(step: int) -> list[EpisodeGroup]:
+            groups = rollout(step)
+            first = (
+                groups[0]
+                .episodes[0]
+                .model_copy(update={"reward": None, "score": None, "stop": StopReason.ERROR, "error": error})
+            )
+            return [EpisodeGroup(id=groups[0].id, episodes=(first, *groups[0].episodes[1:])), *groups[1:]]
+
+        return broken
+
+    _, trainer = trainer_of(tmp_path / "run", config_of(steps=1), breaking)
+    trainer.train()
+    (row,) = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert (row["count/episodes"], row["count/failed"]) == (8, 1)
+    first = next(read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz"))
+    assert (first.error, first.advantage) == (error, None)
+
+
+def test_batches_without_signal_change_nothing_and_end_the_run(tmp_path: Path) -> None:
+    policy, trainer = trainer_of(tmp_path / "run", config_of(steps=9), same_rewards)
+    before = [p.detach().clone() for p in policy.parameters()]
+    with pytest.raises(NoSignalError, match="2 steps in a row"):
+        trainer.train()
+    assert all(torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
+    rows = list(read_metrics(tmp_path / "run" / "metrics.jsonl"))
+    assert [row["count/without_signal"] for row in rows] == [2, 2]
+    assert (tmp_path / "run" / "checkpoints" / "step-000002").is_dir()
+
+
+def test_optimizer_steps_do_not_depend_on_turns(tmp_path: Path) -> None:
+    for turns in (1, 4):
+        policy = tiny_policy()
+        config = config_of(steps=1, epochs=3, minibatches=2, group_size=6)
+        rollout = ToyRollout(policy, groups=2, size=6, turns=turns)
+        Trainer(policy, config, toy_run(tmp_path / str(turns)), rollout=rollout).train()
+        (row,) = read_metrics(tmp_path / str(turns) / "metrics.jsonl")
+        assert row["policy/updates"] == config.updates_per_step == 6
+
+
+def test_ctrl_c_in_a_rollout_saves_what_is_complete(tmp_path: Path) -> None:
+    def interrupting(rollout: Rollout) -> Rollout:
+        def stop(step: int) -> list[EpisodeGroup]:
+            if step == 2:
+                signal.raise_signal(signal.SIGINT)
+            return rollout(step)
+
+        return stop
+
+    screen = StringIO()
+    console = Console(file=screen, width=300, force_terminal=False)
+    config = config_of(steps=4, checkpoint_every=100)
+    _, trainer = trainer_of(tmp_path / "run", config, interrupting, console=console)
+    outcome = trainer.train()
+    assert (outcome.step, outcome.interrupted) == (2, True)
+    assert "step-000002 of 4 is saved" in screen.getvalue()
+    assert f"--run {tmp_path / 'run'} --resume" in screen.getvalue()
+    resumed, trainer = trainer_of(tmp_path / "run", config)
+    assert trainer.train(resume=True).step == 4
+    peaceful, trainer = trainer_of(tmp_path / "peaceful", config)
+    trainer.train()
+    assert all(torch.equal(a, b) for a, b in zip(resumed.parameters(), peaceful.parameters(), strict=True))
+
+
+def test_an_error_in_the_rollout_is_raised_and_nothing_is_lost(tmp_path: Path) -> None:
+    def failing(rollout: Rollout) -> Rollout:
+        def fail(step: int) -> list[EpisodeGroup]:
+            if step == 1:
+                raise BackendError("the engine is gone", mend="start it again")
+            return rollout(step)
+
+        return fail
+
+    _, trainer = trainer_of(tmp_path / "run", config_of(checkpoint_every=100), failing)
+    with pytest.raises(BackendError):
+        trainer.train()
+    assert (tmp_path / "run" / "checkpoints" / "step-000001").is_dir()
+
+
+def test_a_run_is_not_started_over_nor_resumed_with_other_settings(tmp_path: Path) -> None:
+    toy_trainer(tmp_path / "run", config_of())[1].train()
+    with pytest.raises(CheckpointError, match="a run here already"):
+        toy_trainer(tmp_path / "run", config_of())[1].train()
+    with pytest.raises(CheckpointError, match=r"different: optimizer\.lr, steps"):
+        toy_trainer(tmp_path / "run", config_of(steps=5, optimizer=OptimizerConfig(lr=1.0)))[1].train(resume=True)
+
+
+def test_metrics_without_checkpoints_are_refused(tmp_path: Path) -> None:
+    toy_trainer(tmp_path / "run", config_of())[1].train()
+    for path in sorted((tmp_path / "run" / "checkpoints").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    with pytest.raises(CheckpointError, match="metrics but no checkpoint"):
+        toy_trainer(tmp_path / "run", config_of())[1].train(resume=True)
+
+
+def test_lost_metrics_are_noticed_on_resuming(tmp_path: Path) -> None:
+    toy_trainer(tmp_path / "run", config_of())[1].train()
+    (tmp_path / "run" / "metrics.jsonl").write_text("")
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl has 0 bytes"):
+        toy_trainer(tmp_path / "run", config_of())[1].train(resume=True)

@@ -1,0 +1,88 @@
+"""Imitation of demonstrations."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from mem1.errors import DataError
+from mem1.storage.metrics import read_metrics
+from mem1.train.config import OptimizerConfig, WarmstartConfig
+from mem1.train.warmstart import repeated, warm_start
+from mem1.types import Episode, EpisodeError, StopReason
+from tests.e2e.toy import PROMPTS, TARGET, demonstrations, tiny_policy, toy_episode, toy_run
+
+CONFIG = WarmstartConfig(
+    steps=40, episodes_per_step=4, optimizer=OptimizerConfig(lr=2e-2, schedule="cosine"), evaluate_every=20
+)
+
+
+def only_target() -> list[Episode]:
+    return [toy_episode(f"d{i}", PROMPTS[i % 2], [([TARGET, TARGET], [0.0, 0.0])] * 2, 1.0) for i in range(6)]
+
+
+def test_repeats_in_a_new_order_and_can_be_entered_anywhere() -> None:
+    sequence = repeated(demonstrations(), seed=3)
+    ids = [e.id for e in islice(sequence(0), 36)]
+    assert [e.id for e in islice(sequence(17), 19)] == ids[17:]
+    rounds = [ids[start : start + 12] for start in (0, 12, 24)]
+    assert all(sorted(r) == sorted(e.id for e in demonstrations()) for r in rounds)
+    assert rounds[0] != rounds[1]
+    assert ids != [e.id for e in islice(repeated(demonstrations(), seed=4)(0), 36)]
+
+
+def test_no_demonstrations_is_an_error() -> None:
+    with pytest.raises(DataError, match="no demonstrations"):
+        repeated([], seed=0)
+
+
+def test_learns_to_write_what_was_demonstrated(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    outcome = warm_start(
+        policy,
+        repeated(only_target(), seed=0),
+        CONFIG,
+        toy_run(tmp_path / "run"),
+        held_out=only_target()[:2],
+        evaluate=lambda step: {"double": 2.0 * step},
+    )
+    assert outcome.step == 40
+    rows = list(read_metrics(tmp_path / "run" / "metrics.jsonl"))
+    trained = [row for row in rows if "warmstart/loss" in row]
+    assert len(trained) == 40
+    assert trained[0]["warmstart/loss"] == pytest.approx(math.log(12), abs=0.3)  # a random model guesses
+    assert trained[-1]["warmstart/loss"] < 0.1
+    evaluated = [row for row in rows if "evaluation/loss" in row]
+    assert [(row["step"], row["evaluation/double"]) for row in evaluated] == [(0, 0.0), (20, 40.0), (40, 80.0)]
+    assert evaluated[-1]["evaluation/loss"] < 0.1
+    with torch.no_grad():
+        assert policy.model(input_ids=torch.tensor([PROMPTS[0]])).logits[0, -1].argmax().item() == TARGET
+
+
+def test_forced_tokens_are_not_learnt(tmp_path: Path) -> None:
+    """Every completion ends in a forced token 0; the policy must not have learnt to write it after the target."""
+    policy = tiny_policy()
+    ids = torch.tensor([[*PROMPTS[0], TARGET, TARGET]])
+    warm_start(policy, repeated(only_target(), seed=0), CONFIG, toy_run(tmp_path / "run"))
+    with torch.no_grad():
+        after = policy.model(input_ids=ids).logits[0, -1].softmax(-1)[0].item()
+    assert after < 1 / 12
+
+
+def test_a_failed_demonstration_is_refused(tmp_path: Path) -> None:
+    error = EpisodeError(type="X", message="y")
+    bad = only_target()[0].model_copy(update={"reward": None, "stop": StopReason.ERROR, "error": error})
+    with pytest.raises(DataError, match="failed"):
+        warm_start(tiny_policy(), repeated([bad], seed=0), CONFIG, toy_run(tmp_path / "run"))
+
+
+def test_running_out_is_an_error(tmp_path: Path) -> None:
+    def finite(start: int) -> islice[Episode]:
+        return islice(iter(only_target()), start, None)
+
+    with pytest.raises(DataError, match="ran out after 6"):
+        warm_start(tiny_policy(), finite, CONFIG, toy_run(tmp_path / "run"))
