@@ -1,0 +1,63 @@
+"""The task prompt P, in our own words."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from mem1.errors import ConfigError
+from mem1.types import Task
+
+_FORMAT = """\
+You work in turns and keep one page of notes. In every turn write exactly two blocks:
+1. <think> your page: everything you need later, in your own words, and your reasoning </think>
+2. one action: <search> words to look up </search> or <answer> your answer </answer>
+After a search you are shown what was found between <information> and </information>. Then everything older than your \
+last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
+Answers are names, dates or numbers, as short as possible."""
+
+_UPFRONT = """\
+{format}
+Answer all questions below in one <answer> block at the end, in their order, separated by semicolons.
+{questions}
+"""
+
+_ONE_BY_ONE = """\
+{format}
+Questions are asked one after the other. Answer each one with its own <answer> block; then the next one is shown.
+"""
+
+
+def render_prompt(template: str | Path, task: Task) -> str:
+    """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
+
+    Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
+    """
+    one_by_one = task.reveal == "one_by_one"
+    listed = "\n".join(f"{i}. {o.question}" for i, o in enumerate(task.objectives, start=1))
+    if template == "instruct":
+        text = _ONE_BY_ONE if one_by_one else _UPFRONT
+        return text.replace("{format}", _FORMAT).replace("{questions}", listed)
+    if template == "brief":
+        return "Answer each question.\n" if one_by_one else "\n".join(["Answer all.", *_bullets(task), ""])
+    text = _read(Path(template))
+    return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
+
+
+def _bullets(task: Task) -> list[str]:
+    return [f"- {objective.question}" for objective in task.objectives]
+
+
+@cache
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the prompt template: {error}", where=str(path), mend="correct env.prompt"
+        ) from error
+    if "{questions}" not in text:
+        raise ConfigError(
+            "the prompt template has no {questions}", where=str(path), mend="put {questions} where they go"
+        )
+    return text

@@ -1,0 +1,151 @@
+"""Question answering with a search tool: what is asked, what a search shows, when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from mem1.config import Config
+from mem1.envs.base import Environment
+from mem1.envs.prompts import render_prompt
+from mem1.retrieval.base import Hit, Retriever
+from mem1.rewards.base import Scorer
+from mem1.rewards.standard import split_answers
+from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Task
+
+
+class QaEnvConfig(Config):
+    """How question answering is presented.
+
+    ``max_turns`` applies to tasks revealed upfront (``None``: 6 for up to 4 objectives, 20 up to 16, then N + 4);
+    ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
+    and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
+    it) or the path of a template file with ``{questions}``.
+    """
+
+    type: Literal["qa"] = "qa"
+    top_k: int = Field(default=3, ge=1)
+    max_turns: int | None = Field(default=None, ge=1)
+    turns_per_objective: int = Field(default=4, ge=1)
+    prompt: Literal["instruct", "brief"] | Path = "instruct"
+    passage: str = "Doc {i}(Title: {title}) {text}"
+
+    def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
+        """A maker of environments, one for each episode."""
+        return lambda task: QaEnvironment(task, self, retriever, scorer)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What changes in an episode: turns used on what is being asked now, and the answers so far."""
+
+    turns: int = 0
+    objective: int = 0
+
+
+class QaEnvironment:
+    """One episode of question answering (an ``Environment``)."""
+
+    def __init__(self, task: Task, config: QaEnvConfig, retriever: Retriever, scorer: Scorer) -> None:
+        self.task = task
+        self._config = config
+        self._retriever = retriever
+        self._scorer = scorer
+        self._answers: list[str | None] = [None] * task.size
+        self._extra = 0
+        self._progress = _Progress()
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the questions are revealed one after the other."""
+        return self.task.reveal == "one_by_one"
+
+    @property
+    def max_turns(self) -> int:
+        """Turns of the whole episode."""
+        if self.one_by_one:
+            return self._config.turns_per_objective * self.task.size
+        return self._config.max_turns or default_max_turns(self.task.size)
+
+    @property
+    def objective(self) -> int:
+        """Index of the question being worked on; 0 where all are asked upfront."""
+        return min(self._progress.objective, self.task.size - 1)
+
+    @property
+    def answers(self) -> tuple[str | None, ...]:
+        """One answer an objective, ``None`` where none was given."""
+        return tuple(self._answers)
+
+    def score(self) -> Score:
+        """The scorer's verdict on the answers so far."""
+        return self._scorer(self.task, self._answers, extra_answers=self._extra)
+
+    def reset(self) -> tuple[str, Observation | None]:
+        """The prompt; and the first question where they are revealed one by one."""
+        prompt = render_prompt(self._config.prompt, self.task)
+        return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
+
+    async def step(self, action: Action) -> Observation:
+        """Do ``action``: search, take an answer, or say what an action looks like."""
+        self._progress.turns += 1
+        match action:
+            case Search(query=query):
+                hits = (await self._retriever.search([query], self._config.top_k))[0]
+                return self._unless_spent(self._found(hits))
+            case Answer(text=text):
+                return self._take_answer(text)
+            case Malformed(reason=reason):
+                return self._unless_spent(Observation(head=f"No action was taken: {reason}"))
+            case _:
+                return self._unless_spent(Observation(head=f"{action.type} is not possible here"))
+
+    def _found(self, hits: list[Hit]) -> Observation:
+        passages = tuple(
+            self._config.passage.format(i=i, title=hit.passage.title, text=hit.passage.text)
+            for i, hit in enumerate(hits, start=1)
+        )
+        return Observation(head="" if passages else "Nothing was found.", passages=passages)
+
+    def _take_answer(self, text: str) -> Observation:
+        if self.one_by_one:
+            self._answers[self._progress.objective] = text
+            return self._next_question()
+        given, self._extra = split_answers(text, self.task.size)
+        self._answers = list(given)
+        return Observation(head="", done=True)
+
+    def _unless_spent(self, observation: Observation) -> Observation:
+        """Put the hint in front; where no turn is left for this question, go on to the next instead."""
+        if self._turns_left() > 0:
+            head = f"{self._hint()} {observation.head}".strip()
+            return observation.model_copy(update={"head": head})
+        return self._next_question() if self.one_by_one else Observation(head="No turns left.", done=True)
+
+    def _next_question(self) -> Observation:
+        self._progress = _Progress(objective=self._progress.objective + 1)
+        if self._progress.objective >= self.task.size:
+            return Observation(head="", done=True)
+        return Observation(head=f"{self._hint()} {self._question()}")
+
+    def _question(self) -> str:
+        return f"Question: {self.task.objectives[self._progress.objective].question}"
+
+    def _turns_left(self) -> int:
+        limit = self._config.turns_per_objective if self.one_by_one else self.max_turns
+        return limit - self._progress.turns
+
+    def _hint(self) -> str:
+        left = self._turns_left()
+        return "Turns left: 1, the answer is due." if left == 1 else f"Turns left: {left}."
+
+
+def default_max_turns(objectives: int) -> int:
+    """6 turns for 1-4 objectives and 20 above (method section 1); more where 20 could not search for each."""
+    if objectives <= 4:
+        return 6
+    return max(20, objectives + 4)

@@ -1,0 +1,83 @@
+"""A recipe: everything a run depends on, in one configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mem1.config import Config
+from mem1.envs.qa import QaEnvConfig
+from mem1.evaluation.config import EvaluateConfig
+from mem1.inference.config import EngineConfig
+from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
+from mem1.retrieval.config import Bm25Config
+from mem1.rewards.config import ScorerConfig
+from mem1.tasks.base import Split
+from mem1.tasks.config import ComposeConfig, FactbookConfig, SourceConfig
+from mem1.train.config import TrainConfig, WarmstartConfig
+from mem1.train.tiny.config import TinyConfig
+from mem1.types import Composition
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class LessonsConfig(Config):
+    """What the warm start's demonstrations are about.
+
+    Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
+    of ``countries`` invented countries (see ``tasks/synthetic.py``). It holds ``per_lesson`` demonstrations of
+    ``objectives`` objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search.
+    """
+
+    real: Share = 0.25
+    countries: int = Field(default=24, ge=2)
+    per_lesson: int = Field(default=256, ge=1)
+    objectives: int = Field(default=1, ge=1)
+    compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
+    top_k: tuple[int, ...] = (1, 2, 2, 3)
+    two_hop: Share = 0.3
+
+
+class Recipe(Config):
+    """All of a run. Paths are relative to where the command is run.
+
+    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
+    ``strategies`` are the memory policies an evaluation puts side by side; ``memory`` is the one that is trained, and
+    must be among them.
+    """
+
+    name: str = "run"
+    seed: int = 0
+    runs: Path = Path("runs")
+    model: str = "builtin:tiny"
+    tiny: TinyConfig = TinyConfig()
+    source: SourceConfig = FactbookConfig()
+    retriever: Bm25Config = Bm25Config()
+    scorer: ScorerConfig = ScorerConfig()
+    reward: Literal["em", "f1"] = "em"
+    env: QaEnvConfig = QaEnvConfig()
+    memory: MemoryConfig = StateMemoryConfig()
+    strategies: tuple[MemoryConfig, ...] = (FullMemoryConfig(), WindowMemoryConfig(), StateMemoryConfig())
+    engine: EngineConfig = EngineConfig()
+    tasks: ComposeConfig = ComposeConfig(count=1000)
+    split: Split = "train"
+    train: TrainConfig = TrainConfig()
+    lessons: LessonsConfig = LessonsConfig()
+    warmstart: WarmstartConfig = WarmstartConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    evaluate_split: Split = "test"
+    watch_tasks: int = Field(default=32, ge=0)
+
+    @model_validator(mode="after")
+    def _strategies_differ(self) -> Self:
+        names = [strategy.type for strategy in self.strategies]
+        if len(set(names)) < len(names):
+            raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
+        missing = set(self.evaluate.strategies) - set(names)
+        if missing:
+            raise ValueError(
+                f"evaluate.strategies names {', '.join(sorted(missing))}, which [[strategies]] does not set up"
+            )
+        return self

@@ -1,0 +1,85 @@
+"""Demonstrations: the expert works through tasks in the same episode loop as any policy."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mem1.envs.base import Environment
+from mem1.inference.base import Tokenizer
+from mem1.inference.expert import Expert
+from mem1.inference.scripted import ScriptedEngine
+from mem1.memory.base import MemoryFactory
+from mem1.rollout.episode import Parts
+from mem1.rollout.group import group_jobs, run_jobs
+from mem1.types import Episode, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Tasks and the environment to do them in."""
+
+    tasks: Sequence[Task]
+    make_env: Callable[[Task], Environment]
+
+
+def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer, *, label: str) -> list[Episode]:
+    """The expert's episodes of ``lesson`` in which every objective was answered right; the others are dropped.
+
+    Token ids are ``tokenizer``'s, as if the policy it belongs to had written them.
+    """
+    expert = Expert()
+    jobs = group_jobs(lesson.tasks, 1, seed=0, label=label)
+    for job in jobs:
+        expert.enlist(job.episode_id, job.task)
+    parts = Parts(
+        engine=ScriptedEngine(expert, tokenizer),
+        make_env=lesson.make_env,
+        make_memory=make_memory,
+        temperature=0.0,
+        reward=lambda score: score.em_sum,
+    )
+    episodes = asyncio.run(run_jobs(jobs, parts, concurrency=16))
+    return [episode for episode in episodes if episode.reward == episode.task.size]
+
+
+class Curriculum:
+    """An endless, reproducible sequence of demonstrations, made lesson by lesson as they are asked for.
+
+    ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
+    demonstrations (fewer right ones are repeated), so that a resumed run continues where it was.
+    """
+
+    def __init__(
+        self,
+        lesson: Callable[[int], Lesson],
+        make_memory: MemoryFactory,
+        tokenizer: Tokenizer,
+        *,
+        per_lesson: int,
+        seed: int,
+    ) -> None:
+        self._lesson = lesson
+        self._make_memory = make_memory
+        self._tokenizer = tokenizer
+        self._per_lesson = per_lesson
+        self._seed = seed
+
+    def __call__(self, start: int) -> Iterator[Episode]:
+        """Demonstrations from number ``start`` on."""
+        number, skipped = divmod(start, self._per_lesson)
+        while True:
+            yield from self.lesson(number)[skipped:]
+            number, skipped = number + 1, 0
+
+    def lesson(self, number: int) -> list[Episode]:
+        """All ``per_lesson`` demonstrations of one lesson, in a shuffled order."""
+        right = demonstrate(self._lesson(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
+        rng = random.Random(f"curriculum {self._seed} {number}")
+        if not right:
+            return []
+        repeated = right * (self._per_lesson // len(right) + 1)
+        rng.shuffle(repeated)
+        return repeated[: self._per_lesson]

@@ -1,0 +1,72 @@
+"""Worlds of invented countries, to learn reading from: nothing in them can be recalled, only copied.
+
+Names are made of syllables or of random pieces of the tokenizer's vocabulary (so that every token is met as part of
+something to copy); values are the real train countries' values dealt out anew, or reshaped into invented words and
+digits. No fact of such a world is true, so recall cannot lower the loss.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from mem1.tasks.relations import RELATIONS
+from mem1.tasks.world import Country, World
+
+_ONSETS = re.findall(r"\w+", "b br c ch d dr f fl g gr h j k kh kr l m n ny p pr qu r rh s sh st t th tr v w x y z zh")
+_VOWELS = re.findall(r"\w+", "a e i o u aa ai au ea ei ie io oa ou ua uu é í ó ã ü")
+_CODAS = ["", "", "", "", "n", "r", "s", "l", "m", "k", "t", "ng", "nd", "rt", "sh", "z"]
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_DIGIT = re.compile(r"\d")
+_KEPT_WORDS = frozenset({"km", "years", "UTC", "and", "the", "of", "million"})
+
+
+def synthetic_world(
+    seed: int, base: World, *, countries: int = 40, pieces: Sequence[str] = (), invented: float = 0.5
+) -> World:
+    """A world of ``countries`` invented countries, all of split ``train``.
+
+    ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
+    ``invented`` is the share of values that are reshaped into invented ones. Reproducible from ``seed``.
+    """
+    rng = random.Random(f"synthetic world {seed}")
+    lenders = [country for country in base.countries if country.split == "train"]
+    pools = {
+        relation.label: [c.facts[relation.label][0] for c in lenders if relation.label in c.facts]
+        for relation in RELATIONS
+    }
+    made: dict[str, Country] = {}
+    while len(made) < countries:
+        name = _name(rng, pieces)
+        facts = {
+            label: (_reshaped(rng, value, pieces) if rng.random() < invented else value,)
+            for label, value in ((label, rng.choice(pool)) for label, pool in pools.items())
+        }
+        prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
+        made.setdefault(name.lower(), Country(name, "train", facts, prose))
+    return World(f"synthetic-{seed}", list(made.values()))
+
+
+def _name(rng: random.Random, pieces: Sequence[str]) -> str:
+    return " ".join(_word(rng, pieces) for _ in range(rng.choices((1, 2, 3), weights=(6, 3, 1))[0]))
+
+
+def _word(rng: random.Random, pieces: Sequence[str]) -> str:
+    if pieces and rng.random() < 0.5:
+        return "".join(rng.choice(pieces) for _ in range(rng.randint(2, 4))).strip().capitalize() or "Zan"
+    syllables = (rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.randint(1, 4)))
+    return "".join(syllables).capitalize()
+
+
+def _reshaped(rng: random.Random, value: str, pieces: Sequence[str]) -> str:
+    """``value`` with its words invented anew and its digits drawn anew; units and punctuation stay."""
+
+    def word(match: re.Match[str]) -> str:
+        old = match.group(0)
+        if old in _KEPT_WORDS:
+            return old
+        new = _word(rng, pieces)
+        return new if old[0].isupper() else new.lower()
+
+    return _DIGIT.sub(lambda _: str(rng.randint(1, 9)), _WORD.sub(word, value))
