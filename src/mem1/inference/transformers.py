@@ -251,22 +251,27 @@ class TransformersEngine:
             self._keep(live, count)
 
     def _prefill_batch(self) -> list[tuple[_Live, list[int]]]:
-        """As many prompts as fit the bound, shortest first; one longer than the bound goes in pieces.
+        """The oldest waiting prompt and as many of about its length as fit; one longer than the bound goes in pieces.
 
         A prompt that begins like one in the batch waits a step, to copy that part instead.
         """
-        pending = [live for live in self._live if len(live.todo) > _SHORT]
         if self._runner.reuses:
-            for live in pending:
-                if live.fresh:
+            for live in self._live:
+                if live.fresh and len(live.todo) > _SHORT:
                     self._borrow(live)
+        pending = [live for live in self._live if len(live.todo) > _SHORT]
+        if not pending:
+            return []
+        oldest = len(pending[0].todo)
         batch: list[tuple[_Live, list[int]]] = []
-        for live in sorted(pending, key=lambda live: len(live.todo)):
+        width = 0
+        for live in sorted(pending, key=lambda live: abs(len(live.todo) - oldest)):
             size = min(len(live.todo), self._prefill_tokens)
-            if size <= _SHORT or (live.fresh and self._runner.reuses and self._follows(live, batch)):
+            if batch and max(width, size) * (len(batch) + 1) > self._prefill_tokens:
                 continue
-            if batch and size * (len(batch) + 1) > self._prefill_tokens:
-                break
+            if live.fresh and self._runner.reuses and self._follows(live, batch):
+                continue
+            width = max(width, size)
             batch.append((live, [live.todo.popleft() for _ in range(size)]))
         return batch
 

@@ -220,3 +220,23 @@ def test_the_end_of_text_token_is_kept_and_ends_the_completion(model: PreTrained
         assert completion.token_ids.index(TOKENIZER.eos_id) == len(completion.token_ids) - 1
         assert completion.section_ends[-1] == len(completion.token_ids)
         assert completion.sampled[-1]
+
+
+def test_a_long_prompt_is_not_overtaken_for_ever(model: PreTrainedModel) -> None:
+    """Short prompts keep coming, and the bound has room for either them or the long one."""
+    order: list[str] = []
+
+    async def short_ones(engine: TransformersEngine, name: str) -> None:
+        for turn in range(6):
+            await engine.generate(ask(f"{name}{turn}", length=1, seed=turn, prompt=PROMPT[turn : turn + 12]))
+            order.append(f"{name}{turn}")
+
+    async def long_one(engine: TransformersEngine) -> None:
+        await engine.generate(ask("long", length=1, prompt=PROMPT * 3))
+        order.append("long")
+
+    async def everything(engine: TransformersEngine) -> None:
+        await asyncio.gather(short_ones(engine, "a"), long_one(engine), short_ones(engine, "b"))
+
+    asyncio.run(everything(TransformersEngine(model, TOKENIZER, prefill_tokens=90)))
+    assert order.index("long") < order.index("a2")
