@@ -26,14 +26,15 @@ class ChainSource(Protocol):
     def link(self, previous: Objective, rng: random.Random) -> Objective | None:
         """An objective that needs the answer to ``previous``; ``None`` where there is none.
 
-        Its ``question`` speaks of "the previous answer"; ``standalone`` has the answer filled in.
+        Its ``question`` speaks of "the previous answer"; ``standalone`` has the answer filled in. Objectives that
+        ask for the same thing, reached in different ways, have ids that differ only after a ``<``.
         """
 
 
 def walk(source: ChainSource, *, objectives: int, split: Split, seed: str) -> tuple[Objective, ...]:
     """A chain of ``objectives`` links, reproducible from ``seed``.
 
-    First with no objective twice; where ``2 * objectives + 50`` attempts do not get there, the longest
+    First with nothing asked twice; where ``2 * objectives + 50`` attempts do not get there, the longest
     chain found is continued with objectives that came before, though never the same twice in a row.
     Raises ``DataError`` when the source cannot make it that long.
     """
@@ -77,14 +78,18 @@ def _next(
     source: ChainSource, chain: tuple[Objective, ...], rng: random.Random, dead: set[str], *, repeats: bool
 ) -> Objective | None:
     """A link to an objective that the chain does not hold, or with ``repeats`` to any but the last one."""
-    used = {objective.id for objective in chain}
+    used = {_asked(objective) for objective in chain}
     spare = None
     for _ in range(TRIES):
         found = source.link(chain[-1], rng)
         if found is None or found.id in dead:
             continue
-        if found.id not in used:
+        if _asked(found) not in used:
             return found
         if repeats and found.id != chain[-1].id:
             spare = found
     return spare
+
+
+def _asked(objective: Objective) -> str:
+    return objective.id.partition("<")[0]

@@ -13,8 +13,9 @@ from typing import Any
 
 from mem1.errors import DataError
 from mem1.tasks.base import Split
+from mem1.tasks.country import Country
 from mem1.tasks.relations import RELATIONS, plain
-from mem1.tasks.world import Country, World
+from mem1.tasks.world import World
 
 FEWEST_FACTS = 12
 PROSE_WORDS = 40

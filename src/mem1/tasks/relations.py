@@ -29,6 +29,7 @@ class Relation:
     path: tuple[str, ...]
     read: Callable[[str], tuple[str, ...]]
     identifies: bool = False  # the value names one country, so that it can be a bridge in a two-hop question
+    names_country: bool = False  # the value is a country's name
 
 
 def plain(text: str) -> str:
@@ -144,7 +145,13 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("region", "geography", ("Geography", "Map references"), head),
     Relation("total area", "geography", ("Geography", "Area", "total "), quantity("sq km")),
     Relation("coastline", "geography", ("Geography", "Coastline"), quantity("km")),
-    Relation("longest border", "geography", ("Geography", "Land boundaries", "border countries"), longest_border),
+    Relation(
+        "longest border",
+        "geography",
+        ("Geography", "Land boundaries", "border countries"),
+        longest_border,
+        names_country=True,
+    ),
     Relation("population", "people", ("People and Society", "Population", "total"), number),
     Relation("median age", "people", ("People and Society", "Median age", "total"), quantity("years")),
     Relation(
@@ -166,10 +173,26 @@ RELATIONS: tuple[Relation, ...] = (
     ),
     Relation("currency", "trade", ("Economy", "Exchange rates", "Currency"), currency),
     Relation("main export", "trade", ("Economy", "Exports - commodities"), first_listed),
-    Relation("top customer", "trade", ("Economy", "Exports - partners"), first_listed),
-    Relation("top supplier", "trade", ("Economy", "Imports - partners"), first_listed),
+    Relation("top customer", "trade", ("Economy", "Exports - partners"), first_listed, names_country=True),
+    Relation("top supplier", "trade", ("Economy", "Imports - partners"), first_listed, names_country=True),
     Relation("main crop", "work", ("Economy", "Agricultural products"), first_listed),
     Relation("main industry", "work", ("Economy", "Industries"), first_listed),
     Relation("number of airports", "work", ("Transportation", "Airports"), number),
     Relation("head of state", "work", ("Government", "Executive branch", "chief of state"), phrase),
 )
+
+ALIASES = {
+    "Antigua & Barbuda": "Antigua and Barbuda",
+    "Bahamas": "The Bahamas",
+    "Cote d'Ivoire": "Côte d'Ivoire",
+    "Democratic Republic of the Congo": "DRC",
+    "Dominican Republic": "The Dominican",
+    "NZ": "New Zealand",
+    "Republic of the Congo": "Congo",
+    "S. Korea": "South Korea",
+    "UAE": "United Arab Emirates",
+    "UK": "United Kingdom",
+    "US": "United States",
+    "USA": "United States",
+}
+"""Names that fields give to countries -> what the countries' own entries call them."""

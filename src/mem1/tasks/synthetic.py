@@ -11,8 +11,9 @@ import random
 import re
 from collections.abc import Sequence
 
+from mem1.tasks.country import Country
 from mem1.tasks.relations import RELATIONS
-from mem1.tasks.world import Country, World
+from mem1.tasks.world import World
 
 _ONSETS = re.findall(r"\w+", "b br c ch d dr f fl g gr h j k kh kr l m n ny p pr qu r rh s sh st t th tr v w x y z zh")
 _VOWELS = re.findall(r"\w+", "a e i o u aa ai au ea ei ie io oa ou ua uu é í ó ã ü")

@@ -7,27 +7,17 @@ pretraining (``synthetic.py``). Both are a ``World``, so that everything below h
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 
 from mem1.retrieval.base import Passage
 from mem1.tasks.base import Split
+from mem1.tasks.country import Country, Holders
+from mem1.tasks.links import Links
 from mem1.tasks.relations import RELATIONS
 from mem1.types import Objective
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-_PREVIOUS = "the previous answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Country:
-    """One entity: its name, its split, accepted answers by relation label, and its prose paragraphs."""
-
-    name: str
-    split: Split
-    facts: Mapping[str, tuple[str, ...]]
-    prose: tuple[str, ...] = ()
 
 
 class World:
@@ -40,7 +30,6 @@ class World:
     def __init__(self, name: str, countries: Sequence[Country]) -> None:
         self.name = name
         self.countries = tuple(countries)
-        self._by_name = {country.name: country for country in self.countries}
 
     # ------------------------------------------------------------ corpus
 
@@ -64,7 +53,10 @@ class World:
         return {split: tuple(objectives) for split, objectives in found.items()}
 
     def _one_hop(self, country: Country) -> list[Objective]:
-        return [self._objective(country, label, f"{label} of {country.name}", hops=1) for label in country.facts]
+        return [self._ask(country, label) for label in country.facts]
+
+    def _ask(self, country: Country, label: str) -> Objective:
+        return self._objective(country, label, f"{label} of {country.name}", hops=1)
 
     def _two_hop(self, country: Country) -> list[Objective]:
         """Two questions a bridge: the country is described by a value that no other country has."""
@@ -82,17 +74,12 @@ class World:
         return [
             label
             for label in identifying
-            if label in country.facts and self._holders[label, country.facts[label][0].lower()] == 1
+            if label in country.facts and len(self._holders.of(label, country.facts[label][0])) == 1
         ]
 
     @cached_property
-    def _holders(self) -> dict[tuple[str, str], int]:
-        count: dict[tuple[str, str], int] = {}
-        for country in self.countries:
-            for label, answers in country.facts.items():
-                key = (label, answers[0].lower())
-                count[key] = count.get(key, 0) + 1
-        return count
+    def _holders(self) -> Holders:
+        return Holders(self.countries)
 
     def _objective(self, country: Country, label: str, about: str, *, hops: int, bridge: str = "") -> Objective:
         return Objective(
@@ -106,57 +93,16 @@ class World:
     # ------------------------------------------------------------ chains
 
     def start(self, rng: random.Random, split: Split) -> Objective:
-        """A first question of a chain: one whose answer names its country."""
-        bridged = [o for o in self.objectives(split) if o.metadata["hops"] == 1 and self._is_link(o)]
-        return rng.choice(bridged)
+        """A first question of a chain: one whose answer leads to another question."""
+        return self._links.start(rng, split)
 
     def link(self, previous: Objective, rng: random.Random) -> Objective | None:
-        """A question that needs the answer to ``previous``, about the same split's countries.
+        """A question that needs the answer to ``previous``, about the same split's countries (see ``links.py``)."""
+        return self._links.link(previous, rng)
 
-        Where the previous answer is a neighbour in the same split the chain moves there; where it is a value that
-        identifies its country, the next question is about "the country whose … is the previous answer".
-        """
-        country = self._by_name[previous.metadata["entity"]]
-        relation = previous.metadata["relation"]
-        if relation == "longest border":
-            neighbour = self._by_name.get(previous.answers[0])
-            if neighbour is None or neighbour.split != country.split:
-                return None
-            return self._linked(neighbour, _PREVIOUS, neighbour.name, rng)
-        if relation in self._bridges(country):
-            shown = f"the country whose {relation} is {_PREVIOUS}"
-            return self._linked(country, shown, shown.replace(_PREVIOUS, previous.answers[0]), rng, skip=relation)
-        return None
-
-    def _linked(
-        self, country: Country, shown: str, filled: str, rng: random.Random, *, skip: str = ""
-    ) -> Objective | None:
-        onward = [o for o in self._one_hop(country) if self._is_link(o) and o.metadata["relation"] != skip]
-        if not onward:
-            return None
-        target = rng.choice(onward)
-        label = target.metadata["relation"]
-        return target.model_copy(
-            update={
-                "id": f"{target.id}<{skip or 'longest border'}",
-                "question": f"What is the {label} of {shown}?",
-                "standalone": f"What is the {label} of {filled}?",
-                "metadata": {
-                    **target.metadata,
-                    "hops": 2 if skip else 1,
-                    "bridge": skip,
-                    "about": f"{label} of {filled}",
-                },
-            }
-        )
-
-    def _is_link(self, objective: Objective) -> bool:
-        country = self._by_name[objective.metadata["entity"]]
-        relation = objective.metadata["relation"]
-        if relation == "longest border":
-            neighbour = self._by_name.get(objective.answers[0])
-            return neighbour is not None and neighbour.split == country.split
-        return relation in self._bridges(country)
+    @cached_property
+    def _links(self) -> Links:
+        return Links(self.countries, self._ask)
 
 
 def _passages(country: Country) -> list[Passage]:
