@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from mem1.errors import ConfigError
+from mem1.text import without_tags
 from mem1.types import Task
 
 _FORMAT = """\
@@ -31,21 +32,21 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 def render_prompt(template: str | Path, task: Task) -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
+    Templates may hold tags; questions come from datasets, and any tag in them is broken.
+
     Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
     """
     one_by_one = task.reveal == "one_by_one"
-    listed = "\n".join(f"{i}. {o.question}" for i, o in enumerate(task.objectives, start=1))
+    questions = [without_tags(objective.question) for objective in task.objectives]
+    listed = "\n".join(f"{i}. {question}" for i, question in enumerate(questions, start=1))
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
         return text.replace("{format}", _FORMAT).replace("{questions}", listed)
     if template == "brief":
-        return "Answer each question.\n" if one_by_one else "\n".join(["Answer all.", *_bullets(task), ""])
+        bullets = "".join(f"- {question}\n" for question in questions)
+        return "Answer each question.\n" if one_by_one else f"Answer all.\n{bullets}"
     text = _read(Path(template))
     return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
-
-
-def _bullets(task: Task) -> list[str]:
-    return [f"- {objective.question}" for objective in task.objectives]
 
 
 @cache

@@ -21,7 +21,7 @@ from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Ta
 class QaEnvConfig(Config):
     """How question answering is presented.
 
-    ``max_turns`` applies to tasks revealed upfront (``None``: 6 for up to 4 objectives, 20 up to 16, then N + 4);
+    ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``);
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``.
@@ -145,7 +145,10 @@ class QaEnvironment:
 
 
 def default_max_turns(objectives: int) -> int:
-    """6 turns for 1-4 objectives and 20 above (method section 1); more where 20 could not search for each."""
+    """6 turns for 1-4 objectives, 20 for 5-8 (method section 1); above, two for each and 4 more.
+
+    The paper's 20 for any number cannot do for questions that need two searches each.
+    """
     if objectives <= 4:
         return 6
-    return max(20, objectives + 4)
+    return 20 if objectives <= 8 else 2 * objectives + 4

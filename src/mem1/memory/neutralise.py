@@ -14,14 +14,10 @@ import re
 from collections.abc import Sequence
 
 from mem1.errors import ModelError
+from mem1.text import BROKEN, LOOK_ALIKE, breaking
 
-# The sign itself and the two that Unicode compatibility normalisation (which some tokenizers do)
-# would turn into it.
-_LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}"
-_SURROGATES = range(0xD800, 0xE000)
-_BROKEN = "\N{REPLACEMENT CHARACTER}"
-_LOOK_ALIKES = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}\N{MATHEMATICAL LEFT ANGLE BRACKET}("
-_MARKS = "\N{MIDDLE DOT}\N{BULLET}" + _BROKEN
+_LOOK_ALIKES = LOOK_ALIKE + "\N{MATHEMATICAL LEFT ANGLE BRACKET}("
+_MARKS = "\N{MIDDLE DOT}\N{BULLET}" + BROKEN
 
 
 class Neutraliser:
@@ -39,8 +35,7 @@ class Neutraliser:
 
     def __init__(self, special_strings: Sequence[str]) -> None:
         used = {character for text in special_strings for character in text.casefold()}
-        look_alike = _first_free(_LOOK_ALIKES, used)
-        self._table = {**dict.fromkeys(map(ord, _LESS_THAN), look_alike), **dict.fromkeys(_SURROGATES, _BROKEN)}
+        self._table = breaking(_first_free(_LOOK_ALIKES, used))
         self._mark = _first_free(_MARKS, used)
         others = sorted((text for text in special_strings if text.strip() and "<" not in text), key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, others)), re.IGNORECASE) if others else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mem1.envs.base import Environment
+from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
 from mem1.inference.expert import Expert
 from mem1.inference.scripted import ScriptedEngine
@@ -49,7 +50,8 @@ class Curriculum:
     """An endless, reproducible sequence of demonstrations, made lesson by lesson as they are asked for.
 
     ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
-    demonstrations (fewer right ones are repeated), so that a resumed run continues where it was.
+    demonstrations (fewer right ones are repeated), so that a resumed run continues where it was. A lesson in which the
+    expert gets nothing right raises ``DataError``: its numbers would be those of the next.
     """
 
     def __init__(
@@ -77,9 +79,13 @@ class Curriculum:
     def lesson(self, number: int) -> list[Episode]:
         """All ``per_lesson`` demonstrations of one lesson, in a shuffled order."""
         right = demonstrate(self._lesson(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
-        rng = random.Random(f"curriculum {self._seed} {number}")
         if not right:
-            return []
+            raise DataError(
+                "the expert answered no task right",
+                where=f"lesson {number}",
+                mend="show more passages a search, allow more turns, or use a corpus that holds the answers",
+            )
+        rng = random.Random(f"curriculum {self._seed} {number}")
         repeated = right * (self._per_lesson // len(right) + 1)
         rng.shuffle(repeated)
         return repeated[: self._per_lesson]

@@ -2,7 +2,8 @@
 
 Names are made of syllables or of random pieces of the tokenizer's vocabulary (so that every token is met as part of
 something to copy); values are the real train countries' values dealt out anew, or reshaped into invented words and
-digits. No fact of such a world is true, so recall cannot lower the loss.
+digits. No country of such a world bears the name of one in the base world, so none of its facts is known and recall
+cannot lower the loss.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def synthetic_world(
         relation.label: [c.facts[relation.label][0] for c in lenders if relation.label in c.facts]
         for relation in RELATIONS
     }
+    real = {country.name.lower() for country in base.countries}
     made: dict[str, Country] = {}
     while len(made) < countries:
         name = _name(rng, pieces)
@@ -45,7 +47,8 @@ def synthetic_world(
             for label, value in ((label, rng.choice(pool)) for label, pool in pools.items())
         }
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
-        made.setdefault(name.lower(), Country(name, "train", facts, prose))
+        if name.lower() not in real:
+            made.setdefault(name.lower(), Country(name, "train", facts, prose))
     return World(f"synthetic-{seed}", list(made.values()))
 
 
