@@ -36,6 +36,7 @@ from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
+from mem1.train.export import export as export_model
 from mem1.train.loop import Outcome
 from mem1.train.policy import Policy
 from mem1.train.seeding import seed_torch
@@ -71,6 +72,11 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
     shop = _open(recipe, overrides, run=run, resume=resume)
     return _rows(shop.evaluate("evaluation", resume=resume))
+
+
+def export(run: Path, folder: Path, *, dtype: str) -> Summary:
+    """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
+    return {"folder": str(folder), "step": export_model(RunDir.open(run), folder, dtype=dtype), "dtype": dtype}
 
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
@@ -347,7 +353,7 @@ class Workshop:
     def _cells(self) -> dict[CellKey, list[Task]]:
         config, split = self.recipe.evaluate, self.recipe.evaluate_split
         cells = {
-            CellKey(composition, n): self.tasks(split, composition, n, config.tasks, config.seed)
+            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed)
             for composition in config.compositions
             for n in config.horizons
         }

@@ -23,6 +23,7 @@ COMMANDS = {
     "warmstart": "train a policy on an expert's demonstrations as a recipe says",
     "evaluate": "measure memory strategies on the same tasks over growing horizons",
     "compose": "print the tasks of a recipe as JSON lines",
+    "export": "take the trained model out of a run, as a plain Hugging Face folder",
     "report": "write a run's report: one HTML file, Markdown and JSON",
     "view": "read a run's episodes turn by turn",
     "views": "compare training views of rewritten contexts with what the policy saw",

@@ -15,8 +15,9 @@ Count = Annotated[int, Field(ge=1)]
 class EvaluateConfig(Config):
     """Strategies, horizons and sizes of an evaluation.
 
-    ``tasks`` tasks at every horizon of every composition; ``session_objectives`` (0: none) is the
-    length of the long sequential session, run on ``session_tasks`` tasks. ``temperature`` 0 is greedy.
+    ``tasks`` tasks at every horizon of every composition, fewer where they would hold more than ``objectives_per_cell``
+    objectives together (but at least ``fewest_tasks``); ``session_objectives`` (0: none) is the length of the long
+    sequential session, run on ``session_tasks`` tasks. ``temperature`` 0 is greedy.
     ``transcripts`` episodes per cell keep their contexts as text for the report.
     """
 
@@ -24,6 +25,8 @@ class EvaluateConfig(Config):
     compositions: tuple[Composition, ...] = Field(default=(Composition.PARALLEL,), min_length=1)
     horizons: tuple[Count, ...] = Field(default=(1, 2, 4, 8, 16, 32), min_length=1)
     tasks: Count = 100
+    objectives_per_cell: Count | None = None
+    fewest_tasks: Count = 8
     session_objectives: Annotated[int, Field(ge=0)] = 200
     session_tasks: Count = 4
     seed: int = 0
@@ -32,3 +35,9 @@ class EvaluateConfig(Config):
     transcripts: Annotated[int, Field(ge=0)] = 1
     resamples: Annotated[int, Field(ge=100)] = 2000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    def tasks_at(self, objectives: int) -> int:
+        """How many tasks of so many objectives are run."""
+        if self.objectives_per_cell is None:
+            return self.tasks
+        return min(self.tasks, max(self.fewest_tasks, self.objectives_per_cell // objectives))

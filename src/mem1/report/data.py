@@ -74,7 +74,7 @@ def read_run(path: Path) -> RunData:
     """Read the run at ``path``. Raises ``StorageError`` where it holds none, or a damaged file."""
     run = RunDir.open(path)
     evaluations = [run.read_evaluation(name, Evaluation) for name in run.evaluations()]
-    views = run.path / "views.json"
+    views = run.views
     return RunData(
         run=run,
         evaluations=tuple(sorted(evaluations, key=lambda one: (one.policy.version, one.label))),

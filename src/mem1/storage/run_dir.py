@@ -5,6 +5,7 @@ versions.json  seeds.json   what it ran on, and from which seeds
 metrics.jsonl               one line of numbers a step
 episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
+views.json                  how far training views are from what the policy saw
 checkpoints/NAME/           checkpoints
 tensorboard/                event files
 report.html  report.md  report.json
@@ -96,6 +97,11 @@ class RunDir:
     def tensorboard(self) -> Path:
         """Directory of TensorBoard event files."""
         return self.path / "tensorboard"
+
+    @property
+    def views(self) -> Path:
+        """JSON list, one row a training view."""
+        return self.path / "views.json"
 
     @property
     def report_html(self) -> Path:

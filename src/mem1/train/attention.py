@@ -157,14 +157,15 @@ def _by_node(query: Tensor, key: Tensor, value: Tensor, tree: Tree, scale: float
 def _attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
 ) -> Tensor:
-    """Attention under a boolean mask (``None``: causal, the queries being the last of the keys)."""
+    """Attention under a boolean or additive mask (``None``: causal, the queries being the last of the keys)."""
     if mask is None:
         shape = (query.shape[2], key.shape[2])
         mask = torch.ones(shape, dtype=torch.bool, device=query.device).tril(shape[1] - shape[0])
     if softcap is None:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     scores = softcap * torch.tanh(query @ key.transpose(2, 3) * scale / softcap)
-    weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1, dtype=torch.float32)
+    scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype is torch.bool else scores + mask
+    weights = scores.softmax(dim=-1, dtype=torch.float32)
     return weights.to(value.dtype) @ value
 
 

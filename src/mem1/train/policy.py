@@ -142,6 +142,12 @@ def _known_obstacle(model: PreTrainedModel) -> str | None:
     window = getattr(config, "sliding_window", None)
     if window is not None and getattr(config, "use_sliding_window", True) and not getattr(config, "layer_types", None):
         return f"its attention slides over the last {window} tokens"
+    if getattr(config, "attention_chunk_size", None) is not None and not getattr(config, "layer_types", None):
+        return f"its attention is cut into chunks of {config.attention_chunk_size} tokens"
+    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
+        return "its rotary positions depend on the longest sequence in the row"
+    if getattr(model, "_is_stateful", False):
+        return "its layers carry a state from token to token"
     if not model._can_set_attn_implementation():
         return "its attention cannot be exchanged (it does not use transformers' AttentionInterface)"
     for name, module in model.named_modules():
@@ -189,13 +195,8 @@ def _tried(model: PreTrainedModel) -> str | None:
         model.set_attn_implementation(before)
         return f"a trial row failed: {type(error).__name__}: {error}"
     difference = (packed - reference).abs().max().item()
-    allowed = 1e-3 if packed_dtype(model) is torch.float32 else 0.1
+    allowed = 1e-3 if model.dtype is torch.float32 else 0.1
     if not difference <= allowed:
         model.set_attn_implementation(before)
         return f"in a trial its log-probabilities differed by {difference:.2g}, more than {allowed:g}"
     return None
-
-
-def packed_dtype(model: PreTrainedModel) -> torch.dtype:
-    """The floating type the model computes in."""
-    return next(p.dtype for p in model.parameters() if p.is_floating_point())

@@ -43,7 +43,7 @@ def install_copying(model: StableLmForCausalLM, *, seed: int) -> None:
     rope: dict[str, Any] = dict(config.rope_parameters or {})
     rotary = int(size * rope["partial_rotary_factor"])
     basis = _orthonormal(config.hidden_size, seed).T
-    own, blocks = basis[: -_HISTORY * _IDENTITY], basis[-_HISTORY * _IDENTITY :].split(_IDENTITY)
+    own, blocks = basis[: -_HISTORY * _IDENTITY], torch.split(basis[-_HISTORY * _IDENTITY :], _IDENTITY)
     first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
     for back in range(1, _HISTORY + 1):
         start = (back - 1) * size

@@ -1,0 +1,27 @@
+"""``mem1 export RUN DIR``: the trained model as a plain Hugging Face folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run directory with checkpoints")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32", help="how weights are stored"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, then print where and from which step."""
+    from mem1 import recipes  # torch
+
+    summary = recipes.export(arguments.run, arguments.folder, dtype=arguments.dtype)
+    output.show(summary, as_json=arguments.json, title="exported")
+    return 0
