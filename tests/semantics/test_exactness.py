@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -40,18 +41,16 @@ from tests.unit.train.episodes import episode, turn
 LOGPROB_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 1e-5  # relative, of the whole gradient
 
+SOFT_CAPPING: dict[str, Any] = {
+    "layer_types": ["full_attention"] * 2,
+    "attn_logit_softcapping": 5.0,
+    "final_logit_softcapping": 3.0,
+    "query_pre_attn_scalar": 11,
+    "attn_implementation": "eager",
+}
 MODELS: dict[str, Callable[[], PreTrainedModel]] = {
     **{name: make for name, make in EXACT.items() if name != "gpt2"},
-    "gemma2 with soft-capping": lambda: Gemma2ForCausalLM(
-        Gemma2Config(
-            **SIZES,
-            layer_types=["full_attention"] * 2,
-            attn_logit_softcapping=5.0,
-            final_logit_softcapping=3.0,
-            query_pre_attn_scalar=11,
-            attn_implementation="eager",
-        )
-    ),
+    "gemma2 with soft-capping": lambda: Gemma2ForCausalLM(Gemma2Config(**(SIZES | SOFT_CAPPING))),
     "stablelm": lambda: StableLmForCausalLM(
         StableLmConfig(
             **SIZES, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}
@@ -88,7 +87,7 @@ def forests(draw: st.DrawFn) -> tuple[list[Episode], int]:
     """Episodes of several groups, some prompts shared beyond a group in part, and a row capacity."""
     rng = random.Random(draw(st.integers(0, 10**9)))
     start = [rng.randrange(SIZES["vocab_size"]) for _ in range(draw(st.sampled_from([1, 4, 25])))]
-    episodes = []
+    episodes: list[Episode] = []
     for group in range(draw(st.integers(1, 3))):
         prompt = [*start, *(rng.randrange(SIZES["vocab_size"]) for _ in range(draw(st.integers(0, 30))))]
         for _ in range(draw(st.integers(1, 3))):
@@ -157,7 +156,7 @@ def test_training_under_gradient_checkpointing_is_the_same() -> None:
     episodes = [episode(str(i), random_turns(rng, prompt, 3, kind="rewrite", vocabulary=99)) for i in range(2)]
     batch = make_batch(episodes, capacity=500)
     expected = gradient(policy, flat(policy, batch))
-    model.activation_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.activation_checkpointing_enable()
     model.train()
     found = flat(policy, batch)
     weights = torch.linspace(-1, 2, len(found))
