@@ -238,7 +238,7 @@ def update(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, batch: Bat
 
 
 def make_model() -> LlamaForCausalLM:
-    """A Llama of two layers and 20,000 random weights."""
+    """A Llama of two layers and 21,000 random weights."""
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=VOCABULARY,

@@ -1,0 +1,105 @@
+"""A memory policy of your own: keep the last turns whole, beside the strategies that come with the program.
+
+    python examples/custom_memory.py
+
+A memory policy decides what the next context holds, as token ids. ``TurnFormat`` has what all of them share: sections
+with hard budgets, the border of state and action, observations neutralised and cut. The policy that writes here is the
+expert that also writes the warm start's demonstrations: no model is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from mem1.envs.qa import QaEnvConfig
+from mem1.inference.base import Section, Tokenizer
+from mem1.inference.expert import Expert
+from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.toy_tokenizer import WordTokenizer
+from mem1.memory.base import MemoryFactory, Shown, Written
+from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.format import Budgets, TurnFormat
+from mem1.memory.tags import Tags
+from mem1.retrieval.config import Bm25Config
+from mem1.rewards.standard import StandardScorer
+from mem1.rollout.episode import Parts
+from mem1.rollout.group import group_jobs, run_jobs
+from mem1.tasks.compose import compose
+from mem1.tasks.factbook import factbook_world
+from mem1.types import Completion, Composition, Observation, Task
+
+BUDGETS = Budgets(state=120, action=60, observation=400)
+TURNS = 3
+
+
+class LastTurns:
+    """P, then the last turns as they were sampled and shown (a ``Memory``; the class itself is its factory)."""
+
+    name = "last-turns"
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tags, self.prefix_length = Tags(), 0
+        self._turn = TurnFormat(tokenizer, self.tags, BUDGETS)
+        self._prompt: tuple[int, ...] = ()
+        self._kept: deque[tuple[int, ...]] = deque(maxlen=TURNS)
+        self._written: tuple[int, ...] = ()
+
+    def start(self, prompt: str, observation: Observation | None) -> None:
+        """Begin an episode."""
+        self._prompt = tuple(self._turn.tokenizer.encode(prompt))
+        self.prefix_length = len(self._prompt)
+        if observation is not None:
+            self.observe(observation)
+
+    def context(self) -> tuple[int, ...]:
+        """The next context. Ids only: what was sampled is never decoded and encoded again."""
+        return (*self._prompt, *(token for turn in self._kept for token in turn))
+
+    def sections(self) -> tuple[Section, ...]:
+        """State, then action."""
+        return self._turn.sections
+
+    def read(self, completion: Completion) -> Written:
+        """Take in what the policy wrote."""
+        self._written = completion.token_ids
+        return self._turn.split(completion)
+
+    def observe(self, observation: Observation) -> Shown:
+        """Take in what came back. The oldest turn drops out."""
+        shown = self._turn.show(observation)
+        self._kept.append(self._written + shown.token_ids)
+        return shown
+
+    def bound(self) -> int:
+        """What is kept and what is written, each at its budget."""
+        written = BUDGETS.state + BUDGETS.action
+        return TURNS * (written + BUDGETS.observation) + written
+
+
+def peaks(make_memory: MemoryFactory, tasks: list[Task]) -> str:
+    """Run the expert on ``tasks`` and say what it got right and what it cost."""
+    expert, jobs, world = Expert(), group_jobs(tasks, 1, seed=0, label="memory"), factbook_world()
+    for job in jobs:
+        expert.enlist(job.episode_id, job.task)
+    env = QaEnvConfig(prompt="brief").build(Bm25Config().build(world.passages), StandardScorer())
+    parts = Parts(ScriptedEngine(expert), env, make_memory, temperature=0.0, reward=lambda score: score.em_sum)
+    found = asyncio.run(run_jobs(jobs, parts, concurrency=8))
+    return "  ".join(f"{e.task.size}: {e.reward:g} right, peak {e.peak_without_prompt}" for e in found)
+
+
+def main() -> None:
+    """Three memories on the same tasks."""
+    world = factbook_world()
+    tasks = [
+        compose([world], composition=Composition.SEQUENTIAL, objectives=n, count=1, seed=0, split="test")[0]
+        for n in (2, 8, 32)
+    ]
+    print(f"last-turns: proven bound {LastTurns(WordTokenizer()).bound()} tokens beside the prompt")
+    state, full = StateMemoryConfig(budgets=BUDGETS).build(), FullMemoryConfig(budgets=BUDGETS).build()
+    for name, make_memory in (("last-turns", LastTurns), ("state", state), ("full", full)):
+        print(f"{name:10}  {peaks(make_memory, tasks)}")
+
+
+if __name__ == "__main__":
+    main()
