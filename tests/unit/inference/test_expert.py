@@ -79,6 +79,14 @@ def test_two_hops_by_hand() -> None:
     ]
 
 
+def test_a_country_that_is_not_needed_any_more_leaves_the_page() -> None:
+    both = task("China/capital>internet code", "Peru/capital")
+    assert script(both, "China", ".cn", "Lima")[2:] == [
+        "<think> internet code: .cn ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> internet code: .cn; capital: Lima</think><answer> .cn; Lima</answer>",
+    ]
+
+
 def test_two_hops_whose_first_is_not_found() -> None:
     """There is nothing to look up then: the answer is unknown at once, and the next question's turn comes."""
     both = task("China/capital>internet code", "Peru/capital")
