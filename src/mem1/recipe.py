@@ -28,12 +28,14 @@ class LessonsConfig(Config):
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
     of ``countries`` invented countries (see ``tasks/synthetic.py``). It holds ``per_lesson`` demonstrations of
-    ``objectives`` objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search.
+    ``objectives`` objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed``
+    lessons are shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
     """
 
     real: Share = 0.25
     countries: int = Field(default=24, ge=2)
-    per_lesson: int = Field(default=256, ge=1)
+    per_lesson: int = Field(default=32, ge=1)
+    mixed: int = Field(default=8, ge=1)
     objectives: int = Field(default=1, ge=1)
     compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
     top_k: tuple[int, ...] = (1, 2, 2, 3)

@@ -47,11 +47,12 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
 
 
 class Curriculum:
-    """An endless, reproducible sequence of demonstrations, made lesson by lesson as they are asked for.
+    """An endless, reproducible sequence of demonstrations, made as they are asked for.
 
     ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
-    demonstrations (fewer right ones are repeated), so that a resumed run continues where it was. A lesson in which the
-    expert gets nothing right raises ``DataError``: its numbers would be those of the next.
+    demonstrations (fewer right ones are repeated), and ``mixed`` lessons at a time are shuffled together, so that
+    neighbours come from different worlds. A resumed run continues where it was. A lesson in which the expert gets
+    nothing right raises ``DataError``: its numbers would be those of the next.
     """
 
     def __init__(
@@ -61,23 +62,27 @@ class Curriculum:
         tokenizer: Tokenizer,
         *,
         per_lesson: int,
+        mixed: int,
         seed: int,
     ) -> None:
         self._lesson = lesson
         self._make_memory = make_memory
         self._tokenizer = tokenizer
         self._per_lesson = per_lesson
+        self._mixed = mixed
         self._seed = seed
 
     def __call__(self, start: int) -> Iterator[Episode]:
         """Demonstrations from number ``start`` on."""
-        number, skipped = divmod(start, self._per_lesson)
+        number, skipped = divmod(start, self._per_lesson * self._mixed)
         while True:
-            yield from self.lesson(number)[skipped:]
+            together = [one for k in range(self._mixed) for one in self.lesson(number * self._mixed + k)]
+            random.Random(f"curriculum {self._seed} {number}").shuffle(together)
+            yield from together[skipped:]
             number, skipped = number + 1, 0
 
     def lesson(self, number: int) -> list[Episode]:
-        """All ``per_lesson`` demonstrations of one lesson, in a shuffled order."""
+        """All ``per_lesson`` demonstrations of one lesson."""
         right = demonstrate(self._lesson(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
         if not right:
             raise DataError(
@@ -85,7 +90,4 @@ class Curriculum:
                 where=f"lesson {number}",
                 mend="show more passages a search, allow more turns, or use a corpus that holds the answers",
             )
-        rng = random.Random(f"curriculum {self._seed} {number}")
-        repeated = right * (self._per_lesson // len(right) + 1)
-        rng.shuffle(repeated)
-        return repeated[: self._per_lesson]
+        return (right * (self._per_lesson // len(right) + 1))[: self._per_lesson]

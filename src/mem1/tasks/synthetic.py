@@ -20,6 +20,9 @@ _ONSETS = re.findall(r"\w+", "b br c ch d dr f fl g gr h j k kh kr l m n ny p pr
 _VOWELS = re.findall(r"\w+", "a e i o u aa ai au ea ei ie io oa ou ua uu é í ó ã ü")
 _CODAS = ["", "", "", "", "n", "r", "s", "l", "m", "k", "t", "ng", "nd", "rt", "sh", "z"]
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_SUFFIXES = ("", "", "", "n", "an", "ian", "ese", "i", "ia", "o", "s")
+_RELATED = 0.2  # share of names that begin like another country's, as real ones do (Guinea, Guinea-Bissau)
+_NAMESAKE = 0.3  # share of the invented values that resemble the country's name
 _DIGIT = re.compile(r"\d")
 _KEPT_WORDS = frozenset({"km", "years", "UTC", "and", "the", "of", "million"})
 
@@ -30,7 +33,8 @@ def synthetic_world(
     """A world of ``countries`` invented countries, all of split ``train``.
 
     ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
-    ``invented`` is the share of values that are reshaped into invented ones. Reproducible from ``seed``.
+    ``invented`` is the share of values that are reshaped into invented ones, some of them resembling the country's own
+    name. Reproducible from ``seed``.
     """
     rng = random.Random(f"synthetic world {seed}")
     lenders = [country for country in base.countries if country.split == "train"]
@@ -42,14 +46,35 @@ def synthetic_world(
     made: dict[str, Country] = {}
     while len(made) < countries:
         name = _name(rng, pieces)
+        if made and rng.random() < _RELATED:
+            name = f"{rng.choice(list(made.values())).name.split()[0]} {name}"
         facts = {
-            label: (_reshaped(rng, value, pieces) if rng.random() < invented else value,)
+            label: (_varied(rng, value, name, pieces, invented),)
             for label, value in ((label, rng.choice(pool)) for label, pool in pools.items())
         }
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
         if name.lower() not in real:
             made.setdefault(name.lower(), Country(name, "train", facts, prose))
     return World(f"synthetic-{seed}", list(made.values()))
+
+
+def _varied(rng: random.Random, value: str, name: str, pieces: Sequence[str], invented: float) -> str:
+    """``value`` as it is, reshaped, or with one word made from the country's name."""
+    if rng.random() >= invented:
+        return value
+    if rng.random() < _NAMESAKE:
+        return _namesake(rng, value, name)
+    return _reshaped(rng, value, pieces)
+
+
+def _namesake(rng: random.Random, value: str, name: str) -> str:
+    """``value`` with one word replaced by a word of ``name`` or one like it, as in "Peruvian" or "Panama City"."""
+    words = list(_WORD.finditer(value))
+    if not words:
+        return value
+    old, stem = rng.choice(words), rng.choice(name.split())
+    new = stem[: max(3, len(stem) - rng.randint(0, 2))] + rng.choice(_SUFFIXES)
+    return value[: old.start()] + new + value[old.end() :]
 
 
 def _name(rng: random.Random, pieces: Sequence[str]) -> str:
