@@ -24,19 +24,19 @@ intermediate = 64
 [env]
 prompt = "brief"
 top_k = 1
-turns_per_objective = 2
+turns_per_objective = 3
 
 [memory]
 type = "state"
-budgets = { state = 24, action = 16, observation = 64 }
+budgets = { state = 48, action = 32, observation = 256 }
 
 [[strategies]]
 type = "full"
-budgets = { state = 24, action = 16, observation = 64 }
+budgets = { state = 48, action = 32, observation = 256 }
 
 [[strategies]]
 type = "state"
-budgets = { state = 24, action = 16, observation = 64 }
+budgets = { state = 48, action = 32, observation = 256 }
 
 [engine]
 slots = 8

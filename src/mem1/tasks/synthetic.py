@@ -69,7 +69,7 @@ def _varied(rng: random.Random, value: str, name: str, pieces: Sequence[str], in
 
 def _namesake(rng: random.Random, value: str, name: str) -> str:
     """``value`` with one word replaced by a word of ``name`` or one like it, as in "Peruvian" or "Panama City"."""
-    words = list(_WORD.finditer(value))
+    words = [word for word in _WORD.finditer(value) if word.group(0) not in _KEPT_WORDS]
     if not words:
         return value
     old, stem = rng.choice(words), rng.choice(name.split())

@@ -72,7 +72,7 @@ def test_the_share_of_invented_values() -> None:
         shares[invented] = sum(value in known for value in values) / len(values)
     assert shares[0.0] == 1.0
     assert 0.4 < shares[0.5] < 0.65
-    assert shares[1.0] < 0.15  # short values may come out as others by chance
+    assert shares[1.0] < 0.2  # short values, and those made from the country's name, may come out as others by chance
 
 
 def test_reshaped_values_keep_units_and_form() -> None:
