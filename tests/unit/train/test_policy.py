@@ -26,8 +26,8 @@ def tiny(**changes: float) -> LlamaForCausalLM:
         hidden_size=32,
         intermediate_size=48,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         initializer_range=0.3,
     )
     for name, value in changes.items():
