@@ -30,9 +30,9 @@ class PackedRow:
     """One row of ``S`` tokens that trains ``T`` tokens.
 
     ``token_ids``, ``positions``, ``node_of``: int64 [S]; the tokens of a node are contiguous, and
-    nodes come depth first: behind a node lie its descendants, then the rest. ``parent``: int64 [nodes], -1 for a root. ``source``, ``target``,
-    ``flat``: int64 [T]: the output at ``source`` predicts token ``target``, whose index in the flat
-    layout is ``flat``.
+    nodes come depth first: behind a node lie its descendants, then the rest. ``parent``: int64 [nodes],
+    -1 for a root. ``source``, ``target``, ``flat``: int64 [T]: the output at ``source`` predicts token
+    ``target``, whose index in the flat layout is ``flat``.
     """
 
     token_ids: Tensor
