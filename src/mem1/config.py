@@ -21,12 +21,13 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-def load(kind: type[ConfigT], path: Path | None, overrides: Iterable[str] = ()) -> ConfigT:
+def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = ()) -> ConfigT:
     """Read ``path`` (TOML), lay ``overrides`` (``"train.steps=20"``) on top and validate.
 
     Raises ``ConfigError`` naming the field, the value and the nearest existing key.
     """
     data: dict[str, Any] = {}
+    path = Path(path) if path is not None else None
     if path is not None:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
