@@ -46,8 +46,9 @@ class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
     ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
-    ``strategies`` are the memory policies an evaluation puts side by side; ``memory`` is the one that is trained, and
-    must be among them.
+    ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
+    the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
+    sets up those whose other settings are not the defaults.
     """
 
     name: str = "run"
@@ -61,7 +62,7 @@ class Recipe(Config):
     reward: Literal["em", "f1"] = "em"
     env: QaEnvConfig = QaEnvConfig()
     memory: MemoryConfig = StateMemoryConfig()
-    strategies: tuple[MemoryConfig, ...] = (FullMemoryConfig(), WindowMemoryConfig(), StateMemoryConfig())
+    strategies: tuple[MemoryConfig, ...] = ()
     engine: EngineConfig = EngineConfig()
     tasks: ComposeConfig = ComposeConfig(count=1000)
     split: Split = "train"
@@ -73,13 +74,21 @@ class Recipe(Config):
     watch_tasks: int = Field(default=32, ge=0)
 
     @model_validator(mode="after")
-    def _strategies_differ(self) -> Self:
+    def _strategies_exist(self) -> Self:
         names = [strategy.type for strategy in self.strategies]
         if len(set(names)) < len(names):
             raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
-        missing = set(self.evaluate.strategies) - set(names)
-        if missing:
+        unknown = set(self.evaluate.strategies) - set(self.compared)
+        if unknown:
             raise ValueError(
-                f"evaluate.strategies names {', '.join(sorted(missing))}, which [[strategies]] does not set up"
+                f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
             )
         return self
+
+    @property
+    def compared(self) -> dict[str, MemoryConfig]:
+        """Every memory policy by name, with the trained one's tags and budgets."""
+        shared = {"tags": self.memory.tags, "budgets": self.memory.budgets}
+        defaults: tuple[MemoryConfig, ...] = (FullMemoryConfig(), WindowMemoryConfig(), StateMemoryConfig())
+        found = {one.type: one for one in (*defaults, *self.strategies, self.memory)}
+        return {name: one.model_copy(update=shared) for name, one in found.items()}

@@ -251,7 +251,7 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
-        memories: dict[str, Any] = {memory.type: memory for memory in self.recipe.strategies}
+        memories = self.recipe.compared
         parts = {name: self.parts(memories[name], config.temperature) for name in config.strategies}
         return asyncio.run(
             run_evaluation(

@@ -30,14 +30,6 @@ turns_per_objective = 3
 type = "state"
 budgets = { state = 48, action = 32, observation = 256 }
 
-[[strategies]]
-type = "full"
-budgets = { state = 48, action = 32, observation = 256 }
-
-[[strategies]]
-type = "state"
-budgets = { state = 48, action = 32, observation = 256 }
-
 [engine]
 slots = 8
 max_context = 2048

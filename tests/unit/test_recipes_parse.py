@@ -21,13 +21,11 @@ def test_a_recipe_parses_and_explains_itself(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_what_is_trained_is_measured_with_the_same_budgets(path: Path) -> None:
+def test_compared_strategies_share_the_trained_ones_budgets(path: Path) -> None:
     recipe = load(Recipe, path)
 
-    if "strategies" in recipe.model_fields_set:
-        assert len({strategy.budgets for strategy in recipe.strategies}) == 1
-        if "memory" in recipe.model_fields_set:
-            assert recipe.memory in recipe.strategies
+    assert {one.budgets for one in recipe.compared.values()} == {recipe.memory.budgets}
+    assert recipe.compared[recipe.memory.type] == recipe.memory
 
 
 def test_there_are_recipes() -> None:

@@ -205,7 +205,8 @@ def why_plain(model: PreTrainedModel, max_context: int) -> str | None:
 def _attention(model: PreTrainedModel) -> Iterator[None]:
     """Run with an attention that takes a dense mask, whatever the trainer has chosen for its own passes."""
     chosen = model.config._attn_implementation
-    if chosen in ("sdpa", "eager"):
+    # The trainer's packed attention takes a dense mask too, and keeps soft-capping, which sdpa refuses.
+    if chosen in ("sdpa", "eager", "mem1_tree"):
         yield
         return
     model.config._attn_implementation = "sdpa"

@@ -1,0 +1,41 @@
+"""A recipe: strategies that differ in what they remember and in nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from mem1.config import build
+from mem1.errors import ConfigError
+from mem1.memory.config import WindowMemoryConfig
+from mem1.recipe import Recipe
+
+
+def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
+    recipe = build(
+        Recipe,
+        {
+            "memory": {
+                "type": "state",
+                "budgets": {"state": 50, "action": 20, "observation": 99},
+                "carry": ["observation"],
+            },
+            "strategies": [{"type": "window", "window": 7}],
+        },
+        where="test",
+    )
+    assert list(recipe.compared) == ["full", "window", "state"]
+    assert {(one.budgets.state, one.budgets.observation) for one in recipe.compared.values()} == {(50, 99)}
+    window = recipe.compared["window"]
+    assert isinstance(window, WindowMemoryConfig)
+    assert window.window == 7
+    assert recipe.compared["state"] == recipe.memory
+
+
+def test_a_strategy_that_does_not_exist_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"evaluate.strategies names notes; there are full, window, state"):
+        build(Recipe, {"evaluate": {"strategies": ["state", "notes"]}}, where="test")
+
+
+def test_a_strategy_set_up_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="strategies name a memory policy twice: full, full"):
+        build(Recipe, {"strategies": [{"type": "full"}, {"type": "full"}]}, where="test")
