@@ -123,10 +123,11 @@ def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
         return (low,)
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw - 1e-12)
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * (1 - 1e-9))
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
-    return tuple(round(k * step, 12) for k in range(first, last + 1))
+    digits = max(0, 2 - math.floor(math.log10(step)))  # enough to tell the ticks apart, whatever their size
+    return tuple(round(k * step, digits) for k in range(first, last + 1))
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
