@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mem1.errors import ConfigError
+from mem1.problems import explain, key_path
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -35,11 +35,19 @@ def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] 
             raise ConfigError(
                 f"no such recipe: {path}", mend="give the path of a TOML file, e.g. one of recipes/"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read the recipe: {error.strerror}", where=str(path), mend="give a TOML file you may read"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read the recipe: {error}", where=str(path), mend="correct the TOML") from error
+    texts: dict[tuple[int | str, ...], str] = {}
     for override in overrides:
-        _apply(data, override)
-    return build(kind, data, where=str(path) if path else "command line")
+        keys, text = _apply(data, override)
+        texts[keys] = text
+    _keep_texts(kind, data, texts)
+    where = " and ".join([str(path)] * (path is not None) + ["the command line"] * bool(texts or path is None))
+    return build(kind, data, where=where)
 
 
 def build(kind: type[ConfigT], data: Mapping[str, Any], *, where: str) -> ConfigT:
@@ -48,9 +56,7 @@ def build(kind: type[ConfigT], data: Mapping[str, Any], *, where: str) -> Config
         return kind.model_validate(data)
     except ValidationError as error:
         raise ConfigError(
-            "\n".join(_explain(kind, problem) for problem in error.errors()),
-            where=where,
-            mend="correct the keys named above",
+            "\n".join(explain(kind, error, data)), where=where, mend="correct the keys named above"
         ) from error
 
 
@@ -67,11 +73,15 @@ def _differ(left: Any, right: Any, name: str) -> Iterable[str]:
         yield name
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
+def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
+    """Lay one override on top of ``data``; returns its keys and its text."""
     name, equals, text = override.partition("=")
-    if not equals or not name:
-        raise ConfigError(f"cannot read the override {override!r}", mend="write it as section.key=value")
-    *parents, key = name.removeprefix("--").split(".")
+    keys = tuple(name.removeprefix("--").split("."))
+    if not equals or not all(keys):
+        raise ConfigError(
+            f"cannot read the override {override!r}", where="command line", mend="write it as section.key=value"
+        )
+    *parents, key = keys
     node = data
     for parent in parents:
         node = node.setdefault(parent, {})
@@ -80,6 +90,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
                 f"{name!r}: {parent!r} is a value, not a section", where=override, mend="drop what follows it"
             )
     node[key] = _value(text)
+    return keys, text
 
 
 def _value(text: str) -> Any:
@@ -89,22 +100,15 @@ def _value(text: str) -> Any:
         return text
 
 
-def _explain(kind: type[BaseModel], problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"]) or kind.__name__
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), sorted(_keys(kind)), n=1)
-        return f"{name}: no such key" + (f" (did you mean {near[0]!r}?)" if near else "")
-    shown = repr(problem.get("input"))
-    return f"{name}: {problem['msg']}, got {shown if len(shown) < 80 else shown[:77] + '...'}"
-
-
-def _keys(kind: Any, seen: frozenset[Any] = frozenset()) -> set[str]:
-    """All keys of a config class and of the classes its annotations mention."""
-    found: set[str] = set()
-    if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
-        for key, field in kind.model_fields.items():
-            found.add(key)
-            found |= _keys(field.annotation, seen | {kind})
-    for part in getattr(kind, "__args__", ()):
-        found |= _keys(part, seen)
-    return found
+def _keep_texts(kind: type[Config], data: dict[str, Any], texts: Mapping[tuple[int | str, ...], str]) -> None:
+    """Where a text is wanted, ``--name 7`` and ``--name 2026-10-11`` are texts and no number and date."""
+    try:
+        kind.model_validate(data)
+    except ValidationError as error:
+        for problem in error.errors():
+            path = key_path(kind, problem["loc"], data)
+            if problem["type"] in ("string_type", "path_type") and path in texts:
+                node = data
+                for key in path[:-1]:
+                    node = node[str(key)]
+                node[str(path[-1])] = texts[path]

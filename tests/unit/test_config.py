@@ -102,6 +102,61 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(key: str, suggestion: st
         load(Outer, None, [key])
 
 
+@pytest.mark.parametrize(
+    ("key", "suggestion"),
+    [
+        ("steps=1", "train.steps"),
+        ("rate=1", "train.rate"),
+        ("train.shade=1", "colour.shade"),
+        ("colour.typ=red", "type"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_shown_the_right_one(key: str, suggestion: str) -> None:
+    with pytest.raises(ConfigError, match=f"no such key.*did you mean '{suggestion}'"):
+        load(Outer, None, ["colour.type=red", key])
+
+
+def test_a_union_without_its_type_asks_for_it() -> None:
+    with pytest.raises(ConfigError, match=r"^colour: of which kind\? Set colour\.type too, to one of 'red', 'blue'\n"):
+        load(Outer, None, ["colour.budget=300"])
+
+
+def test_an_unknown_type_is_told_which_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"^colour: no such 'type': 'green'; there are 'red', 'blue'\n"):
+        load(Outer, None, ["colour.type=green"])
+
+
+def test_names_are_those_a_user_writes(tmp_path: Path) -> None:
+    """Pydantic puts the member of a union into the name: colour.red.budget."""
+    path = tmp_path / "recipe.toml"
+    path.write_text('[colour]\ntype = "red"\nbudget = "much"\nred = 1\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(Outer, path, ["train.steps=9"])
+    assert [line.partition(": ")[0] for line in caught.value.what.splitlines()] == ["colour.budget", "colour.red"]
+    assert caught.value.where == f"{path} and the command line"
+
+
+@pytest.mark.parametrize("text", ["7", "2026-10-11", "true", "1e3", "[1]"])
+def test_a_text_may_look_like_something_else(text: str) -> None:
+    assert load(Outer, None, [f"train.name={text}"]).train.name == text
+
+
+def test_a_number_in_the_file_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("[train]\nname = 2026-10-11\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"train\.name: .* got 2026-10-11"):
+        load(Outer, path)
+
+
+def test_the_members_of_a_plain_union_are_named_once() -> None:
+    class Counted(Config):
+        count: Annotated[int, Field(ge=1)] | Literal["all"] = 1
+
+    with pytest.raises(ConfigError) as caught:
+        load(Counted, None, ["count=0"])
+    assert caught.value.what == "count: Input should be greater than or equal to 1; or: Input should be 'all', got 0"
+
+
 def test_an_unknown_key_like_no_other_gets_no_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"train\.zzzzzz: no such key\n") as caught:
         build(Outer, {"train": {"zzzzzz": 1}}, where="here")
