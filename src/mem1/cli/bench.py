@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
@@ -47,5 +48,6 @@ def load(path: Path) -> Benchmark:
     if spec is None or spec.loader is None:
         raise ConfigError("not a Python file", where=str(path), mend="give the name of a benchmark")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their own module up
     spec.loader.exec_module(module)
     return cast("Benchmark", module.run)
