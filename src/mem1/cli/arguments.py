@@ -13,6 +13,13 @@ from mem1.errors import ConfigError
 _DOTTED = re.compile(r"--(?P<key>[A-Za-z_]\w*(?:\.\w+)+)(?:=(?P<value>.*))?", re.DOTALL)
 
 
+def positive(text: str) -> int:
+    """The type of an argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are ``ConfigError`` and which never guesses abbreviations."""
 

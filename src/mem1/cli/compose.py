@@ -1,8 +1,9 @@
-"""``mem1 compose RECIPE``: the tasks of a recipe as JSON lines, to read or to keep."""
+"""``mem1 compose RECIPE``: the tasks of a recipe as JSON lines, to read or to keep; with ``--json`` as one list."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -17,13 +18,15 @@ def configure(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write one task a line."""
+    """Write one task a line, or the list of all."""
     from mem1 import recipes
     from mem1.storage.atomic import write_atomic
 
     lines = [task.model_dump_json() for task in recipes.compose(arguments.recipe, arguments.overrides)]
     text = "".join(f"{line}\n" for line in lines)
-    if arguments.out is None:
+    if arguments.out is None and arguments.json:
+        output.show([json.loads(line) for line in lines], as_json=True)
+    elif arguments.out is None:
         sys.stdout.write(text)
     else:
         write_atomic(arguments.out, text.encode())

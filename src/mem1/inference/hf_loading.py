@@ -37,7 +37,7 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     if not (wanted == "auto" or isinstance(wanted, torch.dtype)):
         raise ModelError(f"no such dtype: {dtype!r}", mend="use auto, float32, bfloat16 or float16")
     mend = "the files are damaged or incomplete: fetch them again"
-    with boundary(f"cannot load the model from {folder}", ModelError, mend=mend), _no_bars():
+    with boundary(f"cannot load the model from {folder}", ModelError, mend=mend), no_bars():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=wanted, local_files_only=True, output_loading_info=True
         )
@@ -88,8 +88,8 @@ def find_folder(spec: str) -> Path:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
-    """Loading takes seconds at most; transformers' bars would tear the caller's."""
+def no_bars() -> Iterator[None]:
+    """Loading and saving take seconds; transformers' progress bars would tear the caller's."""
     shown = hf_logging.is_progress_bar_enabled()
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:

@@ -39,12 +39,15 @@ class RunDir:
 
     @classmethod
     def create(cls, root: Path, name: str, config: Config, *, seeds: Mapping[str, int] | None = None) -> RunDir:
-        """Start a run at ``root / name``. Raises ``StorageError`` if something is already there."""
+        """Start a run at ``root / name``. Raises ``StorageError`` if something is already there.
+
+        A run that ended before anything was recorded (its model was not found, say) is begun anew.
+        """
         run = cls(root / _checked(name))
         with storage_errors("make the run directory", run.path):
             run.path.mkdir(parents=True, exist_ok=True)
-            # A creation cut short leaves only these; config.json comes last and makes it a run.
-            foreign = {entry.name for entry in run.path.iterdir()} - {"config.toml", "versions.json", "seeds.json"}
+            own = {"config.json", "config.toml", "versions.json", "seeds.json"}  # config.json comes last: it is a run
+            foreign = {entry.name for entry in run.path.iterdir()} - own
         foreign = {name for name in foreign if not name.endswith(".tmp")}
         if foreign:
             raise StorageError(

@@ -17,8 +17,8 @@ import os
 import random
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,10 @@ import torch
 from pydantic import Field, ValidationError
 from safetensors.torch import load_model, save_model
 from torch import nn
-from transformers.utils import logging as transformers_logging
 
 from mem1.config import Config, build, differences
-from mem1.errors import CheckpointError, boundary
+from mem1.errors import CheckpointError, ConfigError, boundary
+from mem1.inference.hf_loading import no_bars
 from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
 from mem1.types import Record
 
@@ -100,10 +100,11 @@ class Checkpoints:
         if not marker.is_file():
             found = self._all()
             return found[-1] if found else None
-        path = self.directory / marker.read_text(encoding="utf-8").strip()
-        if not path.is_dir() or path == self.directory:
+        name = marker.read_text(encoding="utf-8", errors="replace").strip()
+        path = self.directory / name
+        if path not in self._all():
             raise CheckpointError(
-                f"the last checkpoint, {path.name!r}, is missing",
+                f"the last checkpoint, {name!r}, is missing",
                 where=str(marker),
                 mend="restore it, or write the name of another checkpoint of this directory into 'latest'",
             )
@@ -148,7 +149,7 @@ class Checkpoints:
         progress = read_progress(path)
         _same_config(progress, config, path)
         with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, mend=_mend(path)):
-            with _quiet():
+            with no_bars():
                 fresh = type(trained.model).from_pretrained(path / "model", dtype=trained.model.dtype)
             trained.model.load_state_dict(fresh.state_dict())
             for name, module in trained.modules.items():
@@ -165,7 +166,7 @@ class Checkpoints:
             CheckpointError,
             mend="make room on the disk or choose another one; the former checkpoint is intact",
         ):
-            with _quiet():
+            with no_bars():
                 trained.model.save_pretrained(path / "model")
             if self._companions is not None:
                 self._companions(path / "model")
@@ -210,10 +211,14 @@ def read_progress(path: Path) -> Progress:
 
 
 def _same_config(progress: Progress, config: Config, path: Path) -> None:
-    with boundary(
-        f"the configuration in {path.name} cannot be read by this version", CheckpointError, mend="start a new run"
-    ):
+    try:
         saved = build(type(config), progress.config, where=str(path / MANIFEST))
+    except ConfigError as error:
+        raise CheckpointError(
+            f"{path.name} was made by another command or another version: {error.what.splitlines()[0]}",
+            where=str(path / MANIFEST),
+            mend="resume with the command and the version that began the run, or start a new run",
+        ) from error
     changed = differences(saved, config)
     if changed:
         raise CheckpointError(
@@ -242,19 +247,6 @@ def set_rng(state: Mapping[str, Any]) -> None:
     random.setstate(state["python"])
     kind, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of transformers: they would tear up our own."""
-    bars: Any = transformers_logging
-    shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            bars.enable_progress_bar()
 
 
 def _describe(file: Path) -> File:

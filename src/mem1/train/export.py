@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import uuid
 from pathlib import Path
 
 import torch
 
-from mem1.errors import CheckpointError, StorageError
-from mem1.inference.hf_loading import load_model, load_tokenizer
+from mem1.errors import CheckpointError, StorageError, boundary
+from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import Checkpoints, read_progress
@@ -28,13 +31,22 @@ def export(run: RunDir, folder: Path, *, dtype: str) -> int:
     latest = Checkpoints(run.checkpoints, keep=1).latest()
     if latest is None:
         raise CheckpointError("the run has no checkpoint", where=str(run.path), mend="train it first")
-    if folder.exists() and any(folder.iterdir()):
-        raise StorageError("the folder is not empty", where=str(folder), mend="name a new one")
+    with storage_errors("export the model", folder):
+        if folder.exists() and any(folder.iterdir()):
+            raise StorageError("the folder is not empty", where=str(folder), mend="name a new one")
     step = read_progress(latest).step
     model = load_model(str(latest / MODEL), dtype="float32", device="cpu").to(getattr(torch, dtype))
     model.config.dtype = getattr(torch, dtype)
-    with storage_errors("export the model", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(folder)
-        load_tokenizer(str(latest / MODEL)).save(folder)
+    temporary = folder.with_name(f".{folder.name[:64]}.{uuid.uuid4().hex}.tmp")
+    room = "make room on the disk, or choose another one"
+    with boundary("cannot export the model", StorageError, mend=room), storage_errors("export the model", folder):
+        try:
+            temporary.mkdir(parents=True)
+            with no_bars():
+                model.save_pretrained(temporary)
+            load_tokenizer(str(latest / MODEL)).save(temporary)
+            os.replace(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return step

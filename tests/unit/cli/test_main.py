@@ -126,7 +126,9 @@ def test_the_demo_finds_its_own_recipe_from_anywhere(
         (["train", "x.toml", "--resum"], "unrecognized arguments: --resum"),
         (["train", "x.toml", "--train.steps"], "--train.steps has no value"),
         (["train", "x.toml", "--train.steps", "--resume"], "--train.steps has no value"),
-        (["views", "m", "--turns", "many"], "invalid int value: 'many'"),
+        (["views", "m", "--turns", "many"], "'many' is no whole number above 0"),
+        (["views", "m", "--episodes", "0"], "'0' is no whole number above 0"),
+        (["view", "runs/1", "--port", "http"], "http is no port"),
         (["view", "runs/1", "--port", "70000"], "70000 is no port"),
         (["report", "runs/1", "runs/2", "--picture", "x.svg"], "--picture shows one run"),
         (["bench", "no_such_benchmark"], "no such benchmark: no_such_benchmark"),
@@ -233,6 +235,12 @@ def test_compose_prints_one_task_a_line(recipes: Recipes, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert [Task.model_validate_json(line) for line in lines] == [TASK, TASK]
     assert calls == [("compose", Path("x.toml"), ["tasks.size=2"], {})]
+
+
+def test_compose_prints_one_list_for_machines(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes([TASK, TASK])
+    assert main(["compose", "x.toml", "--json"]) == 0
+    assert [Task.model_validate(one) for one in json.loads(capsys.readouterr().out)] == [TASK, TASK]
 
 
 def test_compose_writes_a_file(recipes: Recipes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

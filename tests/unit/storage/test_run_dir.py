@@ -38,11 +38,17 @@ def test_create_writes_what_open_reads(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_written_over(tmp_path: Path) -> None:
-    RunDir.create(tmp_path, "run", CONFIG)
+    run = RunDir.create(tmp_path, "run", CONFIG)
+    run.metrics.touch()
     with pytest.raises(StorageError, match="already") as caught:
         RunDir.create(tmp_path, "run", CONFIG)
     assert caught.value.mend is not None
     assert "resume" in caught.value.mend
+
+
+def test_a_run_that_recorded_nothing_is_begun_anew(tmp_path: Path) -> None:
+    RunDir.create(tmp_path, "run", CONFIG)
+    assert RunDir.create(tmp_path, "run", Settings(name="corrected")).config(Settings).name == "corrected"
 
 
 def test_a_foreign_directory_is_left_alone(tmp_path: Path) -> None:

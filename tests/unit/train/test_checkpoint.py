@@ -16,7 +16,7 @@ from torch import nn
 
 from mem1.errors import CheckpointError, Mem1Error
 from mem1.train.checkpoint import Checkpoints, Progress, Trained, get_rng, set_rng
-from mem1.train.config import Grpo, OptimizerConfig, TrainConfig
+from mem1.train.config import Grpo, OptimizerConfig, TrainConfig, WarmstartConfig
 from mem1.train.critic import ValueHead
 from mem1.train.optimizer import make_optimizer
 from tests.e2e.toy import tiny_policy
@@ -124,6 +124,22 @@ def test_a_missing_latest_is_not_replaced_by_another(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "step-000002")
     with pytest.raises(CheckpointError, match="'step-000002', is missing"):
         checkpoints.latest()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"..", b"step-000009"])
+def test_a_broken_marker_is_named(tmp_path: Path, content: bytes) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2)
+    checkpoints.save(trained(), progress(1), get_rng())
+    (tmp_path / "checkpoints" / "latest").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"the last checkpoint, .* is missing") as caught:
+        checkpoints.latest()
+    assert caught.value.where == str(tmp_path / "checkpoints" / "latest")
+
+
+def test_a_checkpoint_of_another_command_is_refused(tmp_path: Path) -> None:
+    path = Checkpoints(tmp_path, keep=2).save(trained(), progress(1), get_rng())
+    with pytest.raises(CheckpointError, match=r"^step-000001 was made by another command .*: .*no such key"):
+        Checkpoints(tmp_path, keep=2).load(path, trained(), WarmstartConfig())
 
 
 def test_another_configuration_is_refused_by_field(tmp_path: Path) -> None:
