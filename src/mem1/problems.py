@@ -84,6 +84,8 @@ def _nearest(kind: type[BaseModel], path: tuple[int | str, ...]) -> str:
         same = difflib.get_close_matches(wrong, sorted(everywhere), n=1, cutoff=_SURE)
         whole = ".".join(str(part) for part in path)
         near = [name for key in same for name in difflib.get_close_matches(whole, everywhere[key], n=1, cutoff=0)]
+    if near == [".".join(str(part) for part in path)]:
+        return " for this type, though another type has it"
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
