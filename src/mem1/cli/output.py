@@ -14,6 +14,7 @@ from rich.text import Text
 from mem1.errors import Mem1Error
 
 Result = Mapping[str, Any]
+_WRAPS = 24  # a column as wide as this, in characters, is still readable when longer texts are wrapped in it
 
 
 def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None = None) -> None:
@@ -21,18 +22,34 @@ def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None 
     if as_json:
         print(json.dumps(result, ensure_ascii=False), flush=True)
         return
+    console = Console()
     table = Table(title=title, title_justify="left")
+    left_out: list[str] = []
     if isinstance(result, Mapping):
         table.show_header = False
         for key, value in flatten(result):
             table.add_row(Text(key, style="bold"), Text(value))
     else:
-        columns = list(dict.fromkeys(key for row in result for key in row))
+        columns, left_out = _fitting(result, console.width)
         for column in columns:
             table.add_column(Text(column))
         for row in result:
             table.add_row(*(Text(shown(row.get(column, ""))) for column in columns))
-    Console().print(table)
+    console.print(table)
+    if left_out:
+        console.print(Text(f"no room for {', '.join(left_out)}: a wider terminal or --json shows all"))
+
+
+def _fitting(rows: Sequence[Result], width: int) -> tuple[list[str], list[str]]:
+    """The first columns that are readable side by side, at least two of them, and those left out."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    used = 1
+    for index, column in enumerate(columns):
+        widest = max(len(column), *(len(shown(row.get(column, ""))) for row in rows))
+        used += min(widest, _WRAPS) + 3
+        if used > width and index >= 2:
+            return columns[:index], columns[index:]
+    return columns, []
 
 
 def flatten(result: Result, prefix: str = "") -> Iterator[tuple[str, str]]:

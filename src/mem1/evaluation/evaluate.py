@@ -12,8 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mem1.errors import ConfigError, StorageError
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.config import EvaluateConfig
+from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
 from mem1.evaluation.transcripts import transcript
+from mem1.rollout.effort import Effort
 from mem1.rollout.episode import Job, Parts
 from mem1.rollout.group import run_jobs
 from mem1.rollout.limits import derive_seed
@@ -41,6 +43,7 @@ async def evaluate(
     A task is sampled with the same seed under every strategy.
 
     Raises:
+        BackendError, ConfigError: Not one episode got going (see ``Effort``). All is on disk nevertheless.
         StorageError: The label is taken (and ``resume`` is false), or the disk fails.
         ConfigError: ``resume`` meets an evaluation of another plan; the fields are named.
     """
@@ -59,6 +62,7 @@ async def evaluate(
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before)
     book.save()
+    effort = Effort()
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
         for strategy, some_parts in parts.items():
             jobs = []
@@ -68,6 +72,7 @@ async def evaluate(
                     if book.finished(strategy, key):
                         advance(strategy, None)
                     elif (entry := on_disk.get(job.episode_id)) and (episode := _reusable(run, label, entry)):
+                        effort.see(episode)
                         book.take(strategy, key, episode, some_parts)
                         advance(strategy, episode)
                     else:
@@ -76,6 +81,7 @@ async def evaluate(
 
             def keep(episode: Episode, strategy: str = strategy, keys: dict[str, CellKey] = keys) -> None:
                 writer.write(episode)
+                effort.see(episode)
                 book.take(strategy, keys[episode.id], episode, parts[strategy])
                 advance(strategy, episode)
 
@@ -85,7 +91,10 @@ async def evaluate(
                 concurrency=config.concurrency,
                 on_episode=keep,
             )
-    return book.save()
+    evaluation = book.save()
+    if not any(cell.failed < cell.episodes and cell.metrics[Measure.TURNS].mean for cell in evaluation.cells):
+        effort.check(f"evaluation {label!r}")
+    return evaluation
 
 
 @dataclass

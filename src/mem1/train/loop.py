@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 
 from mem1.config import Config
-from mem1.errors import CheckpointError, Mem1Error
+from mem1.errors import BackendError, CheckpointError, Mem1Error
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import Checkpoints, Progress, Trained, get_rng
 from mem1.train.interrupt import deferred_interrupt
@@ -111,6 +111,7 @@ class Loop:
         With ``resume`` a run goes on from its last checkpoint; one that was cut short before its first starts anew.
 
         Raises:
+            BackendError: An evaluation could score nothing.
             CheckpointError: A checkpoint is missing, damaged, or made with another configuration; or there is a run
                 here already and ``resume`` was not asked for.
         """
@@ -193,6 +194,13 @@ class Loop:
         if self._evaluate is None or not every or (step % every and step < self._schedule.steps):
             return
         values = self._evaluate(step)
+        if values is not None and not values:
+            raise BackendError(
+                f"nothing could be scored in the evaluation after step {step}: every episode failed",
+                where=str(self._run.path),
+                mend="the weights may be broken: look at the metrics, then start a new run from an older "
+                "checkpoint's model with a lower learning rate",
+            )
         if values is not None:
             recorder.evaluation(step, values)
 

@@ -59,6 +59,7 @@ def clip_gradient(parameters: Iterable[nn.Parameter], limit: float) -> float:
     if not math.isfinite(norm):
         raise ModelError(
             f"the gradient is not finite ({norm})",
-            mend="lower the learning rate, use autocast = 'none', or resume from the last checkpoint with both",
+            mend="start a new run from the last checkpoint's model (--set model=RUN/checkpoints/STEP/model) with a "
+            "lower learning rate or autocast = 'none'",
         )
     return norm

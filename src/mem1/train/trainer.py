@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import NoSignalError
+from mem1.rollout.effort import Effort
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import Progress, Trained
 from mem1.train.config import Ppo, TrainConfig
@@ -104,8 +105,10 @@ class Trainer:
         return self._loop.run(self, resume=resume)
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
-        """The rollout of the next step."""
-        return self._rollout(progress.step)
+        """The rollout of the next step. Raises if not one of its episodes got going (see ``Effort``)."""
+        groups = self._rollout(progress.step)
+        Effort(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
+        return groups
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Credit, update, and record the episodes."""

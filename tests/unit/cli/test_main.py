@@ -172,6 +172,18 @@ def test_rows_become_a_table(recipes: Recipes, capsys: pytest.CaptureFixture[str
     assert all(word in text for word in ("view", "mean", "outside", "packed", "3.65", "0.96"))
 
 
+def test_columns_without_room_are_named(
+    recipes: Recipes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes([{"tasks": "sequential-2", "strategy": "state"} | {f"measure_{i}": 0.5 for i in range(20)}])
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["evaluate", "x.toml"]) == 0
+    text = capsys.readouterr().out
+    assert "sequential-2 │ state" in text
+    assert "measure_1" in text.splitlines()[2]
+    assert "no room for measure_2, measure_3," in text
+
+
 def test_our_errors_are_short_and_set_the_exit_code(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
     recipes(error=CheckpointError("step 3 is damaged [/bold]", where="runs/1", mend="use step 2"))
     assert main(["train", "x.toml"]) == 5

@@ -189,6 +189,12 @@ def test_failed_episodes_are_counted_and_run_anew_on_resume(run: RunDir) -> None
     assert (mended.failed, mended.metrics[Measure.EM].n) == (0, 3)
 
 
+def test_an_evaluation_in_which_everything_fails_is_no_result(run: RunDir) -> None:
+    with pytest.raises(BackendError, match=r"all 10 episodes failed, the first with BackendError: no retriever"):
+        go(run, lambda *_: "<think>x</think><search>break</search>")
+    assert go(run, resume=True).complete, "the failed episodes are run anew"
+
+
 def test_resume_refuses_another_plan_and_names_it(run: RunDir) -> None:
     go(run)
     with pytest.raises(ConfigError, match="another policy, seed"):

@@ -51,6 +51,18 @@ def trainer_of(
     return policy, Trainer(policy, config, toy_run(path), rollout=rollout, evaluate=evaluate, console=console)
 
 
+def all_failed(rollout: Rollout) -> Rollout:
+    broken = {"stop": StopReason.ERROR, "reward": None, "error": EpisodeError(type="BackendError", message="no model")}
+
+    def fail(step: int) -> list[EpisodeGroup]:
+        groups = rollout(step)
+        if step < 1:
+            return groups
+        return [EpisodeGroup(id=g.id, episodes=tuple(e.model_copy(update=broken) for e in g.episodes)) for g in groups]
+
+    return fail
+
+
 def same_rewards(rollout: Rollout) -> Rollout:
     def equal(step: int) -> list[EpisodeGroup]:
         return [
@@ -192,3 +204,17 @@ def test_lost_metrics_are_noticed_on_resuming(tmp_path: Path) -> None:
     (tmp_path / "run" / "metrics.jsonl").write_text("")
     with pytest.raises(CheckpointError, match=r"metrics\.jsonl has 0 bytes"):
         toy_trainer(tmp_path / "run", config_of())[1].train(resume=True)
+
+
+def test_a_step_in_which_everything_failed_ends_the_run_before_it(tmp_path: Path) -> None:
+    _, trainer = trainer_of(tmp_path, config_of(), all_failed)
+    with pytest.raises(BackendError, match="all 8 episodes failed, the first with BackendError: no model") as caught:
+        trainer.train()
+    assert caught.value.where == "rollout of step 2"
+    outcome = trainer_of(tmp_path, config_of())[1].train(resume=True)
+    assert outcome.step == 3
+
+
+def test_an_evaluation_without_a_score_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="nothing could be scored in the evaluation after step 0"):
+        trainer_of(tmp_path, config_of(), evaluate=lambda step: {})[1].train()
