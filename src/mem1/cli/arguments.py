@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from mem1.errors import ConfigError
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 _DOTTED = re.compile(r"--(?P<key>[A-Za-z_]\w*(?:\.\w+)+)(?:=(?P<value>.*))?", re.DOTALL)
 
 

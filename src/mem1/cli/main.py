@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mem1 import __version__
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import INTERRUPTED, Parser
 from mem1.errors import ConfigError, Mem1Error
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ COMMANDS = {
     "bench": "measure the speed figures that README claims",
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
 }
-INTERRUPTED = 130
 
 
 class Command(Protocol):
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if debug:
             traceback.print_exc()
-        print("\ninterrupted: everything finished so far is on disk", file=sys.stderr)
+        _say_interrupted(as_json=as_json)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left (`mem1 compose ... | head`); keep the interpreter's last flush quiet.
@@ -99,6 +99,15 @@ def _fail(error: Mem1Error, *, as_json: bool) -> int:
 
     show_error(error, as_json=as_json)
     return error.exit_code
+
+
+def _say_interrupted(*, as_json: bool) -> None:
+    what = "interrupted: everything finished so far is on disk"
+    mend = "a command that writes a run goes on with: the same command with --run DIR --resume"
+    print(f"\n{what}; {mend}", file=sys.stderr)
+    if as_json:
+        record = {"type": "Interrupted", "what": what, "where": None, "mend": mend}
+        print(json.dumps({"error": record}), flush=True)
 
 
 def usage() -> str:

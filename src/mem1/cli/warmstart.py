@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import INTERRUPTED, Parser
 
 
 def configure(parser: Parser) -> None:
@@ -19,6 +19,4 @@ def run(arguments: argparse.Namespace) -> int:
 
     summary = recipes.warmstart(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)
     output.show(summary, as_json=arguments.json, title="warm-started")
-    if summary.get("interrupted"):
-        raise KeyboardInterrupt
-    return 0
+    return INTERRUPTED if summary.get("interrupted") else 0

@@ -228,7 +228,16 @@ def test_a_missing_module_of_our_own_is_a_bug(recipes: Recipes) -> None:
 def test_ctrl_c_ends_with_130(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
     recipes(error=KeyboardInterrupt())
     assert main(["train", "x.toml"]) == 130
-    assert "Traceback" not in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    assert "--resume" in printed.err
+    assert printed.out == ""
+
+
+def test_ctrl_c_is_told_to_machines_too(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+    recipes(error=KeyboardInterrupt())
+    assert main(["evaluate", "x.toml", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["error"]["type"] == "Interrupted"
 
 
 @pytest.mark.parametrize("command", ["train", "warmstart"])
