@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import json
 import os
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from mem1 import __version__
 from mem1.cli.arguments import INTERRUPTED, Parser
-from mem1.errors import ConfigError, Mem1Error
+from mem1.errors import ConfigError, Mem1Error, StorageError
 
 if TYPE_CHECKING:
     import argparse
@@ -31,6 +32,7 @@ COMMANDS = {
     "bench": "measure the speed figures that README claims",
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Command(Protocol):
@@ -48,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug, as_json = "--debug" in words, "--json" in words
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
     except Mem1Error as error:
         if debug:
             traceback.print_exc()
@@ -69,8 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left (`mem1 compose ... | head`); keep the interpreter's last flush quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 0
+    except OSError as error:
+        if debug or error.errno not in _NO_ROOM:
+            raise
+        _silence()
+        full = StorageError(
+            f"cannot write: {error.strerror}", where=f"mem1 {words[0]}", mend="free some space, or write elsewhere"
+        )
+        return _fail(full, as_json=False)
+
+
+def _silence() -> None:
+    """Give up standard output: what is still to be flushed cannot be written, and the interpreter would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: list[str]) -> int:

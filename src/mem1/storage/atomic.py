@@ -44,9 +44,12 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` in one step: readers see the old content or the new, never a part.
 
     The parent directory is made if needed. On any failure the old file stays and the temporary one
-    is removed. Raises ``StorageError``.
+    is removed. A device or a pipe (/dev/stdout) is written to, not replaced. Raises ``StorageError``.
     """
     with storage_errors(f"write {path.name}", path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name[:64]}.{uuid.uuid4().hex}.tmp")
         try:

@@ -66,9 +66,10 @@ class RunDir:
     def open(cls, path: Path) -> RunDir:
         """Open an existing run. Raises ``StorageError`` if ``path`` holds none."""
         run = cls(path)
-        if not run.config_json.is_file():
+        absent = [name for name in ("config.json", "versions.json") if not (path / name).is_file()]
+        if absent:
             raise StorageError(
-                f"{path} is not a run directory: it has no config.json" if path.exists() else f"no such run: {path}",
+                f"{path} is not a run directory: it has no {absent[0]}" if path.exists() else f"no such run: {path}",
                 where=str(path),
                 mend="give the directory that train or evaluate printed",
             )
@@ -157,14 +158,12 @@ class RunDir:
         return build(kind, data, where=str(self.config_json))
 
     def versions(self) -> dict[str, str | None]:
-        """What the run was made with."""
-        found: dict[str, str | None] = read_json(self.path / "versions.json")
-        return found
+        """What the run was made with. Raises ``StorageError``."""
+        return _mapping(self.path / "versions.json")
 
     def seeds(self) -> dict[str, int]:
-        """The run's seeds by purpose."""
-        found: dict[str, int] = read_json(self.path / "seeds.json")
-        return found
+        """The run's seeds by purpose. Raises ``StorageError``."""
+        return _mapping(self.path / "seeds.json")
 
     def write_evaluation(self, name: str, record: BaseModel) -> Path:
         """Write one evaluation atomically; returns its path."""
@@ -180,11 +179,21 @@ class RunDir:
         try:
             return kind.model_validate_json(data)
         except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or path.name
             raise StorageError(
-                f"{path.name} holds no {kind.__name__} of this version: {error.errors()[0]['msg']}",
+                f"{path.name} holds no {kind.__name__} of this version: {field}: {first['msg']}",
                 where=str(path),
-                mend="evaluate again, or read it with the version of mem1 that wrote it (see versions.json)",
+                mend="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate "
+                "again with --resume: episodes that are on disk are not run anew",
             ) from error
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise StorageError(f"{path.name} is not an object", where=str(path), mend="restore the file from a copy")
+    return found
 
 
 def _checked(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -342,3 +344,15 @@ def test_bench_runs_what_is_named(
     assert json.loads(capsys.readouterr().out) == {"two": {"ratio": 2.0, "name": "two"}}
     assert main(["bench", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["one"]["ratio"] == 3.0
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["bench", "--list", "--json"]])
+def test_output_to_a_full_disk_is_an_error_of_its_own(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mem1.cli.main", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == StorageError.exit_code
+    assert done.stderr.startswith("error: cannot write: No space left on device")
+    assert "Traceback" not in done.stderr

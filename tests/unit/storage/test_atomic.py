@@ -84,3 +84,15 @@ def test_damaged_and_missing_json(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(StorageError, match="No such file"):
         read_json(tmp_path / "b.json")
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomic(pipe, b"tasks")
+        assert os.read(reader, 10) == b"tasks"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

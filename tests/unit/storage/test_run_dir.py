@@ -67,6 +67,19 @@ def test_a_creation_cut_short_is_no_run_and_can_be_repeated(tmp_path: Path) -> N
     assert RunDir.create(tmp_path, "run", CONFIG).config(Settings) == CONFIG
 
 
+def test_a_model_folder_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": []}')
+    with pytest.raises(StorageError, match=r"not a run directory: it has no versions\.json"):
+        RunDir.open(tmp_path)
+
+
+def test_damaged_versions_are_named(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path, "run", CONFIG)
+    (run.path / "versions.json").write_text("[]")
+    with pytest.raises(StorageError, match=r"versions\.json is not an object"):
+        run.versions()
+
+
 def test_opening_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such run"):
         RunDir.open(tmp_path / "nothing")
