@@ -36,7 +36,7 @@ from mem1.train.tiny.model import make_tiny, train_tokenizer
 from mem1.train.trainer import Trainer
 from mem1.train.views import compare_views
 from mem1.train.warmstart import warm_start
-from mem1.types import Composition, EpisodeGroup, Objective, Score, Task
+from mem1.types import Composition, Episode, EpisodeGroup, Objective, Score, Task
 
 _NEW_TINY = "new:tiny"
 
@@ -104,12 +104,9 @@ class Workshop:
             [self.source], composition=composition, objectives=objectives, count=count, seed=seed, split=split
         )
 
-    def make_env(self, task: Task) -> Environment:
-        """A fresh environment."""
-        return self._env(task)
-
     @cached_property
-    def _env(self) -> Callable[[Task], Environment]:
+    def make_env(self) -> Callable[[Task], Environment]:
+        """Makes a fresh environment for a task."""
         return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
 
     def parts(self, memory: Any = None, temperature: float = 1.0) -> Parts:
@@ -121,6 +118,12 @@ class Workshop:
             temperature=temperature,
             reward=_em_sum if self.recipe.reward == "em" else _f1_sum,
         )
+
+    def _play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
+        """``size`` episodes of each task under the trained memory policy."""
+        jobs = group_jobs(tasks, size, seed=self.recipe.seed, label=label)
+        parts = self.parts(temperature=temperature)
+        return asyncio.run(run_jobs(jobs, parts, concurrency=self.recipe.engine.slots))
 
     # ------------------------------------------------------------ training
 
@@ -144,9 +147,7 @@ class Workshop:
         pool = self.train_tasks
         first = step * config.tasks_per_step
         tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-        jobs = group_jobs(tasks, config.group_size, seed=self.recipe.seed, label=f"train/{step}")
-        episodes = asyncio.run(run_jobs(jobs, self.parts(), concurrency=self.recipe.engine.slots))
-        return as_groups(episodes)
+        return as_groups(self._play(tasks, f"train/{step}", size=config.group_size))
 
     @cached_property
     def _watched(self) -> list[Task]:
@@ -155,8 +156,7 @@ class Workshop:
 
     def _watch(self, step: int) -> Mapping[str, float]:
         """Greedy scores on dev tasks like those trained on."""
-        jobs = group_jobs(self._watched, 1, seed=self.recipe.seed, label=f"watch/{step}")
-        done = asyncio.run(run_jobs(jobs, self.parts(temperature=0.0), concurrency=self.recipe.engine.slots))
+        done = self._play(self._watched, f"watch/{step}", temperature=0.0)
         scores = [episode.score for episode in done if episode.score is not None]
         if not scores:
             return {}
@@ -213,7 +213,8 @@ class Workshop:
             seed=number,
             split="train",
         )
-        retriever = self.recipe.retriever.build(_passages(world))
+        # A real lesson searches the source's own passages, which are indexed already.
+        retriever = self.retriever if world is self.source else self.recipe.retriever.build(_passages(world))
         env = self.recipe.env.model_copy(update={"top_k": rng.choice(lessons.top_k)})
         return Lesson(tasks, env.build(retriever, self.recipe.scorer.build()))
 
@@ -268,8 +269,7 @@ class Workshop:
     def views(self, *, turns: int, episodes: int) -> list[dict[str, Any]]:
         """Training views compared on sampled episodes of up to ``turns`` turns, two an objective."""
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
-        jobs = group_jobs(tasks, 1, seed=self.recipe.seed, label="views")
-        done = asyncio.run(run_jobs(jobs, self.parts(), concurrency=len(jobs)))
+        done = self._play(tasks, "views")
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])
         return [asdict(row) for row in rows]
 

@@ -14,6 +14,9 @@ from transformers import DynamicCache, PreTrainedModel
 
 from mem1.inference.hf_cache import Placement, SlotCache
 
+PACKED_ATTENTION = "mem1_tree"
+"""Under this name the trainer registers its attention over packed rows; without a tree it is ordinary attention."""
+
 _log = logging.getLogger(__name__)
 _BUCKET = 16  # keys looked at are rounded up to this many, which keeps mask strides aligned on CUDA
 _IDLE_SHARE = 0.6  # live share of the slots below which live ones are gathered instead of computing idle ones
@@ -206,7 +209,7 @@ def _attention(model: PreTrainedModel) -> Iterator[None]:
     """Run with an attention that takes a dense mask, whatever the trainer has chosen for its own passes."""
     chosen = model.config._attn_implementation
     # The trainer's packed attention takes a dense mask too, and keeps soft-capping, which sdpa refuses.
-    if chosen in ("sdpa", "eager", "mem1_tree"):
+    if chosen in ("sdpa", "eager", PACKED_ATTENTION):
         yield
         return
     model.config._attn_implementation = "sdpa"

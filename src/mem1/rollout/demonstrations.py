@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mem1.envs.base import Environment
 from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
-from mem1.inference.expert import Expert
+from mem1.inference.expert import Expert, enlist_all
 from mem1.inference.scripted import ScriptedEngine
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import Parts
@@ -33,8 +33,7 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     """
     expert = Expert()
     jobs = group_jobs(lesson.tasks, 1, seed=0, label=label)
-    for job in jobs:
-        expert.enlist(job.episode_id, job.task)
+    enlist_all(expert, ((job.episode_id, job.task) for job in jobs))
     parts = Parts(
         engine=ScriptedEngine(expert, tokenizer),
         make_env=lesson.make_env,

@@ -22,13 +22,14 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mem1.errors import InexactError
+from mem1.inference.hf_runner import PACKED_ATTENTION
 from mem1.train.cpu_attention import Block, block_attention, blocks_of
 from mem1.train.packing import PackedRow, ancestors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-NAME = "mem1_tree"
+NAME = PACKED_ATTENTION
 """Under this name the attention is registered with transformers."""
 
 

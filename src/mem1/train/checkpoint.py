@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MANIFEST = "checkpoint.json"
+MODEL = "model"  # folder of the weights and what belongs beside them
 LATEST = "latest"
 
 
@@ -150,7 +151,7 @@ class Checkpoints:
         _same_config(progress, config, path)
         with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, mend=_mend(path)):
             with no_bars():
-                fresh = type(trained.model).from_pretrained(path / "model", dtype=trained.model.dtype)
+                fresh = type(trained.model).from_pretrained(path / MODEL, dtype=trained.model.dtype)
             trained.model.load_state_dict(fresh.state_dict())
             for name, module in trained.modules.items():
                 load_model(module, path / f"{name}.safetensors", device=str(trained.model.device))
@@ -167,9 +168,9 @@ class Checkpoints:
             mend="make room on the disk or choose another one; the former checkpoint is intact",
         ):
             with no_bars():
-                trained.model.save_pretrained(path / "model")
+                trained.model.save_pretrained(path / MODEL)
             if self._companions is not None:
-                self._companions(path / "model")
+                self._companions(path / MODEL)
             for name, module in trained.modules.items():
                 save_model(module, str(path / f"{name}.safetensors"))
             torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / "state.pt")

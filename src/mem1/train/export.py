@@ -13,9 +13,7 @@ from mem1.errors import CheckpointError, StorageError, boundary
 from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import Checkpoints, read_progress
-
-MODEL = "model"  # the folder inside a checkpoint
+from mem1.train.checkpoint import MODEL, Checkpoints, read_progress
 
 
 def export(run: RunDir, folder: Path, *, dtype: str) -> int:
