@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 
 import pytest
 
@@ -72,9 +73,18 @@ ENGINES = {
 }
 
 
-@pytest.fixture(params=sorted(ENGINES))
+def _vllm(slots: int) -> Engine:
+    from tests.unit.inference.vllm_models import shared_engine
+
+    return shared_engine(MAX_CONTEXT, TOKENIZER)
+
+
+NEEDS_VLLM = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
+
+
+@pytest.fixture(params=[*sorted(ENGINES), pytest.param("vllm", marks=NEEDS_VLLM)])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return ENGINES[request.param]
+    return Kind(_vllm) if request.param == "vllm" else ENGINES[request.param]
 
 
 def ids(text: str) -> tuple[int, ...]:
