@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mem1.config import differences, load
 from mem1.errors import ConfigError
@@ -19,10 +19,11 @@ from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
 from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
-from mem1.train.export import export as export_model
-from mem1.train.loop import Outcome
 from mem1.types import Task
 from mem1.workshop import Workshop
+
+if TYPE_CHECKING:  # torch
+    from mem1.train.loop import Outcome
 
 Overrides = Iterable[str]
 Summary = dict[str, Any]
@@ -53,6 +54,8 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
 
 def export(run: Path, folder: Path, *, dtype: str) -> Summary:
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
+    from mem1.train.export import export as export_model  # torch
+
     return {"folder": str(folder), "step": export_model(RunDir.open(run), folder, dtype=dtype), "dtype": dtype}
 
 

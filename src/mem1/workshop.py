@@ -7,16 +7,17 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from mem1.envs.base import Environment
+from mem1.errors import ConfigError
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.hf_loading import load_model, load_tokenizer
-from mem1.inference.hf_tokenizer import HfTokenizer
-from mem1.inference.transformers import TransformersEngine
+from mem1.inference.base import Engine
+from mem1.inference.build import connect
+from mem1.inference.config import TransformersConfig
 from mem1.memory.tags import Tags
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
@@ -29,14 +30,13 @@ from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
-from mem1.train.loop import Outcome
-from mem1.train.policy import Policy
-from mem1.train.seeding import seed_torch
-from mem1.train.tiny.model import make_tiny, train_tokenizer
-from mem1.train.trainer import Trainer
-from mem1.train.views import compare_views
-from mem1.train.warmstart import warm_start
 from mem1.types import Composition, Episode, EpisodeGroup, Objective, Score, Task
+
+if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
+    from mem1.inference.hf_tokenizer import HfTokenizer
+    from mem1.inference.transformers import TransformersEngine
+    from mem1.train.loop import Outcome
+    from mem1.train.policy import Policy
 
 _NEW_TINY = "new:tiny"
 
@@ -68,22 +68,43 @@ class Workshop:
     @cached_property
     def tokenizer(self) -> HfTokenizer:
         """The policy's tokenizer; for a new tiny model, trained on the world's train split."""
+        from mem1.inference.hf_loading import load_tokenizer
+        from mem1.train.tiny.model import train_tokenizer
+
         if self.recipe.model == _NEW_TINY:
             return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
-        return load_tokenizer(self.recipe.model)
+        return load_tokenizer(self.recipe.model, chat=self._local.chat)
 
     @cached_property
     def policy(self) -> Policy:
         """The model, to train and to sample from."""
+        from mem1.inference.hf_loading import load_model
+        from mem1.train.policy import Policy
+        from mem1.train.tiny.model import make_tiny
+
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
+        return Policy(load_model(self.recipe.model, dtype=self._local.dtype, device=self._local.device))
+
+    @property
+    def _local(self) -> TransformersConfig:
+        """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
         engine = self.recipe.engine
-        return Policy(load_model(self.recipe.model, dtype=engine.dtype, device=engine.device))
+        if not isinstance(engine, TransformersConfig):
+            raise ConfigError(
+                f"the engine {engine.type!r} writes with weights that are not here to be trained",
+                where="engine.type",
+                mend='train with [engine] type = "transformers" and a model\'s folder; to learn from what another '
+                "model writes, collect its episodes as demonstrations",
+            )
+        return engine
 
     @cached_property
-    def engine(self) -> TransformersEngine:
-        """The sampler; it shares the policy's weights."""
-        engine = self.recipe.engine
+    def sampler(self) -> TransformersEngine:
+        """The engine that shares the policy's weights. Raises ``ConfigError`` where the recipe has another one."""
+        from mem1.inference.transformers import TransformersEngine
+
+        engine = self._local
         return TransformersEngine(
             self.policy.model,
             self.tokenizer,
@@ -91,6 +112,12 @@ class Workshop:
             max_context=engine.max_context,
             prefill_tokens=engine.prefill_tokens,
         )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What writes."""
+        engine = self.recipe.engine
+        return self.sampler if isinstance(engine, TransformersConfig) else connect(engine, self.recipe.model)
 
     @cached_property
     def train_tasks(self) -> list[Task]:
@@ -128,7 +155,10 @@ class Workshop:
     # ------------------------------------------------------------ training
 
     def train(self, *, resume: bool) -> Outcome:
-        """Reinforcement learning."""
+        """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
+        from mem1.train.seeding import seed_torch
+        from mem1.train.trainer import Trainer
+
         seed_torch(self.recipe.seed)
         trainer = Trainer(
             self.policy,
@@ -136,7 +166,7 @@ class Workshop:
             self.run,
             rollout=self._rollout,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.engine.set_version,
+            on_weights=self.sampler.set_version,
             companions=self.tokenizer.save,
             console=self._console,
         )
@@ -169,7 +199,10 @@ class Workshop:
     # ------------------------------------------------------------ warm start
 
     def warm_start(self, *, resume: bool) -> Outcome:
-        """Supervised training on demonstrations."""
+        """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
+        from mem1.train.seeding import seed_torch
+        from mem1.train.warmstart import warm_start
+
         seed_torch(self.recipe.seed)
         curriculum = Curriculum(
             self._lesson,
@@ -187,7 +220,7 @@ class Workshop:
             self.run,
             held_out=demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"),
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.engine.set_version,
+            on_weights=self.sampler.set_version,
             companions=self.tokenizer.save,
             console=self._console,
             resume=resume,
@@ -268,6 +301,8 @@ class Workshop:
 
     def views(self, *, turns: int, episodes: int) -> list[dict[str, Any]]:
         """Training views compared on sampled episodes of up to ``turns`` turns, two an objective."""
+        from mem1.train.views import compare_views
+
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
         done = self._play(tasks, "views")
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])

@@ -14,6 +14,7 @@ from mem1.envs.actions import parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request
+from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
 from mem1.types import Action, Episode, EpisodeError, Malformed, Score, Search, StopReason, Task, Turn
@@ -66,7 +67,8 @@ class _Run:
 
     async def to_end(self) -> StopReason:
         """Take turns until something ends the episode."""
-        self.memory.start(*self.env.reset())
+        prompt, first = self.env.reset()
+        self.memory.start(wrap_prompt(self.parts.engine.tokenizer, prompt), first)
         for index in range(self.env.max_turns):
             context, sections = self.memory.context(), self.memory.sections()
             if not fits(len(context), sections, self.parts.engine.max_context):
