@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mem1.memory.base import Shown, Written
 from mem1.memory.format import TurnFormat
@@ -29,6 +29,36 @@ class RecallSettings:
     instruction: str = INSTRUCTION
 
 
+@dataclass(slots=True)
+class _Log:
+    """Every page and observation that left the context, in pieces, and what is about to leave it."""
+
+    words: int
+    pieces: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    index: LexicalIndex = field(default_factory=LexicalIndex)
+    turns: int = 0
+    page: str = ""
+    seen: str = ""
+
+    def next_turn(self, page: str) -> None:
+        """The page and the observation of the last turn are replaced by ``page`` and by nothing yet."""
+        self._keep("page", self.page)
+        self._keep("shown", self.seen)
+        self.turns, self.page, self.seen = self.turns + 1, page, ""
+
+    def _keep(self, what: str, text: str) -> None:
+        """The lines of ``text``, long ones in pieces, none twice."""
+        for line in text.splitlines():
+            words = _TAG.sub(" ", line).split()
+            for start in range(0, len(words), self.words):
+                piece = " ".join(words[start : start + self.words])
+                if piece not in self.known:
+                    self.known.add(piece)
+                    self.pieces.append(f"Turn {self.turns}, {what}: {piece}")
+                    self.index.add(piece)
+
+
 class RecallMemory(StateMemory):
     """``state``, and a log outside the context of every page and observation that was dropped from it.
 
@@ -45,9 +75,11 @@ class RecallMemory(StateMemory):
 
     def __init__(self, turn: TurnFormat, carry: Collection[Block], settings: RecallSettings) -> None:
         super().__init__(turn, carry)
-        self._forget()
-        assert turn.tags.recall is not None, "the tags name no recall"
         self._settings = settings
+        self._log = _Log(settings.words)
+        self._recalls = 0
+        self._recalling = False
+        assert turn.tags.recall is not None, "the tags name no recall"
         text = settings.instruction.replace("{recall}", turn.tags.recall)
         self._instruction = tuple(turn.tokenizer.encode(f"{text}\n")) if text else ()
 
@@ -58,7 +90,9 @@ class RecallMemory(StateMemory):
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin with the task prompt and, if there is one, a first observation."""
-        self._forget()
+        self._log = _Log(self._settings.words)
+        self._recalls = 0
+        self._recalling = False
         super().start(prompt, observation)
 
     def context(self) -> tuple[int, ...]:
@@ -67,11 +101,8 @@ class RecallMemory(StateMemory):
 
     def read(self, completion: Completion) -> Written:
         """Replace the state and the action; what they replace goes into the log."""
-        self._keep("page", self._page)
-        self._keep("shown", self._seen)
         written = super().read(completion)
-        self._page, self._seen = written.state, ""
-        self._turns += 1
+        self._log.next_turn(written.state)
         return written
 
     @property
@@ -93,7 +124,7 @@ class RecallMemory(StateMemory):
     def observe(self, observation: Observation) -> Shown:
         """Replace the observation. One that was looked up in the log does not go there again."""
         shown = super().observe(observation)
-        self._seen = "" if self._recalling else shown.text
+        self._log.seen = "" if self._recalling else shown.text
         self._recalling = False
         return shown
 
@@ -101,31 +132,10 @@ class RecallMemory(StateMemory):
         """The bound of ``state`` and the tokens of the instruction."""
         return super().bound() + len(self._instruction)
 
-    def _forget(self) -> None:
-        self._log: list[str] = []
-        self._known: set[str] = set()
-        self._index = LexicalIndex()
-        self._recalls: int = 0
-        self._turns: int = 0
-        self._recalling: bool = False
-        self._page: str = ""
-        self._seen: str = ""
-
     def _look(self, query: str) -> Observation:
         left = self._settings.max_recalls - self._recalls
         head = f"Recalls left: {left}."
-        found = self._index.search(query, self._settings.top_k)
+        found = self._log.index.search(query, self._settings.top_k)
         if not found:
             return Observation(head=f"{head} Nothing about that was written or shown earlier.")
-        return Observation(head=head, passages=tuple(self._log[number] for number in found))
-
-    def _keep(self, what: str, text: str) -> None:
-        """Log the lines of ``text``, long ones in pieces, none twice."""
-        for line in text.splitlines():
-            words = _TAG.sub(" ", line).split()
-            for start in range(0, len(words), self._settings.words):
-                piece = " ".join(words[start : start + self._settings.words])
-                if piece not in self._known:
-                    self._known.add(piece)
-                    self._log.append(f"Turn {self._turns}, {what}: {piece}")
-                    self._index.add(piece)
+        return Observation(head=head, passages=tuple(self._log.pieces[number] for number in found))
