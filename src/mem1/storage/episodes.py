@@ -13,7 +13,6 @@ from mem1.storage.episode_index import (
     IndexLine,
     IndexReader,
     bring_index_up_to_date,
-    find_episode,
     index_line,
     index_path,
     parse_episode,
