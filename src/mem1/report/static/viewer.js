@@ -198,7 +198,7 @@ addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("form.filter");
   if (form) {
     const fields = form.querySelector(".fields");
-    if (matchMedia("(min-width: 861px)").matches) fields.open = true;
+    if (matchMedia("(max-width: 860px)").matches && !("active" in fields.dataset)) fields.open = false;
     form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
     form.addEventListener("submit", () => {
       // An address says only what was chosen.

@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Skyline:
-    """The contexts of all turns side by side, and above them the history; ``top`` is the height in tokens."""
+    """The contexts of all turns side by side, and above them the history, which has ``top`` tokens in the end."""
 
     columns: tuple[Column, ...]
     line: str
@@ -102,29 +102,34 @@ def strip_of(context: Context) -> tuple[Rectangle, ...]:
     return _laid_out(runs, WIDTH / max(sum(tokens for _, tokens in runs), 1))
 
 
-def skyline(episode: Episode, origins: Origins, per_page: int) -> Skyline:
-    """One column a turn, to one scale; a page shows ``per_page`` turns."""
+def skyline(episode: Episode, origins: Origins, per_page: int, top: int = 0) -> Skyline:
+    """One column a turn, to one scale of at least ``top`` tokens; a page shows ``per_page`` turns."""
     turns = episode.turns
-    full = [
-        turn.prefix_length + origins.history_length(k) + len(turn.completion_token_ids) for k, turn in enumerate(turns)
-    ]
-    top = max([*full, *(turn.peak for turn in turns)], default=1) or 1
+    full = full_lengths(episode, origins)
+    top = max([top, *full, *(turn.peak for turn in turns)]) or 1
     width = WIDTH / max(len(turns), 1)
-    columns = []
-    for k, turn in enumerate(turns):
-        columns.append(
-            Column(
-                turn=k + 1,
-                page=k // per_page * per_page + 1,
-                left=k * width,
-                width=width,
-                parts=_laid_out(parts_of(turn), HEIGHT / top),
-                history=HEIGHT * full[k] / top,
-                tokens=turn.peak,
-            )
+    columns = tuple(
+        Column(
+            turn=k + 1,
+            page=k // per_page * per_page + 1,
+            left=k * width,
+            width=width,
+            parts=_laid_out(parts_of(turn), HEIGHT / top),
+            history=HEIGHT * full[k] / top,
+            tokens=turn.peak,
         )
+        for k, turn in enumerate(turns)
+    )
     corners = [f"{x:.2f},{HEIGHT - c.history:.2f}" for c in columns for x in (c.left, c.left + c.width)]
-    return Skyline(tuple(columns), " ".join(corners), top)
+    return Skyline(columns, " ".join(corners), max(full, default=0))
+
+
+def full_lengths(episode: Episode, origins: Origins) -> list[int]:
+    """What each turn's context would have been in the end, in tokens, had nothing been dropped before it."""
+    return [
+        turn.prefix_length + origins.history_length(k) + len(turn.completion_token_ids)
+        for k, turn in enumerate(episode.turns)
+    ]
 
 
 def _laid_out(parts: Sequence[tuple[str, int]], scale: float) -> tuple[Rectangle, ...]:

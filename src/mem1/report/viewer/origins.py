@@ -23,7 +23,10 @@ _EXPECTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What turn ``turn`` (counted from 0) wrote or was shown, in ``length`` tokens. ``ids`` where they are known."""
+    """What turn ``turn`` (counted from 0) wrote or was shown, in ``length`` tokens. ``ids`` where they are known.
+
+    Turn -1 is what the policy was shown before it did anything.
+    """
 
     turn: int
     kind: Kind
@@ -76,14 +79,17 @@ class Origins:
         self._turns = episode.turns
         self._text = text
         self._blocks = [tuple(self._blocks_of(index)) for index in range(len(self._turns))]
+        self._start: tuple[Block, ...] = ()
+        if self._turns and (given := self._turns[0].prompt_token_ids[self._turns[0].prefix_length :]):
+            self._start = (Block(-1, "observation", len(given), given),)
 
     def history(self, index: int) -> list[Block]:
         """Everything that was written and shown before turn ``index``, in order."""
-        return [block for some in self._blocks[:index] for block in some]
+        return [block for some in (self._start, *self._blocks[:index]) for block in some]
 
     def history_length(self, index: int) -> int:
         """Its length in tokens: what a memory that forgets nothing would carry."""
-        return sum(block.length for some in self._blocks[:index] for block in some)
+        return sum(block.length for some in (self._start, *self._blocks[:index]) for block in some)
 
     def context(self, index: int) -> Context:
         """The context of turn ``index``, taken apart."""

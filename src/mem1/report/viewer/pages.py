@@ -12,7 +12,7 @@ from mem1.errors import DataError
 from mem1.evaluation.records import Evaluation, Transcript
 from mem1.report.episode_view import ObjectiveView, title_of, view_objectives
 from mem1.report.html import environment
-from mem1.report.viewer.bars import HEIGHT, NAMES, WIDTH, Skyline, skyline
+from mem1.report.viewer.bars import HEIGHT, NAMES, WIDTH, Skyline, full_lengths, skyline
 from mem1.report.viewer.catalogue import Catalogue, Listed
 from mem1.report.viewer.filter import ORDERS, OUTCOMES, Filter
 from mem1.report.viewer.texts import Texts
@@ -143,7 +143,9 @@ class Viewer:
                 mend="mark two episodes in the list (key x), then compare them (key c)",
             )
         first = _from(query)
-        sides = [self._part(one, first, Filter()) for one in (left, right)]
+        read = [self._read(one) for one in (left, right)]
+        top = max(length for episode, texts in read for length in full_lengths(episode, texts.origins) or [0])
+        sides = [self._part(one, first, Filter(), top) for one in (left, right)]
         longest = max(len(side.episode.turns) for side in sides)
         if first > max(longest, 1):
             raise DataError(f"no turn {first}: the longer one has {longest}", where="from", mend="a smaller number")
@@ -182,7 +184,7 @@ class Viewer:
         episode = read_episode(self.run.episode_files()[listed.label], listed.entry)
         return episode, Texts(episode, self._known_vocabularies(), self._transcript(listed.label, episode.id))
 
-    def _part(self, listed: Listed, first: int, chosen: Filter) -> EpisodePart:
+    def _part(self, listed: Listed, first: int, chosen: Filter, top: int = 0) -> EpisodePart:
         episode, texts = self._read(listed)
         shown = range(first - 1, min(first - 1 + TURNS, len(episode.turns)))
         return EpisodePart(
@@ -190,7 +192,7 @@ class Viewer:
             episode=episode,
             title=title_of(episode),
             objectives=view_objectives(episode),
-            skyline=skyline(episode, texts.origins, TURNS),
+            skyline=skyline(episode, texts.origins, TURNS, top),
             turns=view_turns(episode, texts, shown),
             prompt=texts.prompt,
             spelled=texts.vocabulary is not None,

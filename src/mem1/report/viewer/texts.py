@@ -98,6 +98,8 @@ class Texts:
         return Passage(piece.kind, block.turn if block else None, piece.length, text, cut=not piece.whole)
 
     def _recorded(self, block: Block) -> str | None:
+        if block.turn < 0:  # no record holds it but the first context
+            return self.vocabulary.text(block.ids) if self.vocabulary else None
         turn = self._episode.turns[block.turn]
         return {"state": turn.state, "action": turn.action_text, "observation": turn.observation}.get(block.kind)
 
