@@ -148,13 +148,13 @@ def _taken_apart(carried: Ids, history: Sequence[Block]) -> Iterator[Piece]:
                 end -= size
                 break
         else:
-            stop, position = _last_place(carried[:end], waiting)
+            stop, found = _last_place(carried[:end], waiting)
             yield Piece("other", stop, end - stop)
             end = stop
-            if position is None:
+            if found is None:
                 return
-            # The next round finds this block first; blocks newer than it were not found anywhere.
-            waiting = waiting[position:] + waiting[:position]
+            # The next round finds this block first; blocks newer than it were not found so far.
+            waiting = waiting[found:] + waiting[:found]
 
 
 def _last_place(carried: Ids, blocks: Sequence[Block]) -> tuple[int, int | None]:
