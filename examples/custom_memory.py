@@ -17,7 +17,7 @@ from mem1.inference.base import Section, Tokenizer
 from mem1.inference.expert import Expert
 from mem1.inference.scripted import ScriptedEngine
 from mem1.inference.toy_tokenizer import WordTokenizer
-from mem1.memory.base import MemoryFactory, Shown, Written
+from mem1.memory.base import MemoryFactory, SelfContained, Shown, Written
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
 from mem1.memory.format import Budgets, TurnFormat
 from mem1.memory.tags import Tags
@@ -33,7 +33,7 @@ BUDGETS = Budgets(state=120, action=60, observation=400)
 TURNS = 3
 
 
-class LastTurns:
+class LastTurns(SelfContained):
     """P, then the last turns as they were sampled and shown (a ``Memory``; the class itself is its factory)."""
 
     name = "last-turns"

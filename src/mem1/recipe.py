@@ -11,7 +11,15 @@ from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.inference.config import EngineConfig
-from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
+from mem1.memory.config import (
+    FullMemoryConfig,
+    MemoryConfig,
+    NotesMemoryConfig,
+    RecallMemoryConfig,
+    StateMemoryConfig,
+    SummaryMemoryConfig,
+    WindowMemoryConfig,
+)
 from mem1.retrieval.config import Bm25Config
 from mem1.rewards.config import ScorerConfig
 from mem1.tasks.base import Split
@@ -46,6 +54,7 @@ class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
     ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
+    ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults.
@@ -55,6 +64,7 @@ class Recipe(Config):
     seed: int = 0
     runs: Path = Path("runs")
     model: str = "builtin:tiny"
+    side_model: str | None = None
     tiny: TinyConfig = TinyConfig()
     source: SourceConfig = FactbookConfig()
     retriever: Bm25Config = Bm25Config()
@@ -89,6 +99,13 @@ class Recipe(Config):
     def compared(self) -> dict[str, MemoryConfig]:
         """Every memory policy by name, with the trained one's tags and budgets."""
         shared = {"tags": self.memory.tags, "budgets": self.memory.budgets}
-        defaults: tuple[MemoryConfig, ...] = (FullMemoryConfig(), WindowMemoryConfig(), StateMemoryConfig())
+        defaults: tuple[MemoryConfig, ...] = (
+            FullMemoryConfig(),
+            WindowMemoryConfig(),
+            StateMemoryConfig(),
+            RecallMemoryConfig(),
+            SummaryMemoryConfig(),
+            NotesMemoryConfig(),
+        )
         found = {one.type: one for one in (*defaults, *self.strategies, self.memory)}
         return {name: one.model_copy(update=shared) for name, one in found.items()}

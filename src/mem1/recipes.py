@@ -17,6 +17,7 @@ from mem1.evaluation.records import Cell, Evaluation
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
+from mem1.report.verdict import verdict_table
 from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
 from mem1.train.export import export as export_model
@@ -49,6 +50,19 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
     shop = _open(recipe, overrides, run=run, resume=resume)
     return _rows(shop.evaluate("evaluation", resume=resume))
+
+
+def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
+    """Like ``evaluate``, with a verdict on each strategy (as numbers and as a table) and a report."""
+    shop = _open(recipe, overrides, run=run, resume=resume)
+    evaluation = shop.evaluate("evaluation", resume=resume)
+    table = verdict_table(evaluation)
+    return {
+        "report": str(build_report(shop.run.path).html),
+        "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
+        "table": table.records() if table else [],
+        "cells": _rows(evaluation),
+    }
 
 
 def export(run: Path, folder: Path, *, dtype: str) -> Summary:

@@ -89,6 +89,13 @@ class Click(Record):
     target: str
 
 
+class Recall(Record):
+    """Look something up in what the agent itself wrote and was shown earlier in the episode."""
+
+    type: Literal["recall"] = "recall"
+    query: str
+
+
 class Answer(Record):
     """Give the answer that is due: all of them (upfront) or the current one (one by one)."""
 
@@ -103,7 +110,7 @@ class Malformed(Record):
     reason: str
 
 
-Action = Annotated[Search | Open | Click | Answer | Malformed, Field(discriminator="type")]
+Action = Annotated[Search | Open | Click | Recall | Answer | Malformed, Field(discriminator="type")]
 
 
 class Observation(Record):
@@ -238,6 +245,38 @@ class Turn(Record):
         return self.peak - self.prefix_length
 
 
+class SideCall(Record):
+    """A call that a memory policy made between turns: bounded and counted like a turn, never trained on.
+
+    It was made before the context of turn number ``turn``. The first ``prefix_length`` tokens of the prompt are the
+    task prompt P. Token ids are those of the engine that was asked: the policy's, or (``by_policy`` false) another's.
+    """
+
+    turn: int
+    purpose: str
+    prompt_token_ids: tuple[int, ...]
+    prefix_length: int
+    completion_token_ids: tuple[int, ...]
+    by_policy: bool = True
+    usage: Usage | None = None
+
+    @model_validator(mode="after")
+    def _aligned(self) -> SideCall:
+        if not 0 <= self.prefix_length <= len(self.prompt_token_ids):
+            raise ValueError(f"prefix_length {self.prefix_length} outside the prompt of {len(self.prompt_token_ids)}")
+        return self
+
+    @property
+    def peak(self) -> int:
+        """Tokens in context when the call ended: prompt + completion."""
+        return len(self.prompt_token_ids) + len(self.completion_token_ids)
+
+    @property
+    def peak_without_prompt(self) -> int:
+        """``peak`` less the task prompt P."""
+        return self.peak - self.prefix_length
+
+
 # ---------------------------------------------------------------- episodes
 
 
@@ -297,6 +336,7 @@ class Episode(Record):
     task: Task
     strategy: str
     turns: tuple[Turn, ...]
+    side_calls: tuple[SideCall, ...] = ()
     answers: tuple[str | None, ...]
     stop: StopReason
     seconds: float
@@ -320,20 +360,31 @@ class Episode(Record):
         return self.error is not None
 
     @property
+    def calls(self) -> tuple[Turn | SideCall, ...]:
+        """All calls of an engine in the order in which they were made: before each turn its side calls."""
+        before: dict[int, list[SideCall]] = {}
+        for call in self.side_calls:
+            before.setdefault(call.turn, []).append(call)
+        found: list[Turn | SideCall] = []
+        for index, turn in enumerate(self.turns):
+            found += [*before.pop(index, ()), turn]
+        return (*found, *(call for rest in before.values() for call in rest))
+
+    @property
     def usage(self) -> Usage | None:
-        """What its turns cost together, over those that know; ``None`` where none does."""
-        known = [turn.usage for turn in self.turns if turn.usage is not None]
+        """What its turns and side calls cost together, over those that know; ``None`` where none does."""
+        known = [call.usage for call in self.calls if call.usage is not None]
         return sum(known[1:], known[0]) if known else None
 
     @property
     def peak(self) -> int:
-        """Largest prompt + completion of any turn, in tokens."""
-        return max((turn.peak for turn in self.turns), default=0)
+        """Largest prompt + completion of any turn or side call, in tokens."""
+        return max((call.peak for call in self.calls), default=0)
 
     @property
     def peak_without_prompt(self) -> int:
-        """Largest prompt + completion less the task prompt, over turns, in tokens."""
-        return max((turn.peak_without_prompt for turn in self.turns), default=0)
+        """Largest prompt + completion less the task prompt, over turns and side calls, in tokens."""
+        return max((call.peak_without_prompt for call in self.calls), default=0)
 
 
 class EpisodeGroup(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.hf_loading import load_model, load_tokenizer
 from mem1.inference.hf_tokenizer import HfTokenizer
 from mem1.inference.transformers import TransformersEngine
+from mem1.memory.config import MemoryConfig
+from mem1.memory.fitting import fitted
 from mem1.memory.tags import Tags
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
@@ -84,12 +86,23 @@ class Workshop:
     @cached_property
     def engine(self) -> TransformersEngine:
         """The sampler; it shares the policy's weights."""
+        return self._engine(self.policy.model, self.tokenizer)
+
+    @cached_property
+    def side_engine(self) -> TransformersEngine | None:
+        """Who answers a memory's side calls, if not the policy."""
+        name, engine = self.recipe.side_model, self.recipe.engine
+        if name is None:
+            return None
+        return self._engine(load_model(name, dtype=engine.dtype, device=engine.device), load_tokenizer(name))
+
+    def _engine(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
         engine = self.recipe.engine
         if self._run is not None:
             keep_vocabulary(self._run.vocabulary, self.tokenizer)
         return TransformersEngine(
-            self.policy.model,
-            self.tokenizer,
+            model,
+            tokenizer,
             slots=engine.slots,
             max_context=engine.max_context,
             prefill_tokens=engine.prefill_tokens,
@@ -120,6 +133,7 @@ class Workshop:
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
             reward=_em_sum if self.recipe.reward == "em" else _f1_sum,
+            side_engine=self.side_engine,
         )
 
     def _play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
@@ -255,8 +269,8 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
-        memories = self.recipe.compared
-        parts = {name: self.parts(memories[name], config.temperature) for name in config.strategies}
+        memories, cap = self._compared()
+        parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}
         return asyncio.run(
             run_evaluation(
                 self._cells(),
@@ -266,8 +280,20 @@ class Workshop:
                 label=label,
                 policy=PolicyInfo(model=self.recipe.model, version=version),
                 resume=resume,
+                equal_budget=cap,
             )
         )
+
+    def _compared(self) -> tuple[dict[str, MemoryConfig], int | None]:
+        """The strategies to put side by side; with an equal budget sized to it, and the budget."""
+        config, memories = self.recipe.evaluate, self.recipe.compared
+        chosen = {name: memories[name] for name in config.strategies}
+        if config.equal_budget is None:
+            return chosen, None
+        cap = config.equal_budget
+        if cap == "state":
+            cap = memories["state"].build()(self.tokenizer).bound() or 0
+        return {name: fitted(one, cap, self.tokenizer) for name, one in chosen.items()}, cap
 
     def views(self, *, turns: int, episodes: int) -> list[dict[str, Any]]:
         """Training views compared on sampled episodes of up to ``turns`` turns, two an objective."""

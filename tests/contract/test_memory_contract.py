@@ -12,10 +12,18 @@ from mem1.inference.base import Request, Tokenizer
 from mem1.inference.scripted import ScriptedEngine
 from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory, MemoryFactory
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig, WindowMemoryConfig
+from mem1.memory.config import (
+    FullMemoryConfig,
+    NotesMemoryConfig,
+    RecallMemoryConfig,
+    StateMemoryConfig,
+    SummaryMemoryConfig,
+    WindowMemoryConfig,
+)
 from mem1.memory.format import Budgets
-from mem1.types import Completion, Observation
+from mem1.types import Answer, Completion, Observation, Recall, Search
 from tests.unit.inference.bpe import bpe
+from tests.unit.memory.asks import Asked
 
 BUDGETS = Budgets(state=24, action=18, observation=40)
 FACTORIES: dict[str, MemoryFactory] = {
@@ -24,6 +32,14 @@ FACTORIES: dict[str, MemoryFactory] = {
     "state": StateMemoryConfig(budgets=BUDGETS).build(),
     "state without state": StateMemoryConfig(budgets=BUDGETS, carry=("action", "observation")).build(),
     "state without action": StateMemoryConfig(budgets=BUDGETS, carry=("state", "observation")).build(),
+    "state with look-back": RecallMemoryConfig(budgets=BUDGETS).build(),
+    "summary": SummaryMemoryConfig(budgets=BUDGETS, summary=30, instruction="Sum up.").build(),
+    "summary now and then": SummaryMemoryConfig(budgets=BUDGETS, summary=30, history=150).build(),
+    "notes": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12).build(),
+    "notes of the turn": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12, write="turn").build(),
+    "notes by embedding": NotesMemoryConfig(
+        budgets=BUDGETS, notes=40, note=12, embedder="tests.unit.memory.asks:letters"
+    ).build(),
 }
 TOKENIZERS: dict[str, Tokenizer] = {"characters": CharTokenizer(), "bytes": ByteTokenizer(control=()), "bpe": bpe()}
 
@@ -42,9 +58,9 @@ def write(memory: Memory, tokenizer: Tokenizer, text: str) -> Completion:
 @pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS.keys())
 @pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
 @settings(max_examples=20, deadline=None)
-@given(first=st.none() | TEXT, turns=TURNS)
+@given(first=st.none() | TEXT, turns=TURNS, said=TEXT)
 def test_contract(
-    factory: MemoryFactory, tokenizer: Tokenizer, first: str | None, turns: list[tuple[str, str, list[str]]]
+    factory: MemoryFactory, tokenizer: Tokenizer, first: str | None, turns: list[tuple[str, str, list[str]]], said: str
 ) -> None:
     memory = factory(tokenizer)
     assert isinstance(memory, Memory)
@@ -53,7 +69,9 @@ def test_contract(
     memory.start(prompt, None if first is None else Observation(head=first))
     prefix = tuple(tokenizer.encode(prompt))
     bound = memory.bound()
+    asked = Asked(tokenizer, said * 9)
     for text, head, passages in turns:
+        asyncio.run(memory.prepare(asked))
         context = memory.context()
         assert context[: memory.prefix_length] == prefix  # P comes first, in every context
         assert memory.context() == context  # looking changes nothing
@@ -63,11 +81,15 @@ def test_contract(
         written = memory.read(completion)
         assert written.state + written.action_text == tokenizer.decode(completion.token_ids)
         assert 0 <= written.state_length <= len(completion.token_ids)
+        assert asyncio.run(memory.respond(Search(query=text))) is None  # what it does not offer is not its own
         shown = memory.observe(Observation(head=head, passages=tuple(passages)))
         assert len(shown.token_ids) <= BUDGETS.observation
         assert tokenizer.decode(shown.token_ids) == shown.text
+        asyncio.run(memory.prepare(asked))
         tail = memory.context()[memory.prefix_length :][-len(shown.token_ids) :]
         assert shown.token_ids[-len(tail) :] == tail  # what came back is the newest thing in sight
+    assert bound is None or all(call.peak_without_prompt <= bound for call in asked.calls)
+    assert all(call.prompt_token_ids[: call.prefix_length] == prefix for call in asked.calls)
 
 
 @pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
@@ -78,4 +100,20 @@ def test_a_memory_can_start_again(factory: MemoryFactory) -> None:
     memory.read(write(memory, tokenizer, "<think>old</think><search>old</search>"))
     memory.observe(Observation(head="old"))
     memory.start("second", None)
-    assert tokenizer.decode(memory.context()) == "second"
+    fresh = factory(tokenizer)
+    fresh.start("second", None)
+    assert memory.context() == fresh.context()
+    assert "old" not in tokenizer.decode(memory.context())
+
+
+@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
+def test_what_a_memory_answers_itself_comes_to_an_end(factory: MemoryFactory) -> None:
+    memory = factory(TOKENIZERS["characters"])
+    memory.start("P", None)
+    for _ in range(3):
+        answered = 0
+        while "recall" in memory.offers:
+            assert asyncio.run(memory.respond(Recall(query="x"))) is not None
+            answered += 1
+            assert answered < 100
+        assert asyncio.run(memory.respond(Answer(text="y"))) is None

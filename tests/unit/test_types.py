@@ -24,9 +24,11 @@ from mem1.types import (
     Objective,
     Observation,
     Open,
+    Recall,
     Record,
     Score,
     Search,
+    SideCall,
     StopReason,
     Task,
     Turn,
@@ -76,12 +78,22 @@ EPISODE: dict[str, Any] = {
 SCORE = Score(em=(1.0, None, 0.0), f1=(1.0, None, 0.5), answered=(True, False, True), scorer="standard")
 USAGE = Usage(calls=2, prompt_tokens=30, cached_tokens=8, completion_tokens=5, seconds=0.25, cost=0.5)
 ERROR = EpisodeError(type="BackendError", message="no answer from the server", traceback="...")
+SIDE_CALL = SideCall(
+    turn=0,
+    purpose="summary",
+    prompt_token_ids=(1, 2, 3, 9, 9, 9, 9),
+    prefix_length=3,
+    completion_token_ids=(4, 5),
+    by_policy=False,
+    usage=USAGE,
+)
 EXAMPLES: list[Record] = [
     OBJECTIVE,
     TASK,
     Search(query="x"),
     Open(url="x"),
     Click(target="x"),
+    Recall(query="x"),
     Answer(text="a; b"),
     Malformed(reason="no tag"),
     Observation(head="2 turns left", passages=("a", "b"), done=True),
@@ -90,7 +102,8 @@ EXAMPLES: list[Record] = [
     Turn(**TURN, exact=False, usage=USAGE),
     ERROR,
     SCORE,
-    Episode(**EPISODE, reward=1.0, score=SCORE, advantage=-0.5, seed=11),
+    SIDE_CALL,
+    Episode(**EPISODE, side_calls=(SIDE_CALL,), reward=1.0, score=SCORE, advantage=-0.5, seed=11),
     EpisodeGroup(id="g1", episodes=(Episode(**EPISODE),)),
 ]
 
@@ -237,3 +250,20 @@ def test_an_episode_sums_the_usage_of_the_turns_that_know_it() -> None:
         turn.model_copy(update={"usage": usage}) for turn in episode.turns[:1] for usage in (used, None, used)
     )
     assert episode.model_copy(update={"turns": turns}).usage == used + used
+
+
+def test_side_calls_count_in_peaks_in_cost_and_in_order() -> None:
+    later = SIDE_CALL.model_copy(update={"turn": 1, "usage": None})
+    first, second = Turn(**TURN), Turn(**{**TURN, "index": 1}, usage=USAGE)
+    episode = Episode(**{**EPISODE, "turns": (first, second)}, side_calls=(SIDE_CALL, later))
+    assert episode.calls == (SIDE_CALL, first, later, second)
+    assert (first.peak, SIDE_CALL.peak) == (8, 9)
+    assert (episode.peak, episode.peak_without_prompt) == (9, 6)
+    assert episode.usage == USAGE + USAGE
+    # The turn that a side call was made for may never have come.
+    assert Episode(**EPISODE, side_calls=(later,)).calls == (first, later)
+
+
+def test_a_side_calls_prefix_lies_inside_its_prompt() -> None:
+    with pytest.raises(ValidationError, match="prefix_length 8 outside the prompt of 7"):
+        SideCall(**{**SIDE_CALL.model_dump(), "prefix_length": 8})

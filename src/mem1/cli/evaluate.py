@@ -5,18 +5,61 @@ from __future__ import annotations
 import argparse
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, positive
 
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
     parser.add_recipe()
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="run all memory strategies, print what each costs and saves, write a report",
+    )
+    parser.add_argument("--baseline", metavar="STRATEGY", help="with --compare: what the others are set against (full)")
+    parser.add_argument(
+        "--equal-budget",
+        metavar="TOKENS",
+        nargs="?",
+        const="state",
+        type=_budget,
+        help="the same largest context, prompt left out, for every strategy; without a number the bound of 'state'",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, then print the summary."""
+    """Evaluate, then print the summary, or with ``--compare`` the verdict."""
+    overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
     from mem1 import recipes  # torch
 
-    summary = recipes.evaluate(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)
-    output.show(summary, as_json=arguments.json, title="evaluated")
+    if not arguments.compare:
+        summary = recipes.evaluate(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
+        output.show(summary, as_json=arguments.json, title="evaluated")
+        return 0
+    found = recipes.compare(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
+    table, rest = found["table"], {key: value for key, value in found.items() if key != "table"}
+    if arguments.json:
+        output.show(rest, as_json=True)
+        return 0
+    output.show(found["cells"], as_json=False, title="evaluated")
+    if table:
+        output.show(table, as_json=False, title="verdict")
+    output.note(f"report: {found['report']}")
     return 0
+
+
+def _overrides(arguments: argparse.Namespace) -> list[str]:
+    from mem1.evaluation.config import ALL_STRATEGIES
+
+    found = []
+    if arguments.compare:
+        found.append("evaluate.strategies=[" + ", ".join(f'"{name}"' for name in ALL_STRATEGIES) + "]")
+    if arguments.baseline is not None:
+        found.append(f"evaluate.baseline={arguments.baseline}")
+    if arguments.equal_budget is not None:
+        found.append(f"evaluate.equal_budget={arguments.equal_budget}")
+    return found
+
+
+def _budget(text: str) -> str:
+    return text if text == "state" else str(positive(text))

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from mem1.types import Action, Answer, Click, Malformed, Open, Search
+from mem1.types import Action, Answer, Click, Malformed, Open, Recall, Search
 
 ActionTags = Mapping[str, str]
-"""Kind of action (``search``, ``open``, ``click``, ``answer``) -> name of its tag."""
+"""Kind of action (``search``, ``open``, ``click``, ``answer``, ``recall``) -> name of its tag."""
 
 
 def parse_action(text: str, tags: ActionTags, allowed: Collection[str]) -> Action:
@@ -44,6 +44,8 @@ def _action(kind: str, inner: str) -> Action:
             return Open(url=inner)
         case "click":
             return Click(target=inner)
+        case "recall":
+            return Recall(query=inner)
         case "answer":
             return Answer(text=inner)
         case _:

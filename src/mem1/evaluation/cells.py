@@ -9,9 +9,10 @@ from itertools import combinations
 
 from mem1.evaluation.efficiency import efficiency
 from mem1.evaluation.measures import Measure
+from mem1.evaluation.prices import Prices, cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
-from mem1.evaluation.statistics import bootstrap_mean, paired_difference
+from mem1.evaluation.statistics import bootstrap_mean, paired_difference, paired_ratio
 from mem1.types import Episode, StopReason
 
 # What pairs of strategies are compared on.
@@ -19,10 +20,14 @@ COMPARED = (
     Measure.EM,
     Measure.F1,
     Measure.ANSWER_RATE,
+    Measure.ACTIONS_PER_OBJECTIVE,
+    Measure.EARLY_STOP,
     Measure.PEAK,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.DEPENDENCY,
+    Measure.TOKENS,
     Measure.SECONDS,
+    Measure.COST,
 )
 
 
@@ -48,17 +53,29 @@ class Bootstrap:
             confidence=self.confidence,
         )
 
+    def ratio(self, left: Cell, right: Cell, measure: Measure) -> Metric | None:
+        """Mean of ``right`` / mean of ``left`` over the tasks of both, with its interval."""
+        return paired_ratio(
+            left.by_task(measure),
+            right.by_task(measure),
+            seed=self.seed,
+            resamples=self.resamples,
+            confidence=self.confidence,
+        )
 
-def measure(episode: Episode) -> dict[Measure, float | None]:
+
+def measure(episode: Episode, prices: Prices | None = None) -> dict[Measure, float | None]:
     """Every measure of one episode."""
-    return quality(episode) | efficiency(episode)
+    return quality(episode) | efficiency(episode) | {Measure.COST: cost(episode, prices)}
 
 
-def make_cell(strategy: str, key: CellKey, episodes: Sequence[Episode], bootstrap: Bootstrap) -> Cell:
+def make_cell(
+    strategy: str, key: CellKey, episodes: Sequence[Episode], bootstrap: Bootstrap, prices: Prices | None = None
+) -> Cell:
     """Summarise the episodes of one strategy on one set of tasks. Tasks keep their order."""
     by_task: dict[str, list[dict[Measure, float | None]]] = defaultdict(list)
     for episode in episodes:
-        by_task[episode.task.id].append(measure(episode))
+        by_task[episode.task.id].append(measure(episode, prices))
     values = {
         name: tuple(_mean(row[name] for row in rows) for rows in by_task.values()) for name in Measure if episodes
     }
@@ -86,12 +103,18 @@ def make_cell(strategy: str, key: CellKey, episodes: Sequence[Episode], bootstra
 
 
 def trace(episodes: Sequence[Episode]) -> tuple[TurnPoint, ...]:
-    """Mean context and state size at each turn, over the episodes that reached it."""
+    """Mean context and state size at each turn, over the episodes that reached it.
+
+    A turn's context is the largest of its own and of the side calls made for it.
+    """
     peaks: dict[int, list[int]] = defaultdict(list)
     states: dict[int, list[int]] = defaultdict(list)
     for episode in episodes:
+        side = Counter[int]()
+        for call in episode.side_calls:
+            side[call.turn] = max(side[call.turn], call.peak_without_prompt)
         for turn in episode.turns:
-            peaks[turn.index].append(turn.peak_without_prompt)
+            peaks[turn.index].append(max(turn.peak_without_prompt, side[turn.index]))
             states[turn.index].append(turn.state_length)
     return tuple(
         TurnPoint(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mem1.config import Config
+from mem1.evaluation.prices import Prices
 from mem1.types import Composition
+
+ALL_STRATEGIES = ("full", "window", "state", "state_recall", "summary", "notes")
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -19,6 +22,11 @@ class EvaluateConfig(Config):
     objectives together (but at least ``fewest_tasks``); ``session_objectives`` (0: none) is the length of the long
     sequential session, run on ``session_tasks`` tasks. ``temperature`` 0 is greedy.
     ``transcripts`` episodes per cell keep their contexts as text for the report.
+
+    ``baseline`` is the strategy that the verdict sets the others against, if it is run. With ``equal_budget`` every
+    strategy gets the same largest context beside the prompt, in tokens (``"state"``: the bound of ``state``): those
+    with a bound are sized to reach it, and no call of any may exceed it. ``prices`` tell what an episode costs where
+    the engine does not know.
     """
 
     strategies: tuple[str, ...] = Field(default=("full", "window", "state"), min_length=1)
@@ -35,6 +43,9 @@ class EvaluateConfig(Config):
     transcripts: Annotated[int, Field(ge=0)] = 1
     resamples: Annotated[int, Field(ge=100)] = 2000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    baseline: str = "full"
+    equal_budget: Count | Literal["state"] | None = None
+    prices: Prices | None = None
 
     def tasks_at(self, objectives: int) -> int:
         """How many tasks of so many objectives are run."""

@@ -1,11 +1,13 @@
-"""What one episode cost: context, tokens, turns, time."""
+"""What one episode cost: context, tokens, turns, time. A memory's side calls cost what turns cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mem1.evaluation.measures import Measure
-from mem1.types import Click, Episode, Malformed, Open, Search, StopReason, Turn
+from mem1.types import Click, Episode, Malformed, Open, Recall, Search, SideCall, StopReason, Turn
+
+Call = Turn | SideCall
 
 
 def efficiency(episode: Episode) -> dict[Measure, float | None]:
@@ -14,25 +16,32 @@ def efficiency(episode: Episode) -> dict[Measure, float | None]:
     ``EARLY_STOP`` is 1 when the policy itself ended the episode after fewer look-ups (search, open,
     click) than there are objectives: a low peak bought by not working is then visible.
     """
-    turns, size = episode.turns, episode.task.size
+    turns, calls, size = episode.turns, episode.calls, episode.task.size
     if not turns:
         return dict.fromkeys(_MEASURES) | {Measure.SECONDS: episode.seconds}
     lookups = sum(isinstance(turn.action, Search | Open | Click) for turn in turns)
     malformed = sum(isinstance(turn.action, Malformed) for turn in turns)
+    prefill, reused = sum(len(call.prompt_token_ids) for call in calls), prefill_reused(calls)
+    decode = sum(len(call.completion_token_ids) for call in calls)
     return {
         Measure.TURNS: len(turns),
         Measure.ACTIONS_PER_OBJECTIVE: (len(turns) - malformed) / size,
         Measure.SEARCHES_PER_OBJECTIVE: sum(isinstance(turn.action, Search) for turn in turns) / size,
+        Measure.RECALLS_PER_OBJECTIVE: sum(isinstance(turn.action, Recall) for turn in turns) / size,
         Measure.EARLY_STOP: float(episode.stop is StopReason.ANSWERED and lookups < size),
         Measure.MALFORMED: malformed / len(turns),
         Measure.PEAK: episode.peak,
         Measure.PEAK_WITHOUT_PROMPT: episode.peak_without_prompt,
         Measure.STATE_LENGTH: sum(turn.state_length for turn in turns) / len(turns),
         Measure.FORCED: sum(state_was_forced(turn) for turn in turns) / len(turns),
-        Measure.DEPENDENCY: dependency(turns),
-        Measure.PREFILL: sum(len(turn.prompt_token_ids) for turn in turns),
-        Measure.PREFILL_REUSED: prefill_reused(turns),
-        Measure.DECODE: sum(len(turn.completion_token_ids) for turn in turns),
+        Measure.DEPENDENCY: dependency(calls),
+        Measure.PREFILL: prefill,
+        Measure.PREFILL_REUSED: reused,
+        Measure.DECODE: decode,
+        Measure.TOKENS: prefill + decode,
+        Measure.TOKENS_REUSED: reused + decode,
+        Measure.SIDE_CALLS: len(episode.side_calls),
+        Measure.SIDE_TOKENS: sum(call.peak for call in episode.side_calls),
         Measure.SECONDS: episode.seconds,
     }
 
@@ -41,6 +50,7 @@ _MEASURES = (
     Measure.TURNS,
     Measure.ACTIONS_PER_OBJECTIVE,
     Measure.SEARCHES_PER_OBJECTIVE,
+    Measure.RECALLS_PER_OBJECTIVE,
     Measure.EARLY_STOP,
     Measure.MALFORMED,
     Measure.PEAK,
@@ -51,34 +61,43 @@ _MEASURES = (
     Measure.PREFILL,
     Measure.PREFILL_REUSED,
     Measure.DECODE,
+    Measure.TOKENS,
+    Measure.TOKENS_REUSED,
+    Measure.SIDE_CALLS,
+    Measure.SIDE_TOKENS,
 )
 
 
-def dependency(turns: Sequence[Turn]) -> float:
+def dependency(calls: Sequence[Call]) -> float:
     """Sum over generated blocks of ``(n_prefix + n_out / 2) * n_out``, in tokens squared.
 
     MEM1 (arXiv 2506.15841), section on metrics. The formula adds up exactly when a block is split
     in two, so that it does not matter whether state and action count as one block or as two.
     """
     return sum(
-        (len(turn.prompt_token_ids) + len(turn.completion_token_ids) / 2) * len(turn.completion_token_ids)
-        for turn in turns
+        (len(call.prompt_token_ids) + len(call.completion_token_ids) / 2) * len(call.completion_token_ids)
+        for call in calls
     )
 
 
-def prefill_reused(turns: Sequence[Turn]) -> int:
-    """Prompt tokens an engine must read when it keeps the last turn's key-value cache.
+def prefill_reused(calls: Sequence[Call]) -> int:
+    """Prompt tokens engines must read when each keeps the key-value cache of its last call."""
+    return sum(len(call.prompt_token_ids) - held for call, held in zip(calls, cached(calls), strict=True))
 
-    Each turn pays for its prompt less the longest common prefix with the turn before (prompt +
-    completion); at least one token is read, since an engine needs it for the first prediction.
+
+def cached(calls: Sequence[Call]) -> list[int]:
+    """How many prompt tokens of each call an engine has in the cache of its call before.
+
+    That is the longest common prefix with that call (prompt + completion), but one token less than the prompt at most:
+    an engine must read one for the first prediction. Side calls that another engine answers have a cache of their own.
     """
-    total = 0
-    before: tuple[int, ...] = ()
-    for turn in turns:
-        prompt = turn.prompt_token_ids
-        total += max(len(prompt) - common_prefix(prompt, before), 1)
-        before = prompt + turn.completion_token_ids
-    return total
+    found: list[int] = []
+    before: dict[bool, tuple[int, ...]] = {}
+    for call in calls:
+        prompt, engine = call.prompt_token_ids, isinstance(call, Turn) or call.by_policy
+        found.append(min(common_prefix(prompt, before.get(engine, ())), len(prompt) - 1))
+        before[engine] = prompt + call.completion_token_ids
+    return found
 
 
 def common_prefix(left: tuple[int, ...], right: tuple[int, ...]) -> int:

@@ -15,6 +15,7 @@ from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
 from mem1.evaluation.transcripts import transcript
+from mem1.evaluation.verdict import verdicts
 from mem1.rollout.effort import Effort
 from mem1.rollout.episode import Job, Parts
 from mem1.rollout.group import run_jobs
@@ -34,13 +35,15 @@ async def evaluate(
     policy: PolicyInfo,
     resume: bool = False,
     progress: bool = True,
+    equal_budget: int | None = None,
 ) -> Evaluation:
     """Run each strategy of ``parts`` on all ``tasks`` and write ``evaluation/LABEL.json``.
 
     Each finished episode goes to ``episodes/LABEL`` at once and each finished cell into the
     evaluation file, so that an interruption loses only what is in flight. With ``resume``, episodes
     that are on disk are not run again, except failed ones: their backend gets another chance.
-    A task is sampled with the same seed under every strategy.
+    A task is sampled with the same seed under every strategy. ``equal_budget``, in tokens, is only recorded: the parts
+    keep to it (``Parts.cap``).
 
     Raises:
         BackendError, ConfigError: Not one episode got going (see ``Effort``). All is on disk nevertheless.
@@ -56,6 +59,9 @@ async def evaluate(
         temperature=config.temperature,
         resamples=config.resamples,
         confidence=config.confidence,
+        baseline=config.baseline,
+        equal_budget=equal_budget,
+        prices=config.prices,
     )
     before = _begin(run, plan, resume)
     path = run.episodes(label, compressed=True)
@@ -133,7 +139,9 @@ class _Book:
         if episode.task.id in order[: self.kept]:
             self.transcripts[episode.id] = transcript(episode, parts.engine.tokenizer)
         if len(episodes) == len(order):
-            self.cells[strategy, key] = make_cell(strategy, key, [episodes[id] for id in order], self.bootstrap)
+            self.cells[strategy, key] = make_cell(
+                strategy, key, [episodes[id] for id in order], self.bootstrap, self.plan.prices
+            )
             del self.open[strategy, key]
             self.save()
 
@@ -150,6 +158,7 @@ class _Book:
             complete=len(cells) == len(self.tasks) * len(self.plan.strategies),
             cells=cells,
             comparisons=compare_strategies(cells, self.bootstrap),
+            verdicts=verdicts(cells, self.plan.baseline, self.bootstrap),
             transcripts=tuple(self.transcripts.values()),
         )
         self.run.write_evaluation(self.plan.label, evaluation)

@@ -19,6 +19,7 @@ class Measure(StrEnum):
     TURNS = "turns"
     ACTIONS_PER_OBJECTIVE = "actions_per_objective"
     SEARCHES_PER_OBJECTIVE = "searches_per_objective"
+    RECALLS_PER_OBJECTIVE = "recalls_per_objective"
     EARLY_STOP = "early_stop"
     MALFORMED = "malformed"
     PEAK = "peak"
@@ -29,7 +30,12 @@ class Measure(StrEnum):
     PREFILL = "prefill"
     PREFILL_REUSED = "prefill_reused"
     DECODE = "decode"
+    TOKENS = "tokens"
+    TOKENS_REUSED = "tokens_reused"
+    SIDE_CALLS = "side_calls"
+    SIDE_TOKENS = "side_tokens"
     SECONDS = "seconds"
+    COST = "cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,25 @@ SPECS: dict[Measure, Spec] = {
     Measure.TURNS: Spec("Turns", "", 1, "contexts the policy saw"),
     Measure.ACTIONS_PER_OBJECTIVE: Spec("Actions / objective", "", 2, "well-formed actions / objectives"),
     Measure.SEARCHES_PER_OBJECTIVE: Spec("Searches / objective", "", 2, "search actions / objectives"),
+    Measure.RECALLS_PER_OBJECTIVE: Spec(
+        "Recalls / objective", "", 2, "look-backs that the memory answered / objectives"
+    ),
     Measure.EARLY_STOP: Spec(
         "Stopped early", "", 3, "episodes ended by the policy with fewer look-ups than objectives"
     ),
     Measure.MALFORMED: Spec("Malformed", "", 3, "turns without a readable action / turns"),
-    Measure.PEAK: Spec("Peak", "tokens", 0, "largest prompt + completion of any turn"),
+    Measure.PEAK: Spec("Peak", "tokens", 0, "largest prompt + completion of any turn or side call"),
     Measure.PEAK_WITHOUT_PROMPT: Spec("Peak less P", "tokens", 0, "peak less the task prompt"),
     Measure.STATE_LENGTH: Spec("State", "tokens", 1, "tokens of the state written, mean over turns"),
     Measure.FORCED: Spec("Closed by force", "", 3, "turns whose state ran into its budget / turns"),
-    Measure.DEPENDENCY: Spec("Dependency", "tokens²", 0, "sum of (n_prefix + n_out / 2) · n_out over turns"),
-    Measure.PREFILL: Spec("Prefill", "tokens", 0, "prompt tokens over all turns, nothing cached"),
-    Measure.PREFILL_REUSED: Spec("Prefill, cached", "tokens", 0, "prompt tokens that do not extend the turn before"),
-    Measure.DECODE: Spec("Decode", "tokens", 0, "tokens written over all turns"),
+    Measure.DEPENDENCY: Spec("Dependency", "tokens²", 0, "sum of (n_prefix + n_out / 2) · n_out over calls"),
+    Measure.PREFILL: Spec("Prefill", "tokens", 0, "prompt tokens over all calls, nothing cached"),
+    Measure.PREFILL_REUSED: Spec("Prefill, cached", "tokens", 0, "prompt tokens that do not extend the call before"),
+    Measure.DECODE: Spec("Decode", "tokens", 0, "tokens written over all calls"),
+    Measure.TOKENS: Spec("Tokens", "tokens", 0, "prefill + decode, nothing cached"),
+    Measure.TOKENS_REUSED: Spec("Tokens, cached", "tokens", 0, "prefill + decode, what a cache holds left out"),
+    Measure.SIDE_CALLS: Spec("Side calls", "", 1, "calls that the memory made between turns"),
+    Measure.SIDE_TOKENS: Spec("Side tokens", "tokens", 0, "prompt + completion of the side calls, part of all figures"),
     Measure.SECONDS: Spec("Seconds", "s", 2, "wall time of an episode, others in flight beside it"),
+    Measure.COST: Spec("Cost", "", 6, "money, as the backend says or by the price table"),
 }

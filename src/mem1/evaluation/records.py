@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from mem1.evaluation.measures import Measure
+from mem1.evaluation.prices import Prices
 from mem1.types import Composition, Record, StopReason
 
 
@@ -96,6 +97,32 @@ class Comparison(Record):
     difference: Metric
 
 
+class Verdict(Record):
+    """What one strategy costs and saves against the baseline, on the tasks both have.
+
+    ``em`` and ``f1`` are paired differences of the sums over objectives; the others are ratios of means (0.5 is half).
+    ``None``: not known, or nothing to divide by.
+    """
+
+    strategy: str
+    baseline: str
+    composition: Composition
+    objectives: int
+    session: bool
+    em: Metric | None
+    f1: Metric | None
+    peak: Metric | None
+    tokens: Metric | None
+    tokens_reused: Metric | None
+    seconds: Metric | None
+    cost: Metric | None
+
+    @property
+    def key(self) -> CellKey:
+        """The tasks it is about."""
+        return CellKey(self.composition, self.objectives, self.session)
+
+
 class Transcript(Record):
     """One episode's contexts as text, decoded from the very ids the policy saw.
 
@@ -129,6 +156,9 @@ class Plan(Record):
     temperature: float
     resamples: int
     confidence: float
+    baseline: str = "full"
+    equal_budget: int | None = None  # tokens of the largest context without P
+    prices: Prices | None = None
 
 
 class Evaluation(Record):
@@ -139,6 +169,7 @@ class Evaluation(Record):
     complete: bool
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
+    verdicts: tuple[Verdict, ...] = ()
     transcripts: tuple[Transcript, ...] = ()
 
     @property

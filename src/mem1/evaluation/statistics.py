@@ -47,6 +47,32 @@ def paired_difference(
     return bootstrap_mean([b - a for a, b in pairs], seed=seed, resamples=resamples, confidence=confidence)
 
 
+def paired_ratio(
+    left: Mapping[str, float | None],
+    right: Mapping[str, float | None],
+    *,
+    seed: int,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+) -> Metric | None:
+    """mean(right) / mean(left) over the tasks that have a value in both, resampled by task.
+
+    ``None`` where there are none or the mean of ``left`` is 0; without bounds where a resample of it is.
+    """
+    tasks = [task for task in sorted(left.keys() & right.keys()) if left[task] is not None and right[task] is not None]
+    below = np.asarray([left[task] for task in tasks], dtype=np.float64)
+    above = np.asarray([right[task] for task in tasks], dtype=np.float64)
+    if not tasks or below.mean() == 0:
+        return None
+    ratio, n = float(above.mean() / below.mean()), len(tasks)
+    # The same seed draws the same tasks for both.
+    drawn = _resampled_means(above, seed, resamples), _resampled_means(below, seed, resamples)
+    if n < 2 or not np.all(drawn[1]):
+        return Metric(mean=ratio, low=None, high=None, n=n)
+    low, high = _bounds(drawn[0] / drawn[1], confidence)
+    return Metric(mean=ratio, low=min(low, ratio), high=max(high, ratio), n=n)
+
+
 def ratio_of_means(
     numerators: Sequence[float],
     denominators: Sequence[float],

@@ -1,13 +1,18 @@
-"""What a memory policy is: it decides the next context, and nothing else."""
+"""What a memory policy is: it decides the next context, and nothing else.
+
+Most need only what the policy writes: they inherit from ``SelfContained``. Some ask an engine to rewrite or note
+something between two turns (``prepare``), or answer an action from what they keep (``respond``).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.tags import Tags
-from mem1.types import Completion, Observation
+from mem1.types import Action, Completion, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,25 @@ class Shown:
     token_ids: tuple[int, ...]
 
 
+class Ask(Protocol):
+    """Makes a side call: bounded, recorded in the episode, never trained on."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """That of the engine which is asked. It need not be the policy's."""
+
+    async def __call__(
+        self, purpose: str, prompt: tuple[int, ...], section: Section, *, prefix_length: int
+    ) -> Completion:
+        """What the engine writes after ``prompt``, whose first ``prefix_length`` tokens are P."""
+
+
 @runtime_checkable
 class Memory(Protocol):
     """Token-level memory of one episode (a fresh instance each).
 
-    The loop is: ``start``; then each turn ``context`` -> engine -> ``read`` -> environment ->
-    ``observe``. Contexts are built from the ids that were sampled; nothing is encoded twice.
+    The loop is: ``start``; then each turn ``prepare`` -> ``context`` -> engine -> ``read`` -> ``respond``, else the
+    environment -> ``observe``. What the policy sampled stands in contexts as it was sampled; nothing is encoded twice.
     """
 
     @property
@@ -45,6 +63,9 @@ class Memory(Protocol):
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin an episode with the task prompt P and, if the task gives one, a first observation."""
+
+    async def prepare(self, ask: Ask) -> None:
+        """Do what must be done before the next context, with side calls where they are needed."""
 
     def context(self) -> tuple[int, ...]:
         """The token ids of the next context: P first, then whatever is remembered."""
@@ -59,11 +80,37 @@ class Memory(Protocol):
     def read(self, completion: Completion) -> Written:
         """Take in what the policy wrote and split it into state and action."""
 
+    @property
+    def offers(self) -> Collection[str]:
+        """The kinds of action that the memory would answer itself now. It must come to an end of them."""
+
+    async def respond(self, action: Action) -> Observation | None:
+        """The memory's own answer to an action it offers; ``None``: the environment is to answer."""
+
     def observe(self, observation: Observation) -> Shown:
         """Take in the observation that came back, neutralised and cut to the budget."""
 
     def bound(self) -> int | None:
-        """Proven largest prompt + completion less |P|, in tokens; ``None`` where there is none."""
+        """Proven largest prompt + completion less |P|, in tokens, side calls included; ``None`` where there is none.
+
+        A side call's prompt is cut to it in the tokens of the engine that is asked.
+        """
+
+
+class SelfContained:
+    """A memory that asks nobody and answers no action: the base of those that need only what the policy writes."""
+
+    @property
+    def offers(self) -> Collection[str]:
+        """Nothing."""
+        return ()
+
+    async def prepare(self, ask: Ask) -> None:
+        """Nothing is to be done."""
+
+    async def respond(self, action: Action) -> Observation | None:
+        """``None``: every action is the environment's."""
+        return None
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from mem1.config import Config
 from mem1.errors import ConfigError
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.base import Shown, Written
-from mem1.memory.observations import ObservationWriter
+from mem1.memory.observations import BlockWriter
 from mem1.memory.tags import Tags
 from mem1.types import Completion, FinishReason, Observation
 
@@ -37,7 +37,7 @@ class TurnFormat:
         self.tags = tags
         self.budgets = budgets
         self.sections = _sections(tokenizer, tags, budgets)
-        self._observations = ObservationWriter(tokenizer, tags, budgets.observation)
+        self._observations = BlockWriter(tokenizer, tags, budgets.observation)
 
     def split(self, completion: Completion) -> Written:
         """A completion as state and action.

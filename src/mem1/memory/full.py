@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mem1.inference.base import Section
-from mem1.memory.base import Shown, Written
+from mem1.memory.base import SelfContained, Shown, Written
 from mem1.memory.format import TurnFormat
 from mem1.memory.tags import Tags
 from mem1.types import Completion, Observation
 
 
-class FullMemory:
+class FullMemory(SelfContained):
     """P, then all completions and observations in order. Has no bound."""
 
     def __init__(self, turn: TurnFormat) -> None:

@@ -1,4 +1,4 @@
-"""How an observation enters a context: neutralised, wrapped in its tag, within its budget."""
+"""How text that is not the policy's own enters a context: neutralised, wrapped in a tag, within a budget."""
 
 from __future__ import annotations
 
@@ -15,34 +15,56 @@ _REMEMBERED = 4096  # texts
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
-class ObservationWriter:
-    """Writes ``<information>head, passages</information>`` in at most ``budget`` tokens, wrapper included.
+class BlockWriter:
+    """Writes ``<tag>head, passages</tag>`` in at most ``budget`` tokens, wrapper included.
 
     Head and passages stand on lines of their own. The head comes first and is shortened only when
     it alone exceeds the budget. Passages follow in order, whole, up to the first that does not
     fit; only if that is the very first one is it cut inside, by tokens.
 
+    Args:
+        tokenizer: The policy's.
+        tags: The control tags; all are neutralised.
+        budget: Tokens of the whole block.
+        tag: The block's name, which no control tag may have; ``None``: the observation's.
+        where: The budget's name in the configuration.
+
     Raises:
-        ConfigError: The budget has no room beside the wrapper.
+        ConfigError: The budget has no room beside the wrapper, or the tag has another meaning.
     """
 
-    def __init__(self, tokenizer: Tokenizer, tags: Tags, budget: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        tags: Tags,
+        budget: int,
+        *,
+        tag: str | None = None,
+        where: str = "memory.budgets.observation",
+    ) -> None:
+        name = tag if tag is not None else tags.observation
+        if tag is not None and tags.opening(tag) in tags.control_strings:
+            raise ConfigError(
+                f"the memory writes a block named {tag!r}, which is a tag of the policy's",
+                where="memory.tags",
+                mend="give the policy's tag another name",
+            )
         self._tokenizer = tokenizer
         # The same passages are found again and again, by the episodes of a group above all.
         self._encode = lru_cache(maxsize=_REMEMBERED)(self._encode_new)
         self._neutralise = Neutraliser((*tokenizer.special_strings, *tags.control_strings))
-        self._opening = tuple(tokenizer.encode(tags.opening(tags.observation)))
-        self._closing = tuple(tokenizer.encode(tags.closing(tags.observation)))
+        self._opening = tuple(tokenizer.encode(tags.opening(name)))
+        self._closing = tuple(tokenizer.encode(tags.closing(name)))
         self._room = budget - len(self._opening) - len(self._closing)
         if self._room <= 0:
             raise ConfigError(
-                f"an observation of {budget} tokens has no room beside its tags of {budget - self._room}",
-                where="memory.budgets.observation",
+                f"{budget} tokens of {name} have no room beside tags of {budget - self._room}",
+                where=where,
                 mend=f"give it more than {budget - self._room} tokens",
             )
 
     def __call__(self, observation: Observation) -> Shown:
-        """The observation's text and ids as they will stand in the context."""
+        """The block's text and ids as they will stand in the context."""
         body = list(self._cut(self._encode(observation.head), self._room))
         for index, passage in enumerate(observation.passages):
             room = self._room - len(body)

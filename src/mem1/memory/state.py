@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from mem1.inference.base import Section
-from mem1.memory.base import Shown, Written
+from mem1.memory.base import SelfContained, Shown, Written
 from mem1.memory.format import TurnFormat
 from mem1.memory.tags import Tags
 from mem1.types import Completion, Observation
@@ -17,7 +17,7 @@ from mem1.types import Completion, Observation
 Block = Literal["state", "action", "observation"]
 
 
-class StateMemory:
+class StateMemory(SelfContained):
     """P, then the carried blocks of the last turn: its state, its action, its observation.
 
     Args:

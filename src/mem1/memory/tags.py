@@ -8,13 +8,16 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from mem1.config import Config
+from mem1.config import Config, build
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 class Tags(Config):
-    """Tag names. The defaults are those of the published checkpoint."""
+    """Tag names. The defaults are those of the published checkpoint.
+
+    ``recall`` is the action that a memory with look-back answers itself; ``None`` where there is none.
+    """
 
     state: str = "think"
     search: str = "search"
@@ -22,11 +25,12 @@ class Tags(Config):
     observation: str = "information"
     open: str = "open"
     click: str = "click"
+    recall: str | None = None
 
     @field_validator("*")
     @classmethod
-    def _plain(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
+    def _plain(cls, name: str | None) -> str | None:
+        if name is not None and not _NAME.fullmatch(name):
             raise ValueError("a tag name is a letter, then letters, digits and underscores")
         return name
 
@@ -36,6 +40,12 @@ class Tags(Config):
         if twice:
             raise ValueError(f"each tag needs a name of its own; {twice[0]!r} is used twice")
         return self
+
+    def with_recall(self) -> Tags:
+        """The same with a tag for ``recall``. Raises ``ConfigError`` where that name is taken."""
+        if self.recall is not None:
+            return self
+        return build(Tags, self.model_dump() | {"recall": "recall"}, where="memory.tags")
 
     @staticmethod
     def opening(name: str) -> str:
@@ -50,7 +60,8 @@ class Tags(Config):
     @property
     def actions(self) -> dict[str, str]:
         """Tag name of each kind of action."""
-        return {"search": self.search, "open": self.open, "click": self.click, "answer": self.answer}
+        named = {"search": self.search, "open": self.open, "click": self.click, "answer": self.answer}
+        return named if self.recall is None else named | {"recall": self.recall}
 
     @property
     def control_strings(self) -> tuple[str, ...]:
@@ -58,4 +69,5 @@ class Tags(Config):
         return tuple(tag for name in self._names() for tag in (self.opening(name), self.closing(name)))
 
     def _names(self) -> tuple[str, ...]:
-        return (self.state, self.search, self.answer, self.observation, self.open, self.click)
+        names = (self.state, self.search, self.answer, self.observation, self.open, self.click)
+        return names if self.recall is None else (*names, self.recall)

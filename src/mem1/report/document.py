@@ -27,6 +27,7 @@ from mem1.report.tables import (
     strategy_differences,
     views_table,
 )
+from mem1.report.verdict import verdict_table
 from mem1.types import Composition
 
 # A page is read, not archived: the viewer shows all turns of all episodes.
@@ -93,7 +94,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     main, others = data.main_strategy, [name for name in data.strategies if name != data.main_strategy]
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
-    tables = (*([change] if change else []), side_by_side(last))
+    verdict = verdict_table(last)
+    tables = (*([change] if change else []), *([verdict] if verdict else []), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
@@ -107,8 +109,8 @@ def _composition(data: RunData, last: Evaluation, composition: Composition) -> S
     def draw(looks: tuple[Look, ...]) -> list[Chart]:
         return [chart for look in looks if (chart := over_horizons(data, last, composition, look))]
 
-    edge = frontier(data, last, composition)
-    charts = [*draw(QUALITY), *draw(MEMORY), *([edge] if edge else []), *draw(WORK)]
+    edges = [frontier(data, last, composition, look) for look in QUALITY[:2]]
+    charts = [*draw(QUALITY), *draw(MEMORY), *(edge for edge in edges if edge), *draw(WORK)]
     lead = {
         Composition.PARALLEL: "All questions stand in the prompt; one answer is due at the end.",
         Composition.SEQUENTIAL: "The next question is shown once the one before is answered.",

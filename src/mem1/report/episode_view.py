@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mem1.evaluation.efficiency import state_was_forced
 from mem1.evaluation.records import Transcript
 from mem1.report.diff import Piece, changes
-from mem1.types import Action, Answer, Click, Episode, Malformed, Open, Search, Turn
+from mem1.types import Action, Answer, Click, Episode, Malformed, Open, Recall, Search, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,8 @@ def describe(action: Action) -> tuple[str, str]:
             return "open", url
         case Click(target=target):
             return "click", target
+        case Recall(query=query):
+            return "recall", query
         case Answer(text=text):
             return "answer", text
         case Malformed(reason=reason):

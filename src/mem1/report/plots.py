@@ -14,7 +14,7 @@ from mem1.report.numbers import compact, interval_of, mean_of, number
 from mem1.report.svg import Axis, Chart, Point, Series
 from mem1.types import Composition
 
-_SLOTS = {"state": 0, "full": 1, "window": 2, "summary": 3, "notes": 4}
+_SLOTS = {"state": 0, "full": 1, "window": 2, "summary": 3, "notes": 4, "state_recall": 5}
 MAX_WINDOWS = 100
 MAX_NOTES = 120
 
@@ -39,7 +39,7 @@ def slot_of(strategy: str, strategies: Sequence[str]) -> int:
     if strategy in _SLOTS:
         return _SLOTS[strategy]
     others = [name for name in strategies if name not in _SLOTS]
-    return 5 + others.index(strategy) % 3 if strategy in others else 7
+    return 6 + others.index(strategy) % 2 if strategy in others else 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,9 @@ def over_horizons(data: RunData, evaluation: Evaluation, composition: Compositio
     )
 
 
-def frontier(data: RunData, evaluation: Evaluation, composition: Composition) -> Chart | None:
-    """Quality against peak: up and to the left is better."""
+def frontier(data: RunData, evaluation: Evaluation, composition: Composition, look: Look) -> Chart | None:
+    """Quality, as ``look`` measures it, against peak: up and to the left is better."""
+    label = SPECS[look.measure].label
     series = []
     for name in evaluation.plan.strategies:
         points = []
@@ -113,21 +114,21 @@ def frontier(data: RunData, evaluation: Evaluation, composition: Composition) ->
             cell = evaluation.cell(name, key)
             if cell is None:
                 continue
-            peak, quality = cell.metrics.get(Measure.PEAK_WITHOUT_PROMPT), cell.metrics.get(Measure.EM_PER_OBJECTIVE)
+            peak, quality = cell.metrics.get(Measure.PEAK_WITHOUT_PROMPT), cell.metrics.get(look.measure)
             if peak is None or quality is None or peak.mean <= 0:
                 continue
-            note = f"{name}, {key.objectives} objectives: EM {quality.mean:.2f} at {compact(peak.mean)} tokens"
+            note = f"{name}, {key.objectives} objectives: {label} {quality.mean:.2f} at {compact(peak.mean)} tokens"
             points.append(Point(peak.mean, quality.mean, note=note, label=str(key.objectives)))
         if points:
             series.append(Series(name, slot_of(name, data.strategies), tuple(points)))
     if not series:
         return None
     return Chart(
-        id=f"{composition}-frontier",
-        title="Quality against peak",
+        id=f"{composition}-frontier-{look.measure}",
+        title=f"{look.title} against peak",
         caption="Each mark is a horizon (its number of objectives beside it). Up and to the left is better.",
         x=Axis("peak context without the prompt, tokens", log2=True),
-        y=Axis("EM per objective", low=0.0, high=1.0),
+        y=Axis(label, low=0.0, high=1.0),
         series=tuple(series),
         names_at_points=True,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mem1.evaluation.measures import SPECS, Measure
-from mem1.evaluation.records import Cell, CellKey, Evaluation
+from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
 from mem1.report.svg import Chart
@@ -21,6 +21,11 @@ class Entry:
     text: str
     aside: str = ""
     strong: bool = False
+
+    @property
+    def written(self) -> str:
+        """In one line."""
+        return f"{self.text} ({self.aside})" if self.aside else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
 
+    def records(self) -> list[dict[str, str]]:
+        """Rows by the columns' heads, asides in brackets."""
+        heads = [column.head for column in self.columns]
+        return [{head: entry.written for head, entry in zip(heads, row, strict=True)} for row in self.rows]
+
     @property
     def asides(self) -> tuple[bool, ...]:
         """Which columns have entries with an aside: those are set in two, so that means stay aligned."""
@@ -50,16 +60,18 @@ class Table:
 
 # Answer rate, actions per objective and early stopping stand beside every score: without them an
 # agent that stops early looks like one that saves memory.
+BESIDE_SCORES = (Measure.ANSWER_RATE, Measure.ACTIONS_PER_OBJECTIVE, Measure.EARLY_STOP)
 SIDE_BY_SIDE = (
     Measure.EM,
     Measure.F1,
     Measure.EM_PER_OBJECTIVE,
-    Measure.ANSWER_RATE,
-    Measure.ACTIONS_PER_OBJECTIVE,
-    Measure.EARLY_STOP,
+    *BESIDE_SCORES,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
+    Measure.TOKENS,
+    Measure.TOKENS_REUSED,
     Measure.SECONDS,
+    Measure.COST,
 )
 _WITH_INTERVAL = (Measure.EM, Measure.PEAK_WITHOUT_PROMPT)
 
@@ -73,7 +85,7 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     rows = [
         _change(strategy, key, old, new, last)
         for strategy in strategies
-        for key in _keys(last)
+        for key in keys_of(last)
         if (old := first.cell(strategy, key)) is not None and (new := last.cell(strategy, key)) is not None
     ]
     if not rows:
@@ -83,7 +95,9 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
         label = SPECS[measure].label
         columns += [Column(f"{label} before"), Column("after")]
         columns.append(Column("difference", meaning="after less before, paired by task"))
-    columns += [Column("Answered before"), Column("after"), Column("n", "tasks")]
+    for measure in BESIDE_SCORES:
+        columns += [Column(f"{SPECS[measure].label} before"), Column("after")]
+    columns.append(Column("n", "tasks"))
     return Table(
         title=title,
         note=f"Before: {first.label}. After: {last.label}. EM and F1 are summed over objectives. "
@@ -95,28 +109,30 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
 
 def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table:
     """Every strategy at every horizon: the main measures, or all of them with all intervals."""
-    measures = tuple(Measure) if all_measures else SIDE_BY_SIDE
+    measures = tuple(
+        m for m in (Measure if all_measures else SIDE_BY_SIDE) if m is not Measure.COST or priced(evaluation)
+    )
     bounded = tuple(Measure) if all_measures else _WITH_INTERVAL
     title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]
-    columns += [Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in measures]
+    columns += [_column(evaluation, m) for m in measures]
     columns += [Column("Failed", "episodes"), Column("n", "tasks")]
     rows = [
         (
-            Entry(_tasks(key)),
+            Entry(tasks_of(key)),
             Entry(cell.strategy),
-            *(_entry(cell, measure, bounded) for measure in measures),
+            *(entry_of(cell, measure, bounded) for measure in measures),
             Entry(str(cell.failed), strong=cell.failed > 0),
             Entry(str(len(cell.tasks))),
         )
-        for key in _keys(evaluation)
+        for key in keys_of(evaluation)
         for cell in evaluation.cells
         if cell.key == key
     ]
     return Table(
         title=f"{title}: {evaluation.label}",
         note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Peaks count every episode, failed "
-        "ones too; scores leave failed ones out.",
+        "ones too; scores leave failed ones out." + budget_note(evaluation),
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -126,14 +142,14 @@ def endings(evaluation: Evaluation) -> Table:
     """How episodes ended: by the policy's answer, at a limit, or with which error."""
     rows = [
         (
-            Entry(_tasks(key)),
+            Entry(tasks_of(key)),
             Entry(cell.strategy),
             *(Entry(str(cell.stops.get(reason, 0))) for reason in StopReason),
             Entry(str(cell.unscored)),
             Entry(", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"),
             Entry(str(cell.episodes)),
         )
-        for key in _keys(evaluation)
+        for key in keys_of(evaluation)
         for cell in evaluation.cells
         if cell.key == key
     ]
@@ -151,7 +167,7 @@ def endings(evaluation: Evaluation) -> Table:
 
 def strategy_differences(evaluation: Evaluation) -> Table | None:
     """Paired differences between strategies."""
-    shown = (Measure.EM, Measure.F1, Measure.ANSWER_RATE, Measure.PEAK_WITHOUT_PROMPT)
+    shown = (Measure.EM, Measure.F1, *BESIDE_SCORES, Measure.PEAK_WITHOUT_PROMPT)
     found = [one for one in evaluation.comparisons if one.measure in shown]
     if not found:
         return None
@@ -162,9 +178,9 @@ def strategy_differences(evaluation: Evaluation) -> Table | None:
         entries = []
         for measure in shown:
             difference = index.get((key, left, right, measure))
-            entries.append(_difference(measure, difference))
+            entries.append(difference_entry(measure, difference))
         n = max(d.n for m in shown if (d := index.get((key, left, right, m))) is not None)
-        rows.append((Entry(_tasks(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
+        rows.append((Entry(tasks_of(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
     return Table(
         title="Differences between strategies",
         note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} Bold: the interval excludes 0.",
@@ -212,37 +228,64 @@ def confidence_note(evaluation: Evaluation) -> str:
 
 
 def _change(strategy: str, key: CellKey, old: Cell, new: Cell, last: Evaluation) -> tuple[Entry, ...]:
-    entries: list[Entry] = [Entry(strategy), Entry(_tasks(key))]
+    entries: list[Entry] = [Entry(strategy), Entry(tasks_of(key))]
     n = 0
     for measure in (Measure.EM, Measure.F1):
         difference = bootstrap_of(last).paired(old, new, measure)
         n = max(n, difference.n if difference else 0)
-        entries += [_entry(old, measure), _entry(new, measure), _difference(measure, difference)]
-    entries += [_entry(old, Measure.ANSWER_RATE), _entry(new, Measure.ANSWER_RATE), Entry(str(n))]
-    return tuple(entries)
+        entries += [entry_of(old, measure), entry_of(new, measure), difference_entry(measure, difference)]
+    entries += [entry_of(cell, measure) for measure in BESIDE_SCORES for cell in (old, new)]
+    return (*entries, Entry(str(n)))
 
 
-def _entry(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
+def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
+    """A measure's mean, with its interval where it is one of ``bounded``."""
     metric = cell.metrics.get(measure)
     aside = interval_of(measure, metric) if measure in bounded else ""
     return Entry(mean_of(measure, metric), aside)
 
 
-def _difference(measure: Measure, difference: Any) -> Entry:
+def priced(evaluation: Evaluation) -> bool:
+    """Whether it is known what episodes cost."""
+    return any(Measure.COST in cell.metrics for cell in evaluation.cells)
+
+
+def budget_note(evaluation: Evaluation) -> str:
+    """What an equal budget means, where there is one."""
+    cap = evaluation.plan.equal_budget
+    if cap is None:
+        return ""
+    return (
+        f" Equal budgets: no call of any strategy may need more than {cap} tokens beside the prompt; an episode that "
+        "would ends at the context limit."
+    )
+
+
+def difference_entry(measure: Measure, difference: Metric | None) -> Entry:
+    """A paired difference, bold where its interval excludes 0."""
     if difference is None:
         return Entry("–")
-    excludes = difference.low is not None and (difference.low > 0 or difference.high < 0)
+    low, high = difference.low, difference.high
+    excludes = low is not None and high is not None and (low > 0 or high < 0)
     text = signed(difference.mean, SPECS[measure].decimals)
     return Entry(text, interval_of(measure, difference, sign=True), strong=excludes)
 
 
-def _keys(evaluation: Evaluation) -> list[CellKey]:
+def keys_of(evaluation: Evaluation) -> list[CellKey]:
+    """What was run, horizons first, in the order of tables."""
     keys = [key for composition in compositions(evaluation) for key in horizons(evaluation, composition)]
     return keys + list(unique(cell.key for cell in sessions(evaluation)))
 
 
-def _tasks(key: CellKey) -> str:
+def tasks_of(key: CellKey) -> str:
+    """Which tasks, in words."""
     return f"session of {key.objectives}" if key.session else f"{key.composition} {key.objectives}"
+
+
+def _column(evaluation: Evaluation, measure: Measure) -> Column:
+    spec, prices = SPECS[measure], evaluation.plan.prices
+    unit = prices.currency if measure is Measure.COST and prices is not None else spec.unit
+    return Column(spec.label, unit, True, spec.meaning)
 
 
 def _text(head: str) -> Column:

@@ -1,7 +1,8 @@
 """The only episode loop in the program: training, evaluation, demonstrations and the demo run it.
 
 Each turn: the memory gives a context, the engine writes, the parser reads an action from what was
-written, the environment answers, the memory takes the answer in.
+written, the environment answers (or the memory itself, an action it offers), the memory takes the answer in. Between
+turns a memory may ask an engine for something: a side call.
 """
 
 from __future__ import annotations
@@ -13,10 +14,24 @@ from dataclasses import dataclass, field
 from mem1.envs.actions import parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
-from mem1.inference.base import Engine, Request
+from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
-from mem1.types import Action, Episode, EpisodeError, Malformed, Score, Search, StopReason, Task, Turn
+from mem1.types import (
+    Action,
+    Completion,
+    Episode,
+    EpisodeError,
+    Malformed,
+    Observation,
+    Recall,
+    Score,
+    Search,
+    SideCall,
+    StopReason,
+    Task,
+    Turn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,9 @@ class Parts:
         temperature: Of sampling; 0 is greedy.
         reward: The episode's reward from its score.
         actions: The kinds of action that the environment takes.
+        side_engine: Who is asked in side calls; ``None``: the policy.
+        cap: Most tokens of prompt and completion less |P|; where a turn or a side call might need more, the episode
+            ends as at the end of the model's context.
     """
 
     engine: Engine
@@ -48,54 +66,87 @@ class Parts:
     temperature: float
     reward: Callable[[Score], float]
     actions: Collection[str] = ("search", "answer")
+    side_engine: Engine | None = None
+    cap: int | None = None
 
 
 class _PartError(Exception):
     """The environment or the engine raised: the episode failed, the program did not."""
 
 
+class _NoRoomError(Exception):
+    """The next call might need more context than there is."""
+
+
 @dataclass(slots=True)
 class _Run:
-    """An episode in the making."""
+    """An episode in the making; also what its memory asks for side calls (an ``Ask``)."""
 
     job: Job
     parts: Parts
     env: Environment
     memory: Memory
     turns: list[Turn] = field(default_factory=list)
+    side_calls: list[SideCall] = field(default_factory=list)
+
+    @property
+    def side_engine(self) -> Engine:
+        """Who is asked in side calls."""
+        return self.parts.side_engine or self.parts.engine
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Of the engine that is asked in side calls."""
+        return self.side_engine.tokenizer
+
+    async def __call__(
+        self, purpose: str, prompt: tuple[int, ...], section: Section, *, prefix_length: int
+    ) -> Completion:
+        """A side call of the memory's, recorded."""
+        number = len(self.side_calls)
+        seed = derive_seed(self.job.seed, "side", number)
+        completion = await self._generate(self.side_engine, prompt, (section,), prefix_length, seed)
+        self.side_calls.append(
+            SideCall(
+                turn=len(self.turns),
+                purpose=purpose,
+                prompt_token_ids=prompt,
+                prefix_length=prefix_length,
+                completion_token_ids=completion.token_ids,
+                by_policy=self.side_engine is self.parts.engine,
+                usage=completion.usage,
+            )
+        )
+        return completion
 
     async def to_end(self) -> StopReason:
-        """Take turns until something ends the episode."""
+        """Take turns until something ends the episode. What the memory answers itself costs none of them."""
         self.memory.start(*self.env.reset())
-        for index in range(self.env.max_turns):
-            context, sections = self.memory.context(), self.memory.sections()
-            if not fits(len(context), sections, self.parts.engine.max_context):
-                return StopReason.CONTEXT_LIMIT
-            action, done = await self.turn(index, context)
-            if done:
-                return StopReason.TURN_LIMIT if isinstance(action, Search | Malformed) else StopReason.ANSWERED
+        steps = 0
+        try:
+            while steps < self.env.max_turns:
+                await self.memory.prepare(self)
+                action, recalled, done = await self.turn(len(self.turns))
+                steps += not recalled
+                if done:
+                    gave_up = isinstance(action, Search | Recall | Malformed)
+                    return StopReason.TURN_LIMIT if gave_up else StopReason.ANSWERED
+        except _NoRoomError:
+            return StopReason.CONTEXT_LIMIT
         return StopReason.TURN_LIMIT
 
-    async def turn(self, index: int, context: tuple[int, ...]) -> tuple[Action, bool]:
-        """One turn: the action taken, and whether the environment says that the task is over."""
-        request = Request(
-            prompt=context,
-            sections=self.memory.sections(),
-            session=self.job.episode_id,
-            seed=derive_seed(self.job.seed, index),
-            temperature=self.parts.temperature,
-            prefix_length=self.memory.prefix_length,
-        )
-        try:
-            completion = await self.parts.engine.generate(request)
-        except Exception as error:
-            raise _PartError from error
+    async def turn(self, index: int) -> tuple[Action, bool, bool]:
+        """One turn: the action, whether the memory answered it, whether the environment says that the task is over."""
+        context, prefix_length = self.memory.context(), self.memory.prefix_length
+        seed = derive_seed(self.job.seed, index)
+        completion = await self._generate(self.parts.engine, context, self.memory.sections(), prefix_length, seed)
         written = self.memory.read(completion)
-        action = parse_action(written.action_text, self.memory.tags.actions, self.parts.actions)
+        allowed = (*self.parts.actions, *self.memory.offers)
+        action = parse_action(written.action_text, self.memory.tags.actions, allowed)
         turn = Turn(
             index=index,
             prompt_token_ids=context,
-            prefix_length=self.memory.prefix_length,
+            prefix_length=prefix_length,
             completion_token_ids=completion.token_ids,
             logprobs=completion.logprobs,
             sampled_mask=completion.sampled,
@@ -109,16 +160,43 @@ class _Run:
             exact=completion.exact,
             usage=completion.usage,
         )
-        try:
-            observation = await self.env.step(action)
-        except Exception as error:
-            self.turns.append(turn)
-            raise _PartError from error
+        recalled = await self.memory.respond(action)
+        observation = recalled if recalled is not None else await self._step(turn, action)
         shown = self.memory.observe(observation)
         self.turns.append(
             turn.model_copy(update={"observation": shown.text, "observation_length": len(shown.token_ids)})
         )
-        return action, observation.done
+        return action, recalled is not None, observation.done
+
+    async def _generate(
+        self, engine: Engine, prompt: tuple[int, ...], sections: tuple[Section, ...], prefix_length: int, seed: int
+    ) -> Completion:
+        """Ask an engine, if there is room for all that it may write."""
+        limits = [engine.max_context]
+        if self.parts.cap is not None:
+            limits.append(prefix_length + self.parts.cap)
+        if not fits(len(prompt), sections, min(limits)):
+            raise _NoRoomError
+        request = Request(
+            prompt=prompt,
+            sections=sections,
+            session=self.job.episode_id,
+            seed=seed,
+            temperature=self.parts.temperature,
+            prefix_length=prefix_length,
+        )
+        try:
+            return await engine.generate(request)
+        except Exception as error:
+            raise _PartError from error
+
+    async def _step(self, turn: Turn, action: Action) -> Observation:
+        """Let the environment act; if it fails, the turn is kept without an observation."""
+        try:
+            return await self.env.step(action)
+        except Exception as error:
+            self.turns.append(turn)
+            raise _PartError from error
 
 
 async def run_episode(job: Job, parts: Parts) -> Episode:
@@ -128,7 +206,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     waiting (``TURN_LIMIT``), after any other action that this action finished the task
     (``ANSWERED``). Whatever ends an episode but an error, its answers so far are scored.
 
-    A ``Mem1Error``, and any exception raised by the engine's ``generate`` or the environment's
+    A ``Mem1Error``, and any exception raised by the engine's ``generate`` (in a side call too) or the environment's
     ``step``, gives an episode with an error record, without score or reward, that keeps the turns
     so far (if it was ``step`` that failed, the last of them has no observation). Any other
     exception is a bug and propagates; so does cancellation.
@@ -144,12 +222,15 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
         stop, error = StopReason.ERROR, _record(failure)
     finally:
         parts.engine.release(job.episode_id)
+        if parts.side_engine is not None:
+            parts.side_engine.release(job.episode_id)
     return Episode(
         id=job.episode_id,
         group_id=job.group_id,
         task=job.task,
         strategy=run.memory.name,
         turns=tuple(run.turns),
+        side_calls=tuple(run.side_calls),
         answers=run.env.answers,
         stop=stop,
         seconds=time.perf_counter() - began,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer, WordTokenizer
-from mem1.memory.observations import ObservationWriter
+from mem1.memory.observations import BlockWriter
 from mem1.memory.tags import Tags
 from mem1.types import Observation
 from tests.unit.inference.bpe import bpe
@@ -18,7 +18,7 @@ TAGS = Tags()
 
 
 def show(budget: int, head: str, *passages: str) -> str:
-    shown = ObservationWriter(CharTokenizer(), TAGS, budget)(Observation(head=head, passages=passages))
+    shown = BlockWriter(CharTokenizer(), TAGS, budget)(Observation(head=head, passages=passages))
     assert len(shown.token_ids) <= budget
     assert CharTokenizer().decode(shown.token_ids) == shown.text
     return shown.text.removeprefix("<information>").removesuffix("</information>")
@@ -54,7 +54,7 @@ def test_tags_inside_are_neutralised() -> None:
 
 def test_a_cut_does_not_split_a_character() -> None:
     tokenizer = ByteTokenizer()
-    shown = ObservationWriter(tokenizer, TAGS, 7)(Observation(head="日本語"))
+    shown = BlockWriter(tokenizer, TAGS, 7)(Observation(head="日本語"))
     assert shown.text == "<information>日</information>"
     assert len(shown.token_ids) == 5
 
@@ -64,8 +64,8 @@ def test_the_sign_for_broken_characters_can_be_cut_at() -> None:
 
 
 def test_no_room_beside_the_wrapper_is_refused() -> None:
-    with pytest.raises(ConfigError, match="2 tokens has no room"):
-        ObservationWriter(CharTokenizer(), TAGS, 2)
+    with pytest.raises(ConfigError, match="2 tokens of information have no room"):
+        BlockWriter(CharTokenizer(), TAGS, 2)
 
 
 TOKENIZERS: list[Tokenizer] = [CharTokenizer(), ByteTokenizer(), ByteTokenizer(control=()), WordTokenizer(), bpe()]
@@ -78,7 +78,7 @@ def test_never_above_budget_and_always_wrapped(which: int, spare: int, head: str
     head = head.encode(errors="replace").decode()
     passages = [passage.encode(errors="replace").decode() for passage in passages]
     budget = len(tokenizer.encode("<information>")) + len(tokenizer.encode("</information>")) + 1 + spare
-    shown = ObservationWriter(tokenizer, TAGS, budget)(Observation(head=head, passages=tuple(passages)))
+    shown = BlockWriter(tokenizer, TAGS, budget)(Observation(head=head, passages=tuple(passages)))
     assert len(shown.token_ids) <= budget
     assert tokenizer.decode(shown.token_ids) == shown.text
     assert shown.text.startswith("<information>")

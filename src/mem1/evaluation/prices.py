@@ -1,0 +1,50 @@
+"""What an episode cost in money."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mem1.config import Config
+from mem1.evaluation.efficiency import Call, cached
+from mem1.types import Episode
+
+Price = Annotated[float, Field(ge=0)]
+
+
+class Prices(Config):
+    """Prices of a million tokens. ``cached_input``: of input read from the server's cache; ``None``: as ``input``."""
+
+    input: Price
+    output: Price
+    cached_input: Price | None = None
+    currency: str = "USD"
+
+    def cost(self, *, prompt: int, cached: int, completion: int) -> float:
+        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are."""
+        cheap = self.input if self.cached_input is None else self.cached_input
+        return ((prompt - cached) * self.input + cached * cheap + completion * self.output) / 1e6
+
+
+def cost(episode: Episode, prices: Prices | None) -> float | None:
+    """The cost of all calls of ``episode``, side calls included; ``None`` where that of one is not known.
+
+    A call costs what its backend says; else the price of the tokens that its backend counted; else that of the tokens
+    in the record, those that a cache would hold at the price of cached ones.
+    """
+    calls = episode.calls
+    costs = [_cost(call, held, prices) for call, held in zip(calls, cached(calls), strict=True)]
+    known = [one for one in costs if one is not None]
+    return sum(known) if calls and len(known) == len(costs) else None
+
+
+def _cost(call: Call, held: int, prices: Prices | None) -> float | None:
+    usage = call.usage
+    if usage is not None and usage.cost is not None:
+        return usage.cost
+    if prices is None:
+        return None
+    if usage is not None:
+        return prices.cost(prompt=usage.prompt_tokens, cached=usage.cached_tokens, completion=usage.completion_tokens)
+    return prices.cost(prompt=len(call.prompt_token_ids), cached=held, completion=len(call.completion_token_ids))

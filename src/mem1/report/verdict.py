@@ -1,0 +1,82 @@
+"""The verdict: what each strategy costs and saves against the baseline, in one short table."""
+
+from __future__ import annotations
+
+from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.records import Evaluation, Metric, Verdict
+from mem1.report.numbers import number
+from mem1.report.tables import (
+    BESIDE_SCORES,
+    Column,
+    Entry,
+    Table,
+    budget_note,
+    confidence_note,
+    difference_entry,
+    entry_of,
+    keys_of,
+    priced,
+    tasks_of,
+)
+
+
+def verdict_table(evaluation: Evaluation) -> Table | None:
+    """Differences in quality and ratios of cost; ``None`` where the baseline was not run."""
+    if not evaluation.verdicts:
+        return None
+    with_money = priced(evaluation)
+    rows = [
+        _row(evaluation, verdict, with_money)
+        for key in keys_of(evaluation)
+        for verdict in evaluation.verdicts
+        if verdict.key == key
+    ]
+    baseline = evaluation.plan.baseline
+    columns = [
+        Column("Tasks", numeric=False),
+        Column("Strategy", numeric=False),
+        Column("ΔEM", meaning=f"EM less that of {baseline}, summed over objectives, paired by task"),
+        Column("ΔF1", meaning=f"F1 less that of {baseline}, summed over objectives, paired by task"),
+        *(Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in BESIDE_SCORES),
+        Column("Peak", "×", meaning=f"peak less P / that of {baseline}"),
+        Column("Tokens", "×", meaning="prefill + decode, nothing cached"),
+        Column("Tokens, cached", "×", meaning="prefill + decode, what a prefix cache holds left out"),
+        Column("Seconds", "×", meaning="wall time of an episode"),
+    ]
+    if with_money:
+        columns.append(Column("Money", "×", meaning="cost of an episode"))
+    columns.append(Column("n", "tasks"))
+    return Table(
+        title=f"What each strategy costs and saves against {baseline}",
+        note=f"Each line: the strategy less {baseline} (ΔEM, ΔF1), or as a multiple of it (×; below 1 is saved). Bold: "
+        f"the interval excludes 0, or 1. {confidence_note(evaluation)} Side calls are in all figures."
+        + budget_note(evaluation),
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+def _row(evaluation: Evaluation, verdict: Verdict, with_money: bool) -> tuple[Entry, ...]:
+    cell = evaluation.cell(verdict.strategy, verdict.key)
+    assert cell is not None, "a verdict is on a cell"
+    ratios = [verdict.peak, verdict.tokens, verdict.tokens_reused, verdict.seconds]
+    if with_money:
+        ratios.append(verdict.cost)
+    return (
+        Entry(tasks_of(verdict.key)),
+        Entry(verdict.strategy),
+        difference_entry(Measure.EM, verdict.em),
+        difference_entry(Measure.F1, verdict.f1),
+        *(entry_of(cell, measure) for measure in BESIDE_SCORES),
+        *(_ratio(one) for one in ratios),
+        Entry(str(len(cell.tasks))),
+    )
+
+
+def _ratio(ratio: Metric | None) -> Entry:
+    if ratio is None:
+        return Entry("–")
+    if ratio.low is None or ratio.high is None:
+        return Entry(number(ratio.mean, 2))
+    interval = f"{number(ratio.low, 2)} … {number(ratio.high, 2)}"
+    return Entry(number(ratio.mean, 2), interval, strong=ratio.low > 1 or ratio.high < 1)
