@@ -99,7 +99,7 @@ class Workshop:
     def _engine(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
         engine = self.recipe.engine
         if self._run is not None:
-            keep_vocabulary(self._run.vocabulary, self.tokenizer)
+            keep_vocabulary(self._run.vocabulary, tokenizer)
         return TransformersEngine(
             model,
             tokenizer,

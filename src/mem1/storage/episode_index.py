@@ -79,7 +79,7 @@ def index_line(episode: Episode, line: Line) -> IndexLine:
         f1_sum=episode.score.f1_sum if episode.score else None,
         peak=episode.peak,
         peak_without_prompt=episode.peak_without_prompt,
-        tokens=sum(turn.peak for turn in episode.turns),
+        tokens=sum(call.peak for call in episode.calls),
         seconds=episode.seconds,
         error=episode.error.type if episode.error else None,
         offset=line.offset,

@@ -10,7 +10,7 @@ from typing import Literal
 from mem1.evaluation.records import Transcript
 from mem1.report.viewer.origins import Block, Context, Origins, Piece
 from mem1.storage.vocabulary import Vocabulary
-from mem1.types import Episode, Turn
+from mem1.types import Episode, SideCall, Turn
 
 _CERTAIN, _LIKELY, _UNSURE = -0.1, -0.7, -2.3  # log-probabilities of about 0.9, 0.5 and 0.1
 
@@ -35,6 +35,15 @@ class Token:
     probability: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class SidePart:
+    """A side call with its texts, ``None`` where they are not known: what was asked (behind P) and what came back."""
+
+    call: SideCall
+    asked: str | None
+    written: str | None
+
+
 class Texts:
     """The texts of one episode.
 
@@ -48,6 +57,9 @@ class Texts:
         self._transcript = transcript
         turns = episode.turns
         self.vocabulary = next((one for one in vocabularies if turns and all(map(one.spells, turns))), None)
+        others = [one for one in vocabularies if one is not self.vocabulary]
+        # Who else was asked has the same vocabulary or the only other one there is.
+        self._other = self.vocabulary if not others else others[0] if len(others) == 1 else None
         self.origins = Origins(episode, self.vocabulary.text if self.vocabulary else None)
 
     @property
@@ -89,6 +101,19 @@ class Texts:
                 found.append(Token(waiting.decode(errors="replace"), _shade(logprob, sampled, turn.exact), probability))
                 waiting = b""
         return tuple(found)
+
+    def side_calls(self, index: int) -> tuple[SidePart, ...]:
+        """What the memory policy asked for between the turn before and turn ``index``."""
+        return tuple(self._side(call) for call in self._episode.side_calls if call.turn == index)
+
+    def _side(self, call: SideCall) -> SidePart:
+        vocabulary = self.vocabulary if call.by_policy else self._other
+        behind = call.prompt_token_ids[call.prefix_length :]
+        return SidePart(
+            call=call,
+            asked=vocabulary.text(behind) if vocabulary else None,
+            written=vocabulary.text(call.completion_token_ids) if vocabulary else None,
+        )
 
     def _passage(self, turn: Turn, piece: Piece) -> Passage:
         block = piece.block

@@ -9,7 +9,7 @@ from mem1.report.diff import Piece, merged
 from mem1.report.episode_view import TurnView, view_turn, without_tags
 from mem1.report.viewer.bars import Rectangle, bar_of, room_of, strip_of
 from mem1.report.viewer.origins import Context
-from mem1.report.viewer.texts import Texts
+from mem1.report.viewer.texts import SidePart, Texts
 from mem1.types import Answer, Episode, StopReason, Turn
 
 
@@ -18,7 +18,7 @@ class TurnPart:
     """A turn laid out: its bar to the episode's scale, the strip of its history, the state with its changes marked.
 
     ``seen`` of ``history`` tokens of earlier turns were in context. ``score`` is the exact match of the answer that
-    the turn gave, ``None`` where it gave none or it was not scored.
+    the turn gave, ``None`` where it gave none or it was not scored. ``side_calls`` were made before it.
     """
 
     turn: Turn
@@ -31,6 +31,7 @@ class TurnPart:
     state: tuple[Piece, ...]
     forced: int
     score: float | None
+    side_calls: tuple[SidePart, ...]
 
 
 def view_turns(episode: Episode, texts: Texts, numbers: Sequence[int]) -> tuple[TurnPart, ...]:
@@ -56,6 +57,7 @@ def _parts(episode: Episode, texts: Texts, numbers: Sequence[int]) -> Iterator[T
             state=merged(before, without_tags(turn.state)),
             forced=len(turn.sampled_mask) - sum(turn.sampled_mask),
             score=_score(episode, turn),
+            side_calls=texts.side_calls(index),
         )
 
 
