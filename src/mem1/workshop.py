@@ -28,6 +28,7 @@ from mem1.rollout.episode import Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.storage.run_dir import RunDir
+from mem1.storage.vocabulary import keep_vocabulary
 from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
@@ -133,9 +134,13 @@ class Workshop:
 
     @cached_property
     def engine(self) -> Engine:
-        """What writes."""
-        engine = self.recipe.engine
-        return self.sampler if isinstance(engine, TransformersConfig) else connect(engine, self.recipe.model)
+        """What writes. A run keeps its vocabulary, so that stored ids can be read without the model."""
+        config = self.recipe.engine
+        engine: Engine
+        engine = self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
+        if self._run is not None:
+            keep_vocabulary(self._run.vocabulary, engine.tokenizer)
+        return engine
 
     @cached_property
     def train_tasks(self) -> list[Task]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.chat import ChatTemplate, read_settings
+from mem1.inference.spelling import spell
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -54,6 +55,10 @@ class FastTokenizer:
         """Text of ``token_ids``, special tokens written out."""
         text: str = self._backend.decode(list(token_ids), skip_special_tokens=False)
         return text
+
+    def pieces(self) -> list[bytes]:
+        """The bytes that each id adds to a text, by id."""
+        return spell(self._backend)
 
     def wrap_prompt(self, prompt: str) -> str:
         """The task prompt as the model wants it, see ``chat.ChatTemplate``; as it is where there is no template."""
