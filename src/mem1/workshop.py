@@ -14,28 +14,37 @@ from rich.console import Console
 from mem1.envs.base import Environment
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
+from mem1.inference.base import Engine, Tokenizer
+from mem1.inference.expert import Expert, enlist_all
 from mem1.inference.hf_loading import load_model, load_tokenizer
 from mem1.inference.hf_tokenizer import HfTokenizer
+from mem1.inference.scripted import ScriptedEngine
 from mem1.inference.transformers import TransformersEngine
 from mem1.memory.tags import Tags
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
-from mem1.rollout.episode import Parts
+from mem1.rollout.distill import TEACHER, Teacher, distill
+from mem1.rollout.distill_bar import distill_bar
+from mem1.rollout.distilled import Demonstrated, Taken, read_demonstrations, record_taken
+from mem1.rollout.episode import Job, Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
+from mem1.rollout.replay import Student
+from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
+from mem1.train.adapters import add_adapter
 from mem1.train.loop import Outcome
 from mem1.train.policy import Policy
 from mem1.train.seeding import seed_torch
 from mem1.train.tiny.model import make_tiny, train_tokenizer
 from mem1.train.trainer import Trainer
 from mem1.train.views import compare_views
-from mem1.train.warmstart import warm_start
+from mem1.train.warmstart import Demonstrations, repeated, warm_start
 from mem1.types import Composition, Episode, EpisodeGroup, Objective, Score, Task
 
 _NEW_TINY = "new:tiny"
@@ -54,6 +63,10 @@ class Workshop:
         """Where results go."""
         assert self._run is not None, "this command writes no run"
         return self._run
+
+    def write_to(self, run: RunDir) -> None:
+        """Results go there from now on."""
+        self._run = run
 
     @cached_property
     def source(self) -> Any:
@@ -77,8 +90,11 @@ class Workshop:
         """The model, to train and to sample from."""
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
-        engine = self.recipe.engine
-        return Policy(load_model(self.recipe.model, dtype=engine.dtype, device=engine.device))
+        recipe = self.recipe
+        model = load_model(recipe.model, dtype=recipe.engine.dtype, device=recipe.engine.device)
+        if recipe.lora is not None:
+            add_adapter(model, recipe.lora, base=recipe.model, seed=recipe.seed)
+        return Policy(model)
 
     @cached_property
     def engine(self) -> TransformersEngine:
@@ -109,10 +125,10 @@ class Workshop:
         """Makes a fresh environment for a task."""
         return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
 
-    def parts(self, memory: Any = None, temperature: float = 1.0) -> Parts:
+    def parts(self, memory: Any = None, temperature: float = 1.0, engine: Engine | None = None) -> Parts:
         """What the episode loop needs, with the recipe's memory policy or another."""
         return Parts(
-            engine=self.engine,
+            engine=engine or self.engine,
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
@@ -150,13 +166,16 @@ class Workshop:
         return as_groups(self._play(tasks, f"train/{step}", size=config.group_size))
 
     @cached_property
-    def _watched(self) -> list[Task]:
+    def watched(self) -> list[Task]:
+        """The dev tasks that are scored while training; none where ``watch_tasks`` is 0."""
+        if not self.recipe.watch_tasks:
+            return []
         compose = self.recipe.tasks
         return self.tasks("dev", compose.composition, compose.objectives, self.recipe.watch_tasks, self.recipe.seed)
 
     def _watch(self, step: int) -> Mapping[str, float]:
         """Greedy scores on dev tasks like those trained on."""
-        done = self._play(self._watched, f"watch/{step}", temperature=0.0)
+        done = self._play(self.watched, f"watch/{step}", temperature=0.0)
         scores = [episode.score for episode in done if episode.score is not None]
         if not scores:
             return {}
@@ -171,6 +190,29 @@ class Workshop:
     def warm_start(self, *, resume: bool) -> Outcome:
         """Supervised training on demonstrations."""
         seed_torch(self.recipe.seed)
+        shown, held_out, taken = self.shown
+        if taken is not None:
+            record_taken(self.run, taken, resume=resume)
+            self._console.print(taken.summary, highlight=False, soft_wrap=True)
+        return warm_start(
+            self.policy,
+            shown,
+            self.recipe.warmstart,
+            self.run,
+            held_out=held_out,
+            evaluate=self._watch if self.recipe.watch_tasks else None,
+            on_weights=self.engine.set_version,
+            companions=self.tokenizer.save,
+            console=self._console,
+            resume=resume,
+        )
+
+    @cached_property
+    def shown(self) -> tuple[Demonstrations, Sequence[Episode], Taken | None]:
+        """What to imitate, what to measure the loss on, and where stored demonstrations come from."""
+        if self.recipe.demonstrations.runs:
+            found = self._demonstrated()
+            return repeated(found.learn, seed=self.recipe.seed), found.held_out, found.taken
         curriculum = Curriculum(
             self._lesson,
             self.recipe.memory.build(),
@@ -180,18 +222,61 @@ class Workshop:
             seed=self.recipe.seed,
         )
         unseen = Lesson(self._watched_singles, self.make_env)
-        return warm_start(
-            self.policy,
-            curriculum,
-            self.recipe.warmstart,
-            self.run,
-            held_out=demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"),
-            evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.engine.set_version,
-            companions=self.tokenizer.save,
-            console=self._console,
-            resume=resume,
+        return curriculum, demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"), None
+
+    def _demonstrated(self) -> Demonstrated:
+        """What distilled runs show, as the policy will see it."""
+        memory, recipe = self.recipe.memory, self.recipe
+        student = Student(
+            self.tokenizer,
+            memory.build(),
+            self.engine.max_context,
+            control=memory.tags.control_strings,
+            actions=self.parts().actions,
         )
+        return asyncio.run(
+            read_demonstrations(
+                recipe.demonstrations,
+                student,
+                fingerprint=self.tokenizer.fingerprint,
+                tags=memory.tags.model_dump(),
+                prompt_of=lambda task: self.make_env(task).reset()[0],
+                seed=recipe.seed,
+            )
+        )
+
+    # ------------------------------------------------------------ distillation
+
+    def teacher(self) -> Teacher:
+        """Who demonstrates: the recipe's model, or the scripted expert in its tokens."""
+        recipe = self.recipe
+        expert = recipe.distill.teacher == "expert"
+        tokenizer: Tokenizer = self.tokenizer if expert else self.engine.tokenizer
+        return Teacher(
+            name="expert" if expert else f"{recipe.model} ({recipe.engine.type})",
+            parts=self.parts(engine=self._expert if expert else None),
+            strategy=recipe.memory.type,
+            tokenizer=getattr(tokenizer, "fingerprint", None),
+            tags=recipe.memory.tags.model_dump(),
+        )
+
+    def distill(self) -> Distillation:
+        """Demonstrations of the recipe's tasks by the teacher."""
+        with distill_bar(len(self._distill_jobs), self._console) as tell:
+            return asyncio.run(
+                distill(self._distill_jobs, self.teacher(), self.recipe.distill, self.run, on_episode=tell)
+            )
+
+    @cached_property
+    def _distill_jobs(self) -> list[Job]:
+        return group_jobs(self.train_tasks, self.recipe.distill.samples, seed=self.recipe.seed, label=TEACHER)
+
+    @cached_property
+    def _expert(self) -> ScriptedEngine:
+        tags = self.recipe.memory.tags
+        expert = Expert(observation_tag=tags.opening(tags.observation))
+        enlist_all(expert, ((job.episode_id, job.task) for job in self._distill_jobs))
+        return ScriptedEngine(expert, self.tokenizer)
 
     @cached_property
     def _watched_singles(self) -> list[Task]:
@@ -256,7 +341,7 @@ class Workshop:
         parts = {name: self.parts(memories[name], config.temperature) for name in config.strategies}
         return asyncio.run(
             run_evaluation(
-                self._cells(),
+                self.cells,
                 parts,
                 config,
                 run=self.run,
@@ -273,7 +358,9 @@ class Workshop:
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])
         return [asdict(row) for row in rows]
 
-    def _cells(self) -> dict[CellKey, list[Task]]:
+    @cached_property
+    def cells(self) -> dict[CellKey, list[Task]]:
+        """The tasks of an evaluation."""
         config, split = self.recipe.evaluate, self.recipe.evaluate_split
         cells = {
             CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
+from mem1.inference.hf_adapter import base_of, is_adapter, merge_adapter
 from mem1.inference.hf_smollm2 import smollm2_folder
 from mem1.inference.hf_tokenizer import HfTokenizer
 
@@ -23,9 +24,12 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     """The causal LM that ``spec`` names, in evaluation mode.
 
     ``dtype`` is a torch dtype, its name, or "auto" (as stored); ``device`` is a torch device or "auto"
-    (CUDA if there is any, else CPU). Raises ``ModelError`` if it is missing, damaged, or no causal LM.
+    (CUDA if there is any, else CPU). The folder of a low-rank adapter stands for its base model with the adapter
+    merged into it. Raises ``ModelError`` if it is missing, damaged, or no causal LM.
     """
     folder = find_folder(spec)
+    if is_adapter(folder):
+        return merge_adapter(load_model(base_of(folder), dtype=dtype, device=device), folder)
     with boundary("cannot read the model's config.json", ModelError, mend=f"repair or replace {folder}"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     kinds = config.architectures or []
@@ -82,7 +86,7 @@ def find_folder(spec: str) -> Path:
         raise ModelError(
             f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
         )
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
     return folder
 
