@@ -40,7 +40,7 @@ def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool)
         overrides,
         run=run,
         resume=resume,
-        needs=lambda shop: (shop.engine, shop.make_env, shop.train_tasks, shop.watched),
+        needs=lambda shop: (shop.trainee, shop.engine, shop.make_env, shop.train_tasks, shop.watched),
         grows="train",
     )
     outcome = shop.train(resume=resume)
@@ -54,7 +54,7 @@ def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: b
         overrides,
         run=run,
         resume=resume,
-        needs=lambda shop: (shop.engine, shop.make_env, shop.shown, shop.watched),
+        needs=lambda shop: (shop.trainee, shop.engine, shop.make_env, shop.shown, shop.watched),
         grows="warmstart",
     )
     outcome = shop.warm_start(resume=resume)

@@ -90,11 +90,16 @@ class Workshop:
         """The model, to train and to sample from."""
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
+        engine = self.recipe.engine
+        return Policy(load_model(self.recipe.model, dtype=engine.dtype, device=engine.device))
+
+    @cached_property
+    def trainee(self) -> Policy:
+        """The policy, ready to be trained: with ``lora`` there is an adapter in its model, which the sampler shares."""
         recipe = self.recipe
-        model = load_model(recipe.model, dtype=recipe.engine.dtype, device=recipe.engine.device)
         if recipe.lora is not None:
-            add_adapter(model, recipe.lora, base=recipe.model, seed=recipe.seed)
-        return Policy(model)
+            add_adapter(self.policy.model, recipe.lora, base=recipe.model, seed=recipe.seed)
+        return self.policy
 
     @cached_property
     def engine(self) -> TransformersEngine:
@@ -147,7 +152,7 @@ class Workshop:
         """Reinforcement learning."""
         seed_torch(self.recipe.seed)
         trainer = Trainer(
-            self.policy,
+            self.trainee,
             self.recipe.train,
             self.run,
             rollout=self._rollout,
@@ -195,7 +200,7 @@ class Workshop:
             record_taken(self.run, taken, resume=resume)
             self._console.print(taken.summary, highlight=False, soft_wrap=True)
         return warm_start(
-            self.policy,
+            self.trainee,
             shown,
             self.recipe.warmstart,
             self.run,

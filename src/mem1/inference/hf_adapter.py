@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,7 +49,9 @@ def merge_adapter(base: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """``base`` with the adapter of ``folder`` added to its weights. Raises ``ModelError``."""
     check_base(base, folder)
     peft = import_peft()
-    with boundary(f"cannot load the adapter from {folder}", ModelError, mend="fetch its files again"):
+    mend = "fetch its files again"
+    with boundary(f"cannot load the adapter from {folder}", ModelError, mend=mend), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name
         merged: PreTrainedModel = peft.PeftModel.from_pretrained(base, str(folder)).merge_and_unload(safe_merge=True)
         if hasattr(merged, "peft_config"):
             del merged.peft_config

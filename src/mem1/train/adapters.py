@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,8 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, base: str, seed: 
             where="lora.targets",
             mend=f"choose among {', '.join(linear)}",
         )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name
         torch.manual_seed(seed)
         peft.inject_adapter_in_model(lora, model)
     for parameter in model.parameters():
@@ -75,7 +77,8 @@ def save_adapter(model: PreTrainedModel, folder: Path) -> None:
     """Write the adapter into ``folder`` in peft's format, with ``base.json`` to recognise the base model by."""
     peft = import_peft()
     folder.mkdir(parents=True, exist_ok=True)
-    weights = peft.get_peft_model_state_dict(model)
+    # Whether embeddings belong to it peft would find out by asking a hub for the base model; ours never do.
+    weights = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
     save_file(
         {_PREFIX + name: value.contiguous() for name, value in weights.items()},
         str(folder / WEIGHTS),
