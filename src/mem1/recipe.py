@@ -22,9 +22,10 @@ from mem1.memory.config import (
 )
 from mem1.retrieval.config import Bm25Config
 from mem1.rewards.config import ScorerConfig
+from mem1.rollout.config import DemonstrationsConfig, DistillConfig
 from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig, FactbookConfig, SourceConfig
-from mem1.train.config import TrainConfig, WarmstartConfig
+from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
 from mem1.train.tiny.config import TinyConfig
 from mem1.types import Composition
 
@@ -56,6 +57,7 @@ class Recipe(Config):
     ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``); for a model
     behind an endpoint (``engine.type = "openai"``) its name there.
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
+    With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults.
@@ -67,6 +69,7 @@ class Recipe(Config):
     model: str = "builtin:tiny"
     side_model: str | None = None
     tiny: TinyConfig = TinyConfig()
+    lora: LoraConfig | None = None
     source: SourceConfig = FactbookConfig()
     retriever: Bm25Config = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
@@ -80,6 +83,8 @@ class Recipe(Config):
     train: TrainConfig = TrainConfig()
     lessons: LessonsConfig = LessonsConfig()
     warmstart: WarmstartConfig = WarmstartConfig()
+    distill: DistillConfig = DistillConfig()
+    demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     evaluate_split: Split = "test"
     watch_tasks: int = Field(default=32, ge=0)
@@ -94,6 +99,12 @@ class Recipe(Config):
             raise ValueError(
                 f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _adapts_something(self) -> Self:
+        if self.lora is not None and self.model == "new:tiny":
+            raise ValueError("lora adapts a model that was trained before: give the folder of one, not new:tiny")
         return self
 
     @property

@@ -15,18 +15,25 @@ from mem1.envs.base import Environment
 from mem1.errors import ConfigError
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.base import Engine
+from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.build import connect
 from mem1.inference.config import TransformersConfig
+from mem1.inference.expert import Expert, enlist_all
+from mem1.inference.scripted import ScriptedEngine
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.memory.tags import Tags
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
-from mem1.rollout.episode import Parts
+from mem1.rollout.distill import TEACHER, Teacher, distill
+from mem1.rollout.distill_bar import distill_bar
+from mem1.rollout.distilled import Demonstrated, Taken, read_demonstrations, record_taken
+from mem1.rollout.episode import Job, Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
+from mem1.rollout.replay import Student
+from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
 from mem1.tasks.compose import compose as compose_tasks
@@ -40,6 +47,7 @@ if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there 
     from mem1.inference.transformers import TransformersEngine
     from mem1.train.loop import Outcome
     from mem1.train.policy import Policy
+    from mem1.train.warmstart import Demonstrations
 
 _NEW_TINY = "new:tiny"
 
@@ -51,12 +59,24 @@ class Workshop:
         self.recipe = recipe
         self._run = run
         self._console = Console(stderr=True)
+        self._vocabulary_kept = False
 
     @property
     def run(self) -> RunDir:
         """Where results go."""
         assert self._run is not None, "this command writes no run"
         return self._run
+
+    def write_to(self, run: RunDir) -> None:
+        """Results go there from now on."""
+        self._run = run
+
+    def seed(self) -> None:
+        """Seed torch, where weights are here; a model behind an endpoint is evaluated without torch."""
+        if isinstance(self.recipe.engine, TransformersConfig):
+            from mem1.train.seeding import seed_torch
+
+            seed_torch(self.recipe.seed)
 
     @cached_property
     def source(self) -> Any:
@@ -108,6 +128,16 @@ class Workshop:
         return self._sampler(self.policy.model, self.tokenizer)
 
     @cached_property
+    def trainee(self) -> Policy:
+        """The policy, ready to be trained: with ``lora`` there is an adapter in its model, which the sampler shares."""
+        from mem1.train.adapters import add_adapter
+
+        recipe = self.recipe
+        if recipe.lora is not None:
+            add_adapter(self.policy.model, recipe.lora, base=recipe.model, seed=recipe.seed)
+        return self.policy
+
+    @cached_property
     def side_engine(self) -> Engine | None:
         """Who answers a memory's side calls, if not the policy: another local model, or another at the endpoint."""
         name, engine = self.recipe.side_model, self.recipe.engine
@@ -134,13 +164,9 @@ class Workshop:
 
     @cached_property
     def engine(self) -> Engine:
-        """What writes. A run keeps its vocabulary, so that stored ids can be read without the model."""
+        """What writes."""
         config = self.recipe.engine
-        engine: Engine
-        engine = self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
-        if self._run is not None:
-            keep_vocabulary(self._run.vocabulary, engine.tokenizer)
-        return engine
+        return self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
 
     @cached_property
     def train_tasks(self) -> list[Task]:
@@ -159,16 +185,24 @@ class Workshop:
         """Makes a fresh environment for a task."""
         return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
 
-    def parts(self, memory: Any = None, temperature: float = 1.0) -> Parts:
+    def parts(self, memory: Any = None, temperature: float = 1.0, engine: Engine | None = None) -> Parts:
         """What the episode loop needs, with the recipe's memory policy or another."""
+        engine = engine or self.engine
+        self._keep_vocabulary(engine.tokenizer)
         return Parts(
-            engine=self.engine,
+            engine=engine,
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
             reward=_em_sum if self.recipe.reward == "em" else _f1_sum,
             side_engine=self.side_engine,
         )
+
+    def _keep_vocabulary(self, tokenizer: Tokenizer) -> None:
+        """Let the run's episodes be read without the model."""
+        if self._run is not None and not self._vocabulary_kept:
+            keep_vocabulary(self._run.vocabulary, tokenizer)
+            self._vocabulary_kept = True
 
     def _play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
         """``size`` episodes of each task under the trained memory policy."""
@@ -180,12 +214,11 @@ class Workshop:
 
     def train(self, *, resume: bool) -> Outcome:
         """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
-        from mem1.train.seeding import seed_torch
         from mem1.train.trainer import Trainer
 
-        seed_torch(self.recipe.seed)
+        self.seed()
         trainer = Trainer(
-            self.policy,
+            self.trainee,
             self.recipe.train,
             self.run,
             rollout=self._rollout,
@@ -204,13 +237,16 @@ class Workshop:
         return as_groups(self._play(tasks, f"train/{step}", size=config.group_size))
 
     @cached_property
-    def _watched(self) -> list[Task]:
+    def watched(self) -> list[Task]:
+        """The dev tasks that are scored while training; none where ``watch_tasks`` is 0."""
+        if not self.recipe.watch_tasks:
+            return []
         compose = self.recipe.tasks
         return self.tasks("dev", compose.composition, compose.objectives, self.recipe.watch_tasks, self.recipe.seed)
 
     def _watch(self, step: int) -> Mapping[str, float]:
         """Greedy scores on dev tasks like those trained on."""
-        done = self._play(self._watched, f"watch/{step}", temperature=0.0)
+        done = self._play(self.watched, f"watch/{step}", temperature=0.0)
         scores = [episode.score for episode in done if episode.score is not None]
         if not scores:
             return {}
@@ -224,10 +260,34 @@ class Workshop:
 
     def warm_start(self, *, resume: bool) -> Outcome:
         """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
-        from mem1.train.seeding import seed_torch
         from mem1.train.warmstart import warm_start
 
-        seed_torch(self.recipe.seed)
+        self.seed()
+        shown, held_out, taken = self.shown
+        if taken is not None:
+            record_taken(self.run, taken, resume=resume)
+            self._console.print(taken.summary, highlight=False, soft_wrap=True)
+        return warm_start(
+            self.trainee,
+            shown,
+            self.recipe.warmstart,
+            self.run,
+            held_out=held_out,
+            evaluate=self._watch if self.recipe.watch_tasks else None,
+            on_weights=self.sampler.set_version,
+            companions=self.tokenizer.save,
+            console=self._console,
+            resume=resume,
+        )
+
+    @cached_property
+    def shown(self) -> tuple[Demonstrations, Sequence[Episode], Taken | None]:
+        """What to imitate, what to measure the loss on, and where stored demonstrations come from."""
+        if self.recipe.demonstrations.runs:
+            from mem1.train.warmstart import repeated
+
+            found = self._demonstrated()
+            return repeated(found.learn, seed=self.recipe.seed), found.held_out, found.taken
         curriculum = Curriculum(
             self._lesson,
             self.recipe.memory.build(),
@@ -237,18 +297,61 @@ class Workshop:
             seed=self.recipe.seed,
         )
         unseen = Lesson(self._watched_singles, self.make_env)
-        return warm_start(
-            self.policy,
-            curriculum,
-            self.recipe.warmstart,
-            self.run,
-            held_out=demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"),
-            evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.sampler.set_version,
-            companions=self.tokenizer.save,
-            console=self._console,
-            resume=resume,
+        return curriculum, demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"), None
+
+    def _demonstrated(self) -> Demonstrated:
+        """What distilled runs show, as the policy will see it."""
+        memory, recipe = self.recipe.memory, self.recipe
+        student = Student(
+            self.tokenizer,
+            memory.build(),
+            self.engine.max_context,
+            control=memory.tags.control_strings,
+            actions=self.parts().actions,
         )
+        return asyncio.run(
+            read_demonstrations(
+                recipe.demonstrations,
+                student,
+                fingerprint=self.tokenizer.fingerprint,
+                tags=memory.tags.model_dump(),
+                prompt_of=lambda task: self.make_env(task).reset()[0],
+                seed=recipe.seed,
+            )
+        )
+
+    # ------------------------------------------------------------ distillation
+
+    def teacher(self) -> Teacher:
+        """Who demonstrates: the recipe's model, or the scripted expert in its tokens."""
+        recipe = self.recipe
+        expert = recipe.distill.teacher == "expert"
+        tokenizer: Tokenizer = self.tokenizer if expert else self.engine.tokenizer
+        return Teacher(
+            name="expert" if expert else f"{recipe.model} ({recipe.engine.type})",
+            parts=self.parts(engine=self._expert if expert else None),
+            strategy=recipe.memory.type,
+            tokenizer=getattr(tokenizer, "fingerprint", None),
+            tags=recipe.memory.tags.model_dump(),
+        )
+
+    def distill(self) -> Distillation:
+        """Demonstrations of the recipe's tasks by the teacher."""
+        with distill_bar(len(self._distill_jobs), self._console) as tell:
+            return asyncio.run(
+                distill(self._distill_jobs, self.teacher(), self.recipe.distill, self.run, on_episode=tell)
+            )
+
+    @cached_property
+    def _distill_jobs(self) -> list[Job]:
+        return group_jobs(self.train_tasks, self.recipe.distill.samples, seed=self.recipe.seed, label=TEACHER)
+
+    @cached_property
+    def _expert(self) -> ScriptedEngine:
+        tags = self.recipe.memory.tags
+        expert = Expert(observation_tag=tags.opening(tags.observation))
+        enlist_all(expert, ((job.episode_id, job.task) for job in self._distill_jobs))
+        return ScriptedEngine(expert, self.tokenizer)
 
     @cached_property
     def _watched_singles(self) -> list[Task]:
@@ -313,7 +416,7 @@ class Workshop:
         parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}
         return asyncio.run(
             run_evaluation(
-                self._cells(),
+                self.cells,
                 parts,
                 config,
                 run=self.run,
@@ -344,7 +447,9 @@ class Workshop:
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])
         return [asdict(row) for row in rows]
 
-    def _cells(self) -> dict[CellKey, list[Task]]:
+    @cached_property
+    def cells(self) -> dict[CellKey, list[Task]]:
+        """The tasks of an evaluation."""
         config, split = self.recipe.evaluate, self.recipe.evaluate_split
         cells = {
             CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed)

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "the whole story in minutes: warm start, reinforcement learning, evaluation, report",
     "train": "train a policy by reinforcement learning as a recipe says",
     "warmstart": "train a policy on an expert's demonstrations as a recipe says",
+    "distill": "collect demonstrations from a teacher, keeping its good episodes",
     "evaluate": "measure memory strategies on the same tasks over growing horizons",
     "compose": "print the tasks of a recipe as JSON lines",
     "export": "take the trained model out of a run, as a plain Hugging Face folder",

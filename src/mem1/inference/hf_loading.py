@@ -12,7 +12,8 @@ from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.chat import ChatTemplate
-from mem1.inference.folders import find_folder
+from mem1.inference.folders import find_folder, is_adapter
+from mem1.inference.hf_adapter import base_of, merge_adapter
 from mem1.inference.hf_tokenizer import HfTokenizer
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -22,9 +23,12 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     """The causal LM that ``spec`` names, in evaluation mode.
 
     ``dtype`` is a torch dtype, its name, or "auto" (as stored); ``device`` is a torch device or "auto"
-    (CUDA if there is any, else CPU). Raises ``ModelError`` if it is missing, damaged, or no causal LM.
+    (CUDA if there is any, else CPU). The folder of a low-rank adapter stands for its base model with the adapter
+    merged into it. Raises ``ModelError`` if it is missing, damaged, or no causal LM.
     """
     folder = find_folder(spec)
+    if is_adapter(folder):
+        return merge_adapter(load_model(base_of(folder), dtype=dtype, device=device), folder)
     with boundary("cannot read the model's config.json", ModelError, mend=f"repair or replace {folder}"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     kinds = config.architectures or []
