@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -15,14 +14,12 @@ import numpy as np
 from mem1.errors import DataError, StorageError
 from mem1.retrieval.corpus import MEND, check_passage
 from mem1.retrieval.fingerprint import Fingerprint, fingerprint
+from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store import OFFSETS, STORE, TEXT, CorpusStore, StoreInfo
 from mem1.retrieval.store_text import open_text
 from mem1.storage.atomic import read_json, storage_errors, write_json
 from mem1.storage.rows import Row
 from mem1.types import Record
-
-Report = Callable[[str, int, int], None]
-"""Told of progress: what is being done, how much is done, of how much."""
 
 PROGRESS = "store.progress.json"
 IDS = "ids.u64"
@@ -39,10 +36,6 @@ class _Progress(Record):
     lines: int = 0
     position: int = 0
     crc: int = 0
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """A ``Report`` that tells nobody."""
 
 
 def build_store(corpus: Path, folder: Path, *, resume: bool = False, report: Report = quiet) -> CorpusStore:

@@ -15,7 +15,7 @@ from mem1.errors import DataError, StorageError
 from mem1.retrieval import store_build
 from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.fingerprint import confirm, fingerprint
-from mem1.retrieval.store import CorpusStore
+from mem1.retrieval.store import OFFSETS, CorpusStore
 from mem1.retrieval.store_build import build_store
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
@@ -96,14 +96,14 @@ def test_a_killed_build_goes_on(corpus: Path, tmp_path: Path, killed_at: int) ->
     with pytest.raises(Killed):
         build_store(corpus, tmp_path / "s", report=kill)
     # What a kill between two states leaves behind, torn in the middle.
-    with (tmp_path / "s" / store_build.OFFSETS).open("ab") as file:
+    with (tmp_path / "s" / OFFSETS).open("ab") as file:
         file.write(b"torn!")
     with pytest.raises(StorageError, match="cut off"):
         build_store(corpus, tmp_path / "s")
     told: list[int] = []
     store = build_store(corpus, tmp_path / "s", resume=True, report=lambda what, done, total: told.append(done))
     assert len(told) == 4 - killed_at  # rows before the kill are not reported again
-    for name in (store_build.OFFSETS, "store.json"):
+    for name in (OFFSETS, "store.json"):
         assert (tmp_path / "s" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert [store[i] for i in range(10)] == [whole[i] for i in range(10)]
     assert sorted(p.name for p in store.folder.iterdir()) == sorted(p.name for p in whole.folder.iterdir())
@@ -207,7 +207,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         build_store(path, tmp_path / "s")
     plain = write(tmp_path / "c.jsonl", lines(10))
     build_store(plain, tmp_path / "p")
-    with (tmp_path / "p" / store_build.OFFSETS).open("r+b") as file:
+    with (tmp_path / "p" / OFFSETS).open("r+b") as file:
         file.truncate(16)
     with pytest.raises(DataError, match="store is damaged"):
         CorpusStore.open(tmp_path / "p", plain)
