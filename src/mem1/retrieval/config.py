@@ -17,6 +17,7 @@ from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25 import Bm25Retriever
 from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.dense_config import DenseConfig
+from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.hybrid import HybridRetriever
 from mem1.retrieval.progress import Report, quiet
 
@@ -70,7 +71,7 @@ class RemoteConfig(Config):
         """Nothing: the service has its index."""
 
 
-PartConfig = Annotated[Bm25Config | DenseConfig | RemoteConfig, Field(discriminator="type")]
+PartConfig = Annotated[Bm25Config | Bm25DiskConfig | DenseConfig | RemoteConfig, Field(discriminator="type")]
 
 
 class HybridConfig(Config):
@@ -98,4 +99,6 @@ class HybridConfig(Config):
             part.make(resume=resume, report=report)
 
 
-RetrieverConfig = Annotated[Bm25Config | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")]
+RetrieverConfig = Annotated[
+    Bm25Config | Bm25DiskConfig | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")
+]
