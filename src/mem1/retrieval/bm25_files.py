@@ -1,9 +1,9 @@
 """What a BM25 index on disk consists of: inverted lists whose scores were worked out when it was built.
 
 ``docs.i32`` and ``scores.f32`` hold the lists one after the other: for each word the rows that hold it, ascending, and
-what the word adds to their score (eager scoring, as in bm25s, arXiv 2407.03618). ``ends.u64`` says where each list ends
-and ``largest.f32`` what its largest score is. ``words.txt`` holds the vocabulary in byte order, ``words.u64`` where each
-word ends, ``words.i32`` its number: words are numbered as they first appear in the corpus.
+what the word adds to their score (eager scoring, as in bm25s, arXiv 2407.03618). ``ends.u64`` says where each list
+ends and ``largest.f32`` what its largest score is. ``words.txt`` holds the vocabulary in byte order, ``words.u64``
+where each word ends, ``words.i32`` its number: words are numbered as they first appear in the corpus.
 """
 
 from __future__ import annotations
