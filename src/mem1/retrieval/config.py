@@ -34,6 +34,11 @@ class Bm25Config(Config):
     corpus: Path | None = None  # None: the passages that come with the task source
     cache_size: int = Field(default=4096, ge=0)
 
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return self.corpus is not None
+
     def build(self, passages: Sequence[Passage] = ()) -> Bm25Retriever:
         """Index ``corpus``, or ``passages`` where no corpus is named. Raises ``DataError``."""
         found = tuple(read_corpus(self.corpus)) if self.corpus is not None else passages
@@ -53,6 +58,11 @@ class RemoteConfig(Config):
     batch: int = Field(default=64, ge=1)
     wait: float = Field(default=0.005, ge=0)
     connections: int = Field(default=8, ge=1)
+
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return True
 
     def build(self, passages: Sequence[Passage] = ()) -> RemoteRetriever:
         """The client; the service searches a corpus of its own, so ``passages`` are not looked at."""
@@ -87,6 +97,11 @@ class HybridConfig(Config):
         if len(self.parts) < 2:
             raise ValueError("a hybrid joins two retrievers or more: name them in parts")
         return self
+
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return all(part.has_corpus for part in self.parts)
 
     def build(self, passages: Sequence[Passage] = ()) -> HybridRetriever:
         """All parts, fused. Raises what the parts raise."""

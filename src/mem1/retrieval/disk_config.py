@@ -33,6 +33,11 @@ class Bm25DiskConfig(Config):
     tokens: Tokens = "words"
     cache_size: int = Field(default=4096, ge=0)
 
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return True
+
     def build(self, passages: Sequence[Passage] = ()) -> Bm25DiskRetriever:
         """Open the index; ``passages`` are not looked at. Raises ``DataError`` where it is not there."""
         from mem1.retrieval.bm25_disk import Bm25DiskRetriever
