@@ -20,7 +20,7 @@ from mem1.memory.config import (
     SummaryMemoryConfig,
     WindowMemoryConfig,
 )
-from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.config import Bm25Config, RetrieverConfig
 from mem1.rewards.config import ScorerConfig
 from mem1.rollout.config import DemonstrationsConfig, DistillConfig
 from mem1.tasks.base import Split
@@ -60,7 +60,7 @@ class Recipe(Config):
     With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
-    sets up those whose other settings are not the defaults.
+    sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
     """
 
     name: str = "run"
@@ -71,7 +71,8 @@ class Recipe(Config):
     tiny: TinyConfig = TinyConfig()
     lora: LoraConfig | None = None
     source: SourceConfig = FactbookConfig()
-    retriever: Bm25Config = Bm25Config()
+    sources: tuple[SourceConfig, ...] = ()
+    retriever: RetrieverConfig = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
     reward: Literal["em", "f1"] = "em"
     env: QaEnvConfig = QaEnvConfig()
@@ -106,6 +107,20 @@ class Recipe(Config):
         if self.lora is not None and self.model == "new:tiny":
             raise ValueError("lora adapts a model that was trained before: give the folder of one, not new:tiny")
         return self
+
+    @model_validator(mode="after")
+    def _sources_are_told_apart(self) -> Self:
+        if self.sources and self.source != FactbookConfig():
+            raise ValueError("give either source or sources")
+        names = [getattr(source, "name", source.type) for source in self.all_sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two sources have the same name: {', '.join(names)}")
+        return self
+
+    @property
+    def all_sources(self) -> tuple[SourceConfig, ...]:
+        """Where tasks come from."""
+        return self.sources or (self.source,)
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:
