@@ -67,7 +67,7 @@ class BoundedBodies:
 
 
 class Counted:
-    """Tells ``count`` the path and status (0: the client left) of each request; an exception is logged and gives 500."""
+    """Tells ``count`` the path and status (0: the client left) of each request; what raises gives 500."""
 
     def __init__(self, app: ASGIApp, *, count: Callable[[str, int], None]) -> None:
         self._app = app
