@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from mem1.errors import BackendError
 from mem1.retrieval.base import Retriever
-from mem1.retrieval.batching import Batcher, BusyError
+from mem1.retrieval.server_queue import SearchQueue, BusyError
 from mem1.retrieval.pages import PageStore
 from mem1.retrieval.server_bounds import BoundedBodies, Counted
 from mem1.retrieval.server_metrics import Metrics
@@ -53,7 +53,7 @@ class _Service:
         self._open = open_retriever
         self._open_pages = open_pages
         self._pages: PageStore | None = None
-        self._batcher: Batcher | None = None
+        self._queue: SearchQueue | None = None
         self._metrics = Metrics()
 
     @asynccontextmanager
@@ -61,7 +61,7 @@ class _Service:
         """Open, serve, close."""
         config = self.config
         self._pages = self._open_pages() if self._open_pages is not None else None
-        self._batcher = Batcher(
+        self._queue = SearchQueue(
             self._open(),
             batch=config.batch,
             lanes=config.lanes,
@@ -71,7 +71,7 @@ class _Service:
         try:
             yield
         finally:
-            await self._batcher.close()
+            await self._queue.close()
 
     async def retrieve(self, request: Request) -> Response:
         """Search."""
@@ -83,11 +83,11 @@ class _Service:
             return _refusal(422, f"a request may have {self.config.max_queries} queries, got {len(asked.queries)}")
         if top_k > self.config.max_top_k:
             return _refusal(422, f"topk may be {self.config.max_top_k}, got {top_k}")
-        assert self._batcher is not None, "the server has started"
+        assert self._queue is not None, "the server has started"
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self.config.search_seconds):
-                found = await self._batcher.search(asked.queries, top_k) if asked.queries else []
+                found = await self._queue.search(asked.queries, top_k) if asked.queries else []
         except TimeoutError:
             return _refusal(504, f"the search took longer than {self.config.search_seconds:g} seconds")
         except BusyError as error:
@@ -114,7 +114,7 @@ class _Service:
 
     async def health(self) -> Response:
         """Whether searches are answered."""
-        in_hand = self._batcher.in_hand if self._batcher is not None else 0
+        in_hand = self._queue.in_hand if self._queue is not None else 0
         return JSONResponse({"status": "ok", "in_hand": in_hand, "pages": len(self._pages or ())})
 
     async def metrics_page(self) -> Response:
@@ -124,7 +124,7 @@ class _Service:
     def count(self, path: str, status: int) -> None:
         """Count an answer."""
         self._metrics.requests.labels(path if path in _PATHS else "other", str(status)).inc()
-        self._metrics.in_hand.set(self._batcher.in_hand if self._batcher is not None else 0)
+        self._metrics.in_hand.set(self._queue.in_hand if self._queue is not None else 0)
 
 
 _PATHS = frozenset({"/retrieve", "/access", "/health", "/metrics"})

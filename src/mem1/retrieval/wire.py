@@ -1,7 +1,7 @@
 """The search service's wire format, as Search-R1, MEM1 and verl speak it.
 
 ``POST /retrieve`` ``{"queries": [str], "topk": int | null, "return_scores": bool}`` gives ``{"result": [[document]]}``,
-a document being ``{"id", "contents"}``, or ``{"document": ..., "score": float}`` where scores are asked for.
+a document being ``{"id", "contents", ...}``, or ``{"document": ..., "score": float}`` where scores are asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from mem1.retrieval.base import Hit, Passage
+from mem1.retrieval.base import Hit
 
 
 class SearchBody(BaseModel):
@@ -29,12 +29,6 @@ class AccessBody(BaseModel):
     urls: list[str] = Field(description="pages to read")
 
 
-def contents_of(passage: Passage) -> str:
-    """Title and text as one corpus line has them: ``"Title"\\ntext``, quotes in the title doubled."""
-    title = passage.title.replace('"', '""')
-    return f'"{title}"\n{passage.text}'
-
-
 def search_reply(found: Sequence[Sequence[Hit]], *, with_scores: bool) -> bytes:
     """The body of the answer to a search, one list a query, best first.
 
@@ -45,5 +39,5 @@ def search_reply(found: Sequence[Sequence[Hit]], *, with_scores: bool) -> bytes:
 
 
 def _row(hit: Hit, *, with_scores: bool) -> dict[str, Any]:
-    document = {"id": hit.passage.id, "contents": contents_of(hit.passage)}
+    document = hit.passage.document()
     return {"document": document, "score": hit.score} if with_scores else document
