@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from mem1.errors import BackendError
 from mem1.retrieval.base import Retriever
-from mem1.retrieval.server_queue import SearchQueue, BusyError
 from mem1.retrieval.pages import PageStore
 from mem1.retrieval.server_bounds import BoundedBodies, Counted
 from mem1.retrieval.server_metrics import Metrics
+from mem1.retrieval.server_queue import BusyError, SearchQueue
 from mem1.retrieval.service_config import ServiceConfig
 from mem1.retrieval.wire import AccessBody, SearchBody, search_reply
 

@@ -10,7 +10,7 @@ import pytest
 
 from mem1.errors import BackendError
 from mem1.retrieval.base import Hit, Passage
-from mem1.retrieval.server_queue import SearchQueue, BusyError
+from mem1.retrieval.server_queue import BusyError, SearchQueue
 
 
 class Gate:
