@@ -13,7 +13,7 @@ from mem1.report.document import Document, Section
 from mem1.report.html import to_html
 from mem1.report.markdown import to_markdown
 from mem1.report.paper_rows import OwnRow, own_rows
-from mem1.report.paper_tables import per_objective, scorers_of, single, summed, training, webshop
+from mem1.report.paper_tables import HORIZONS, per_objective, scorers_of, single, summed, training, webshop
 from mem1.report.published import Published, published
 from mem1.report.tables import Table
 from mem1.storage.atomic import write_atomic
@@ -40,7 +40,8 @@ def make_paper_document(rows: Sequence[OwnRow], papers: Published) -> Document:
     shop = [row for row in rows if row.domain == "webshop"]
     sections = []
     for scorer in scorers_of(answers):
-        tables = [make(answers, papers, scorer) for make in (summed, per_objective, training, single)]
+        tables = [summed(answers, papers, scorer, n) for n in HORIZONS]
+        tables += [make(answers, papers, scorer) for make in (per_objective, training, single)]
         found = tuple(table for table in tables if table is not None)
         if found:
             sections.append(Section(_anchor(scorer), f"Scored by {scorer}", _lead(scorer), tables=found))

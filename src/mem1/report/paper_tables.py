@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Metric
@@ -13,30 +14,28 @@ from mem1.report.published import Figures, Published, PublishedRow
 from mem1.report.tables import Column, Entry, Table
 
 _NOTHING = Entry("–")
-_HORIZONS = (2, 8, 16, 32)
+HORIZONS = (2, 8, 16, 32)
+"""Where the papers measure."""
+
 _OWN = "yours"
 _UNSTATED = "unstated"
 
 
-def summed(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | None:
-    """EM, F1, peak and seconds at the papers' horizons under one scorer; ``None`` where no row has that scorer."""
-    mine = [row for row in rows if row.scorer == scorer and any(n in row.at for n in _HORIZONS)]
-    theirs = printed_under(papers.multi_objective, scorer)
+def summed(rows: Sequence[OwnRow], papers: Published, scorer: str, n: int) -> Table | None:
+    """EM, F1, peak and seconds at ``n`` objectives under one scorer; ``None`` where no row has it."""
+    mine = [row for row in rows if row.scorer == scorer and n in row.at]
+    theirs = [row for row in printed_under(papers.multi_objective, scorer) if n in row.at]
     if not mine and not theirs:
         return None
-    columns = [*_heads()]
-    for n in _HORIZONS:
-        columns += [Column(name, _objectives(n)) for name in ("EM", "F1")]
-        columns += [Column("peak ×100", _objectives(n)), Column("s", _objectives(n))]
     return Table(
-        title=f"Summed over objectives, scorer {scorer}",
+        title=f"{n} objectives, summed, scorer {scorer}",
         note="EM and F1 are sums over a task's objectives. Peak: the largest prompt and completion of a turn, in "
         "hundreds of tokens; for your rows without the task prompt, as in the published script, and beside it with it. "
         + _about(scorer, theirs),
-        columns=tuple(columns),
+        columns=(*_heads(), Column("EM"), Column("F1"), Column("peak ×100"), Column("s")),
         rows=tuple(
-            [_own(row, [e for n in _HORIZONS for e in _four(row, n)]) for row in mine]
-            + [_printed(row, papers, [e for n in _HORIZONS for e in _printed_four(row.at.get(n))]) for row in theirs]
+            [_own(row, _four(row, n)) for row in mine]
+            + [_printed(row, papers, _printed_four(row.at.get(n))) for row in theirs]
         ),
     )
 
@@ -54,7 +53,7 @@ def per_objective(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Tab
 
     def own(row: OwnRow, n: int) -> list[Entry]:
         metrics = row.at.get(n, {})
-        return [_mean(metrics.get(m), 3) for m in (Measure.EM_PER_OBJECTIVE, Measure.F1_PER_OBJECTIVE)]
+        return [_plain(metrics.get(m), 3) for m in (Measure.EM_PER_OBJECTIVE, Measure.F1_PER_OBJECTIVE)]
 
     def printed(row: PublishedRow, n: int) -> list[Entry]:
         figures = row.at.get(n, Figures())
@@ -92,20 +91,8 @@ def training(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | 
 
 def single(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | None:
     """One objective: EM, F1, peak, seconds."""
-    mine = [row for row in rows if row.scorer == scorer and 1 in row.at]
-    theirs = printed_under(papers.single_objective, scorer)
-    if not mine and not theirs:
-        return None
-    columns = (*_heads(), Column("EM"), Column("F1"), Column("peak ×100"), Column("s"))
-    return Table(
-        title=f"One objective, scorer {scorer}",
-        note=_about(scorer, theirs),
-        columns=columns,
-        rows=tuple(
-            [_own(row, _four(row, 1)) for row in mine]
-            + [_printed(row, papers, _printed_four(row.at.get(1))) for row in theirs]
-        ),
-    )
+    table = summed(rows, papers.model_copy(update={"multi_objective": papers.single_objective}), scorer, 1)
+    return None if table is None else replace(table, title=f"One objective, scorer {scorer}")
 
 
 def webshop(rows: Sequence[OwnRow], papers: Published) -> Table:
@@ -119,7 +106,7 @@ def webshop(rows: Sequence[OwnRow], papers: Published) -> Table:
             entries.append(_own(row, [reward, peak, dependency, seconds]))
     for shop in papers.webshop:
         figures = [_value(v, 2) for v in (shop.reward, shop.peak, shop.dependency, shop.seconds)]
-        entries.append((Entry(shop.system), Entry(papers.cite(shop.source)), _NOTHING, *figures))
+        entries.append((Entry(shop.system), Entry(papers.cite(shop.source)), *figures))
     return Table(
         title="WebShop",
         note="Average final reward in percent; peak of a turn in thousands of tokens, your rows with the task prompt; "
@@ -146,18 +133,17 @@ def scorers_of(rows: Iterable[OwnRow]) -> tuple[str, ...]:
 def _heads() -> tuple[Column, ...]:
     return (
         Column("System", numeric=False),
-        Column("Origin", numeric=False),
-        Column("Tasks", numeric=False, meaning="composition and number of your tasks"),
+        Column("Origin", numeric=False, meaning="the paper; or yours, with composition and number of tasks"),
     )
 
 
 def _own(row: OwnRow, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    return (Entry(row.system, strong=True), Entry(_OWN), Entry(row.tasks), *entries)
+    return (Entry(row.system, strong=True), Entry(f"{_OWN}: {row.tasks}"), *entries)
 
 
 def _printed(row: PublishedRow, papers: Published, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    unstated = "scoring unstated" if row.scorer == _UNSTATED else ""
-    return (Entry(row.system), Entry(papers.cite(row.source), unstated), _NOTHING, *entries)
+    unstated = ", scoring unstated" if row.scorer == _UNSTATED else ""
+    return (Entry(row.system), Entry(papers.cite(row.source) + unstated), *entries)
 
 
 def _four(row: OwnRow, n: int) -> list[Entry]:
@@ -168,7 +154,7 @@ def _four(row: OwnRow, n: int) -> list[Entry]:
     if whole is not None:
         entry = Entry(entry.text, f"{number(whole.mean / 100, 2)} with prompt")
     em, f1, seconds = (metrics.get(measure) for measure in (Measure.EM, Measure.F1, Measure.SECONDS))
-    return [_mean(em, 3), _mean(f1, 3), entry, _mean(seconds, 2)]
+    return [_mean(em, 3), _plain(f1, 3), entry, _plain(seconds, 2)]
 
 
 def _printed_four(figures: Figures | None) -> list[Entry]:
@@ -178,6 +164,10 @@ def _printed_four(figures: Figures | None) -> list[Entry]:
 
 def _mean(metric: Metric | None, decimals: int) -> Entry:
     return _scaled(metric, 1.0, decimals)
+
+
+def _plain(metric: Metric | None, decimals: int) -> Entry:
+    return _value(None if metric is None else metric.mean, decimals)
 
 
 def _scaled(metric: Metric | None, factor: float, decimals: int) -> Entry:

@@ -115,8 +115,8 @@ def by_scorer(rows: list[OwnRow]) -> dict[str, OwnRow]:
 
 
 def column(table: Table, system: str) -> list[str]:
-    """The texts of the row that begins with ``system``, less the three heads."""
-    return next([entry.text for entry in row[3:]] for row in table.rows if row[0].text == system)
+    """The texts of the row that begins with ``system``, less the two heads."""
+    return next([entry.text for entry in row[2:]] for row in table.rows if row[0].text == system)
 
 
 # ---------------------------------------------------------------- own rows
@@ -168,26 +168,25 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 def test_own_rows_stand_above_published_ones_of_the_same_scoring(tmp_path: Path) -> None:
     rows = own_rows([hand_made(tmp_path)])
-    table = summed(rows, published(), "mem1-released")
+    table = summed(rows, published(), "mem1-released", 2)
     assert table is not None
-    assert [column.head for column in table.columns[3:7]] == ["EM", "F1", "peak ×100", "s"]
-    assert {column.unit for column in table.columns[3:7]} == {"2 objectives"}
-    assert [entry.text for entry in table.rows[0][:3]] == ["mine, evaluation: state", "yours", "parallel, n = 4"]
-    assert column(table, "mine, evaluation: state")[:4] == ["0.500", "0.667", "2.50", "2.00"]
-    assert table.rows[0][5].aside == "3.50 with prompt"
-    assert column(table, "MEM1-QA") == [
-        *("0.709", "0.838", "6.40", "6.49"),
-        *("1.870", "2.310", "8.01", "8.68"),
-        *("1.970", "2.390", "10.40", "8.70"),
-        *("–", "–", "–", "–"),
-    ]
-    origins = {row[0].text: (row[1].text, row[1].aside) for row in table.rows}
-    assert origins["MEM1-QA"] == ("published: MEM1, arXiv 2506.15841", "")
-    assert origins["MMPO"] == ("published: MMPO, arXiv 2605.30159", "scoring unstated")
+    assert [column.head for column in table.columns[2:]] == ["EM", "F1", "peak ×100", "s"]
+    assert [entry.text for entry in table.rows[0][:2]] == ["mine, evaluation: state", "yours: parallel, n = 4"]
+    assert column(table, "mine, evaluation: state") == ["0.500", "0.667", "2.50", "2.00"]
+    assert table.rows[0][4].aside == "3.50 with prompt"
+    assert column(table, "MEM1-QA") == ["0.709", "0.838", "6.40", "6.49"]
+    assert column(table, "7B + A-MEM") == ["0.286", "–", "14.10", "–"]
+    origins = {row[0].text: row[1].text for row in table.rows}
+    assert origins["MEM1-QA"] == "published: MEM1, arXiv 2506.15841"
+    assert origins["MMPO"] == "published: MMPO, arXiv 2605.30159, scoring unstated"
+    assert "Search-R1 trained on 2 objectives" not in origins, "it is printed at 16 objectives only"
+    longest = summed(rows, published(), "mem1-released", 32)
+    assert longest is not None
+    assert [row[0].text for row in longest.rows] == ["BACM-RL, 8k context", "BACM-RL, 30B-A3B"]
 
 
 def test_the_other_scoring_has_no_published_row(tmp_path: Path) -> None:
-    table = summed(own_rows([hand_made(tmp_path)]), published(), "standard")
+    table = summed(own_rows([hand_made(tmp_path)]), published(), "standard", 2)
     assert table is not None
     assert [row[0].text for row in table.rows] == ["mine, evaluation: state"]
     assert column(table, "mine, evaluation: state")[0] == "1.500"
@@ -241,7 +240,7 @@ def test_the_report_in_three_forms(tmp_path: Path) -> None:
     assert "MEM1-QA" in page.text
     assert "synthetic, trained: window" in page.text
     markdown = paths.markdown.read_text()
-    assert "### Summed over objectives, scorer mem1-released" in markdown
+    assert "### 16 objectives, summed, scorer mem1-released" in markdown
     assert "### Per objective, scorer standard" in markdown
     numbers = json.loads(paths.json.read_text())
     mine = [row for row in numbers["own"] if row["run"] == "mine"]
