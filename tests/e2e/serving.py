@@ -32,9 +32,9 @@ def serving(*words: str) -> Iterator[Service]:
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
-        if not said:
-            raise AssertionError(f"the server did not start: {process.communicate(timeout=10)[1]}")
-        yield Service(json.loads(said)["retrieve"].removesuffix("/retrieve"), process)
+        if "retrieve" not in (started := json.loads(said or "{}")):
+            raise AssertionError(f"the server did not start: {said} {process.communicate(timeout=10)[1]}")
+        yield Service(started["retrieve"].removesuffix("/retrieve"), process)
     finally:
         if process.poll() is None:
             process.terminate()

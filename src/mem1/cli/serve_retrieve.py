@@ -37,11 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     limits = build(
         ServiceConfig, {name: value for name, value in given.items() if value is not None}, where="the command line"
     )
+    if arguments.recipe is None and arguments.corpus is None:
+        raise ConfigError("what to search?", where="mem1 serve retrieve", mend="give a RECIPE or --corpus FILE")
     overrides = list(arguments.overrides)
     if arguments.corpus is not None:
         overrides.append(f"retriever.corpus={arguments.corpus}")
-    elif arguments.recipe is None:
-        raise ConfigError("what to search?", where="mem1 serve retrieve", mend="give a RECIPE or --corpus FILE")
+    if arguments.recipe is None:
+        overrides.insert(0, "retriever.type=bm25")
     recipe = load(Recipe, arguments.recipe, overrides)
     serve, page_store = _service()
 
