@@ -45,7 +45,7 @@ FILES = {
     "hotpotqa": "hotpotqa_dev_distractor.jsonl",
 }
 KEY = CellKey(Composition.MIXED, 16)
-TASKS = 8
+TASKS = 4
 TOP_K = 3
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real questions are not beside this checkout")
