@@ -48,7 +48,7 @@ class Recipe(Config):
     ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
-    sets up those whose other settings are not the defaults.
+    sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
     """
 
     name: str = "run"
@@ -57,6 +57,7 @@ class Recipe(Config):
     model: str = "builtin:tiny"
     tiny: TinyConfig = TinyConfig()
     source: SourceConfig = FactbookConfig()
+    sources: tuple[SourceConfig, ...] = ()
     retriever: RetrieverConfig = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
     reward: Literal["em", "f1"] = "em"
@@ -84,6 +85,20 @@ class Recipe(Config):
                 f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _sources_are_told_apart(self) -> Self:
+        if self.sources and self.source != FactbookConfig():
+            raise ValueError("give either source or sources")
+        names = [getattr(source, "name", source.type) for source in self.all_sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two sources have the same name: {', '.join(names)}")
+        return self
+
+    @property
+    def all_sources(self) -> tuple[SourceConfig, ...]:
+        """Where tasks come from."""
+        return self.sources or (self.source,)
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.config import differences, load
+from mem1.envs.prompts import render_prompt
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
@@ -19,6 +20,8 @@ from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
 from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
+from mem1.tasks.coverage import coverage
+from mem1.tasks.parquet import write_tasks
 from mem1.train.export import export as export_model
 from mem1.train.loop import Outcome
 from mem1.types import Task
@@ -59,6 +62,21 @@ def export(run: Path, folder: Path, *, dtype: str) -> Summary:
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     """The tasks that the recipe trains on."""
     return Workshop(load(Recipe, recipe, overrides)).train_tasks
+
+
+def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
+    """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
+    shop = Workshop(load(Recipe, recipe, overrides))
+    env = shop.recipe.env
+    write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
+    return len(shop.train_tasks)
+
+
+def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
+    """For each source, of how many of the tasks' objectives an accepted answer can be given."""
+    tasks = compose(recipe, overrides)
+    rows = coverage(objective for task in tasks for objective in task.objectives)
+    return [{**row._asdict(), "examples": list(row.examples)} for row in rows]
 
 
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:

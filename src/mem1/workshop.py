@@ -56,14 +56,20 @@ class Workshop:
         return self._run
 
     @cached_property
+    def sources(self) -> list[Any]:
+        """The task sources."""
+        return [source.build() for source in self.recipe.all_sources]
+
+    @property
     def source(self) -> Any:
-        """The task source."""
-        return self.recipe.source.build()
+        """The first task source: the one that lessons are about."""
+        return self.sources[0]
 
     @cached_property
     def retriever(self) -> Retriever:
         """What a search asks."""
-        return self.recipe.retriever.build(_passages(self.source))
+        retriever = self.recipe.retriever
+        return retriever.build(() if retriever.has_corpus else _passages(*self.sources))
 
     @cached_property
     def tokenizer(self) -> HfTokenizer:
@@ -96,12 +102,12 @@ class Workshop:
     def train_tasks(self) -> list[Task]:
         """The pool that training draws from, in the order in which it is used."""
         recipe = self.recipe
-        return recipe.tasks.build([self.source], split=recipe.split, seed=recipe.seed)
+        return recipe.tasks.build(self.sources, split=recipe.split, seed=recipe.seed)
 
     def tasks(self, split: Any, composition: Composition, objectives: int, count: int, seed: int) -> list[Task]:
         """Tasks for an evaluation."""
         return compose_tasks(
-            [self.source], composition=composition, objectives=objectives, count=count, seed=seed, split=split
+            self.sources, composition=composition, objectives=objectives, count=count, seed=seed, split=split
         )
 
     @cached_property
@@ -286,9 +292,8 @@ class Workshop:
         return cells
 
 
-def _passages(source: Any) -> Sequence[Passage]:
-    found: Sequence[Passage] = getattr(source, "passages", ())
-    return found
+def _passages(*sources: Any) -> Sequence[Passage]:
+    return [passage for source in sources for passage in getattr(source, "passages", ())]
 
 
 def _texts() -> Iterable[str]:

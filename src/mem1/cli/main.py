@@ -25,6 +25,7 @@ COMMANDS = {
     "warmstart": "train a policy on an expert's demonstrations as a recipe says",
     "evaluate": "measure memory strategies on the same tasks over growing horizons",
     "compose": "print the tasks of a recipe as JSON lines",
+    "index": "write the indexes of a large corpus: BM25 or dense, on disk",
     "export": "take the trained model out of a run, as a plain Hugging Face folder",
     "report": "write a run's report: one HTML file, Markdown and JSON",
     "view": "read a run's episodes turn by turn",

@@ -24,7 +24,7 @@ class QaEnvConfig(Config):
     ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``);
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
-    it) or the path of a template file with ``{questions}``.
+    it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
     """
 
     type: Literal["qa"] = "qa"
@@ -32,6 +32,7 @@ class QaEnvConfig(Config):
     max_turns: int | None = Field(default=None, ge=1)
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
+    joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
@@ -87,7 +88,7 @@ class QaEnvironment:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
-        prompt = render_prompt(self._config.prompt, self.task)
+        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined)
         return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:

@@ -17,6 +17,7 @@ from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25 import Bm25Retriever
 from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.dense_config import DenseConfig
+from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.hybrid import HybridRetriever
 from mem1.retrieval.progress import Report, quiet
 
@@ -32,6 +33,11 @@ class Bm25Config(Config):
     b: float = Field(default=0.4, ge=0, le=1)
     corpus: Path | None = None  # None: the passages that come with the task source
     cache_size: int = Field(default=4096, ge=0)
+
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return self.corpus is not None
 
     def build(self, passages: Sequence[Passage] = ()) -> Bm25Retriever:
         """Index ``corpus``, or ``passages`` where no corpus is named. Raises ``DataError``."""
@@ -53,6 +59,11 @@ class RemoteConfig(Config):
     wait: float = Field(default=0.005, ge=0)
     connections: int = Field(default=8, ge=1)
 
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return True
+
     def build(self, passages: Sequence[Passage] = ()) -> RemoteRetriever:
         """The client; the service searches a corpus of its own, so ``passages`` are not looked at."""
         from mem1.retrieval.remote import RemoteRetriever
@@ -70,7 +81,7 @@ class RemoteConfig(Config):
         """Nothing: the service has its index."""
 
 
-PartConfig = Annotated[Bm25Config | DenseConfig | RemoteConfig, Field(discriminator="type")]
+PartConfig = Annotated[Bm25Config | Bm25DiskConfig | DenseConfig | RemoteConfig, Field(discriminator="type")]
 
 
 class HybridConfig(Config):
@@ -87,6 +98,11 @@ class HybridConfig(Config):
             raise ValueError("a hybrid joins two retrievers or more: name them in parts")
         return self
 
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return all(part.has_corpus for part in self.parts)
+
     def build(self, passages: Sequence[Passage] = ()) -> HybridRetriever:
         """All parts, fused. Raises what the parts raise."""
         parts = [part.build(passages) for part in self.parts]
@@ -98,4 +114,6 @@ class HybridConfig(Config):
             part.make(resume=resume, report=report)
 
 
-RetrieverConfig = Annotated[Bm25Config | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")]
+RetrieverConfig = Annotated[
+    Bm25Config | Bm25DiskConfig | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")
+]

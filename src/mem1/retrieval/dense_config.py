@@ -58,6 +58,11 @@ class DenseConfig(Config):
             raise ValueError("set index too: the folder in which the corpus's offsets are kept")
         return self
 
+    @property
+    def has_corpus(self) -> bool:
+        """Whether it searches a corpus of its own, and not the passages that come with the task source."""
+        return self.corpus is not None
+
     def build(self, passages: Sequence[Passage] = ()) -> DenseRetriever:
         """Open the index; without one encode ``corpus``, or ``passages``, now. Raises ``DataError``, ``ModelError``."""
         from mem1.retrieval.dense import DenseRetriever, dense_in_memory

@@ -48,7 +48,7 @@ class CorpusStore:
         self.info = info
         self.text_file = folder / TEXT if info.compressed else Path(info.corpus)
         with storage_errors("open the corpus store", folder):
-            self._offsets: NDArray[np.uint64] = np.memmap(folder / OFFSETS, dtype="<u8", mode="r")
+            self._offsets: NDArray[np.uint64] = np.memmap(folder / OFFSETS, dtype="<u8", mode="r").view(np.ndarray)
             with self.text_file.open("rb") as file:
                 self._text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if len(self._offsets) != info.rows + 1 or len(self._text) != info.text_bytes:
