@@ -16,20 +16,10 @@ import pytest
 from mem1.cli.main import main
 from tests.e2e.serving import Service, serving, write_corpus
 
-SHORT = (
-    "--max-body",
-    "100000",
-    "--header-seconds",
-    "0.5",
-    "--body-seconds",
-    "0.5",
-    "--write-seconds",
-    "0.5",
-    "--idle-seconds",
-    "1",
-)
+SECOND = tuple(word for name in ("header", "body", "write", "idle") for word in (f"--{name}-seconds", "1"))
+SHORT = ("--max-body", "100000", *SECOND)
 HEAD = b"POST /retrieve HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +119,7 @@ def test_a_request_that_never_comes_is_not_waited_for(service: Service, begun: b
 def test_headers_byte_by_byte_do_not_hold_a_connection(service: Service) -> None:
     with connect(service) as connection:
         try:
-            for byte in HEAD * 20:
+            for byte in HEAD * 40:
                 connection.sendall(bytes([byte]))
                 time.sleep(0.01)
         except ConnectionError:
@@ -149,7 +139,7 @@ def test_a_body_byte_by_byte_times_out(service: Service) -> None:
     with connect(service) as connection:
         connection.sendall(HEAD + b"Content-Length: 5000\r\n\r\n")
         try:
-            for _ in range(200):
+            for _ in range(400):
                 connection.sendall(b" ")
                 time.sleep(0.01)
         except ConnectionError:
@@ -220,12 +210,14 @@ class Caller(threading.Thread):
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_sigterm_under_load_answers_what_was_asked_and_ends_with_0(tmp_path: Path, workers: str) -> None:
     corpus = write_corpus(tmp_path / "corpus.jsonl")
-    with serving("--corpus", str(corpus), "--workers", workers) as service:
-        httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=30)
+    with serving("--corpus", str(corpus), "--workers", workers, "--linger-seconds", "3") as service:
+        httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=PATIENCE)
         callers = [Caller(service.address, number) for number in range(8)]
         for caller in callers:
             caller.start()
-        time.sleep(1.0)
+        deadline = time.monotonic() + PATIENCE
+        while any(len(caller.done) < 4 for caller in callers) and time.monotonic() < deadline:
+            time.sleep(0.05)
         asked_to_stop = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         for caller in callers:
@@ -255,7 +247,7 @@ def test_workers_share_a_port_are_counted_together_and_replaced(tmp_path: Path) 
     corpus = write_corpus(tmp_path / "corpus.jsonl")
     with serving("--corpus", str(corpus), "--workers", "2") as service:
         for _ in range(20):  # each on a connection of its own
-            httpx.post(f"{service.address}/retrieve", json={"queries": ["word1", "word2"]}, timeout=30)
+            httpx.post(f"{service.address}/retrieve", json={"queries": ["word1", "word2"]}, timeout=PATIENCE)
         assert "mem1_queries_total 40.0" in httpx.get(f"{service.address}/metrics").text
         parent = psutil.Process(service.process.pid)
 
@@ -270,7 +262,9 @@ def test_workers_share_a_port_are_counted_together_and_replaced(tmp_path: Path) 
         while len(workers()) < 2 or workers() == before:
             assert time.monotonic() < deadline, "the dead worker was not replaced"
             time.sleep(0.05)
-        assert httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=30).status_code == 200
+        assert (
+            httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=PATIENCE).status_code == 200
+        )
 
 
 # ---------------------------------------------------------------- the command

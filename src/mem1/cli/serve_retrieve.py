@@ -39,12 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.recipe is None and arguments.corpus is None:
         raise ConfigError("what to search?", where="mem1 serve retrieve", mend="give a RECIPE or --corpus FILE")
-    overrides = list(arguments.overrides)
-    if arguments.corpus is not None:
-        overrides.append(f"retriever.corpus={arguments.corpus}")
-    if arguments.recipe is None:
-        overrides.insert(0, "retriever.type=bm25")
-    recipe = load(Recipe, arguments.recipe, overrides)
+    default = ["retriever.type=bm25"] if arguments.recipe is None else []
+    recipe = _over(load(Recipe, arguments.recipe, [*default, *arguments.overrides]), arguments.corpus)
     serve, page_store = _service()
 
     def tell(address: str) -> None:
@@ -59,10 +55,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def open_retriever(recipe: Recipe) -> Retriever:
-    """The recipe's retriever, over the passages of its source where the recipe names no corpus."""
-    if getattr(recipe.retriever, "corpus", None) is not None:
+    """The recipe's retriever, over the passages of its sources where it has no corpus of its own."""
+    if recipe.retriever.has_corpus:
         return recipe.retriever.build()
-    return recipe.retriever.build(getattr(recipe.source.build(), "passages", ()))
+    sources = [source.build() for source in recipe.all_sources]
+    return recipe.retriever.build([passage for one in sources for passage in getattr(one, "passages", ())])
+
+
+def _over(recipe: Recipe, corpus: Path | None) -> Recipe:
+    """``recipe`` with its retriever over ``corpus``, if one is given."""
+    if corpus is None:
+        return recipe
+    retriever = recipe.retriever
+    if "corpus" not in type(retriever).model_fields:
+        raise ConfigError(
+            f"a retriever of type {retriever.type!r} searches no corpus itself",
+            where="--corpus",
+            mend="set the corpus of its parts in the recipe",
+        )
+    return recipe.model_copy(update={"retriever": retriever.model_copy(update={"corpus": corpus})})
 
 
 def _service() -> tuple[Any, Any]:
