@@ -485,9 +485,9 @@ def _texts() -> Iterable[str]:
         yield objective.question
 
 
-def _em_sum(score: Score) -> float:
-    return score.em_sum
+def _em_sum(score: Score) -> float | None:
+    return None if None in score.em else score.em_sum
 
 
-def _f1_sum(score: Score) -> float:
-    return score.f1_sum
+def _f1_sum(score: Score) -> float | None:
+    return None if None in score.f1 else score.f1_sum

@@ -13,6 +13,7 @@ demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
 tensorboard/                event files
 report.html  report.md  report.json
+paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
 
 from __future__ import annotations
