@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
+from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.inference.config import EngineConfig
 from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
@@ -21,18 +22,21 @@ from mem1.train.tiny.config import TinyConfig
 from mem1.types import Composition
 
 Share = Annotated[float, Field(ge=0, le=1)]
+EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type")]
 
 
 class LessonsConfig(Config):
     """What the warm start's demonstrations are about.
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
-    of ``countries`` invented countries (see ``tasks/synthetic.py``). It holds ``per_lesson`` demonstrations of
-    ``objectives`` objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed``
-    lessons are shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
+    of ``countries`` invented countries (see ``tasks/synthetic.py``), for the shop one of ``products`` invented products
+    (``tasks/webshop_made.py``). It holds ``per_lesson`` demonstrations of ``objectives`` objectives, composed as one of
+    ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are shuffled together. Of the two-hop
+    questions a share of ``two_hop`` is kept.
     """
 
     real: Share = 0.25
+    products: int = Field(default=60, ge=10)
     countries: int = Field(default=24, ge=2)
     per_lesson: int = Field(default=32, ge=1)
     mixed: int = Field(default=8, ge=1)
@@ -59,8 +63,8 @@ class Recipe(Config):
     source: SourceConfig = FactbookConfig()
     retriever: Bm25Config = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
-    reward: Literal["em", "f1"] = "em"
-    env: QaEnvConfig = QaEnvConfig()
+    reward: Literal["em", "f1", "env"] = "em"
+    env: EnvConfig = QaEnvConfig()
     memory: MemoryConfig = StateMemoryConfig()
     strategies: tuple[MemoryConfig, ...] = ()
     engine: EngineConfig = EngineConfig()

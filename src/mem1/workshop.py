@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
 from rich.console import Console
 
 from mem1.envs.base import Environment
+from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.hf_loading import load_model, load_tokenizer
@@ -24,6 +25,7 @@ from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
 from mem1.rollout.episode import Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
+from mem1.rollout.shop_lessons import shop_lesson
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
@@ -107,6 +109,8 @@ class Workshop:
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
         """Makes a fresh environment for a task."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return self.recipe.env.build(self.source)
         return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
 
     def parts(self, memory: Any = None, temperature: float = 1.0) -> Parts:
@@ -116,7 +120,9 @@ class Workshop:
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
-            reward=_em_sum if self.recipe.reward == "em" else _f1_sum,
+            reward=_REWARDS[self.recipe.reward],
+            actions=self.recipe.env.actions,
+            form=self.recipe.env.form,
         )
 
     def _play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
@@ -179,7 +185,7 @@ class Workshop:
             mixed=self.recipe.lessons.mixed,
             seed=self.recipe.seed,
         )
-        unseen = Lesson(self._watched_singles, self.make_env)
+        unseen = replace(self._lesson(0), tasks=self._watched_singles, make_env=self.make_env)
         return warm_start(
             self.policy,
             curriculum,
@@ -200,6 +206,17 @@ class Workshop:
     def _lesson(self, number: int) -> Lesson:
         """Lesson ``number`` of the warm start: a world, tasks about it, and how searches look in it."""
         lessons = self.recipe.lessons
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return shop_lesson(
+                self.source,
+                self.recipe.env,
+                number,
+                seed=self.recipe.seed,
+                products=lessons.products,
+                real=lessons.real,
+                objectives=lessons.objectives,
+                count=lessons.per_lesson,
+            )
         rng = random.Random(derive_seed(self.recipe.seed, "lesson", number))
         world = self._lesson_world(rng, number)
         objectives = [
@@ -304,9 +321,8 @@ def _texts() -> Iterable[str]:
         yield objective.question
 
 
-def _em_sum(score: Score) -> float:
-    return score.em_sum
-
-
-def _f1_sum(score: Score) -> float:
-    return score.f1_sum
+_REWARDS: dict[str, Callable[[Score], float]] = {
+    "em": lambda score: score.em_sum,
+    "f1": lambda score: score.f1_sum,
+    "env": lambda score: score.reward_sum,
+}

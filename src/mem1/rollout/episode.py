@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from mem1.envs.actions import parse_action
+from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
-from mem1.types import Action, Episode, EpisodeError, Malformed, Score, Search, StopReason, Task, Turn
+from mem1.types import Action, Episode, EpisodeError, Malformed, Observation, Score, Search, StopReason, Task, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Parts:
         temperature: Of sampling; 0 is greedy.
         reward: The episode's reward from its score.
         actions: The kinds of action that the environment takes.
+        form: How the policy writes actions.
     """
 
     engine: Engine
@@ -48,6 +49,7 @@ class Parts:
     temperature: float
     reward: Callable[[Score], float]
     actions: Collection[str] = ("search", "answer")
+    form: ActionForm = "tags"
 
 
 class _PartError(Exception):
@@ -71,13 +73,14 @@ class _Run:
             context, sections = self.memory.context(), self.memory.sections()
             if not fits(len(context), sections, self.parts.engine.max_context):
                 return StopReason.CONTEXT_LIMIT
-            action, done = await self.turn(index, context)
-            if done:
-                return StopReason.TURN_LIMIT if isinstance(action, Search | Malformed) else StopReason.ANSWERED
+            action, observation = await self.turn(index, context)
+            if observation.done:
+                spent = observation.spent or isinstance(action, Search | Malformed)
+                return StopReason.TURN_LIMIT if spent else StopReason.ANSWERED
         return StopReason.TURN_LIMIT
 
-    async def turn(self, index: int, context: tuple[int, ...]) -> tuple[Action, bool]:
-        """One turn: the action taken, and whether the environment says that the task is over."""
+    async def turn(self, index: int, context: tuple[int, ...]) -> tuple[Action, Observation]:
+        """One turn: the action taken, and what the environment said."""
         request = Request(
             prompt=context,
             sections=self.memory.sections(),
@@ -91,7 +94,7 @@ class _Run:
         except Exception as error:
             raise _PartError from error
         written = self.memory.read(completion)
-        action = parse_action(written.action_text, self.memory.tags.actions, self.parts.actions)
+        action = parse_action(written.action_text, self.memory.tags.actions, self.parts.actions, self.parts.form)
         turn = Turn(
             index=index,
             prompt_token_ids=context,
@@ -118,13 +121,13 @@ class _Run:
         self.turns.append(
             turn.model_copy(update={"observation": shown.text, "observation_length": len(shown.token_ids)})
         )
-        return action, observation.done
+        return action, observation
 
 
 async def run_episode(job: Job, parts: Parts) -> Episode:
     """Run one episode to its end.
 
-    An environment's ``done`` after a search or after nothing well-formed means that it gave up
+    An environment's ``done`` after a search or after nothing well-formed, or with ``spent``, means that it gave up
     waiting (``TURN_LIMIT``), after any other action that this action finished the task
     (``ANSWERED``). Whatever ends an episode but an error, its answers so far are scored.
 

@@ -13,6 +13,7 @@ from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import Order, Reveal, compose
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.qa_files import QaFiles
+from mem1.tasks.webshop import WebshopConfig
 from mem1.tasks.world import World
 from mem1.types import Composition, Objective, Task
 
@@ -51,7 +52,7 @@ class QaFilesConfig(Config):
         return {split: path for split, path in paths.items() if path is not None}
 
 
-SourceConfig = Annotated[FactbookConfig | QaFilesConfig, Field(discriminator="type")]
+SourceConfig = Annotated[FactbookConfig | QaFilesConfig | WebshopConfig, Field(discriminator="type")]
 
 
 class ComposeConfig(Config):
