@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mem1.envs.base import Environment
+from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
@@ -33,6 +34,7 @@ from mem1.rollout.episode import Job, Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.rollout.replay import Student
+from mem1.rollout.shop_lessons import shop_lesson
 from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
@@ -189,6 +191,8 @@ class Workshop:
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
         """Makes a fresh environment for a task."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return self.recipe.env.build(self.source)
         return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
 
     def parts(self, memory: Any = None, temperature: float = 1.0, engine: Engine | None = None) -> Parts:
@@ -200,8 +204,11 @@ class Workshop:
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
-            reward=_em_sum if self.recipe.reward == "em" else _f1_sum,
+            reward=_REWARDS[self.recipe.reward],
+            actions=self.recipe.env.actions,
+            form=self.recipe.env.form,
             side_engine=self.side_engine,
+            scoring_waits=self.recipe.scorer.judge is not None,
         )
 
     def _keep_vocabulary(self, tokenizer: Tokenizer) -> None:
@@ -302,7 +309,7 @@ class Workshop:
             mixed=self.recipe.lessons.mixed,
             seed=self.recipe.seed,
         )
-        unseen = Lesson(self._watched_singles, self.make_env)
+        unseen = replace(self._lesson(0), tasks=self._watched_singles, make_env=self.make_env)
         return curriculum, demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"), None
 
     def _demonstrated(self) -> Demonstrated:
@@ -366,6 +373,17 @@ class Workshop:
     def _lesson(self, number: int) -> Lesson:
         """Lesson ``number`` of the warm start: a world, tasks about it, and how searches look in it."""
         lessons = self.recipe.lessons
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return shop_lesson(
+                self.source,
+                self.recipe.env,
+                number,
+                seed=self.recipe.seed,
+                products=lessons.products,
+                real=lessons.real,
+                objectives=lessons.objectives,
+                count=lessons.per_lesson,
+            )
         rng = random.Random(derive_seed(self.recipe.seed, "lesson", number))
         world = self._lesson_world(rng, number)
         objectives = [
@@ -491,3 +509,10 @@ def _em_sum(score: Score) -> float | None:
 
 def _f1_sum(score: Score) -> float | None:
     return None if None in score.f1 else score.f1_sum
+
+
+def _env_sum(score: Score) -> float | None:
+    return None if None in score.rewards else score.reward_sum
+
+
+_REWARDS: dict[str, Callable[[Score], float | None]] = {"em": _em_sum, "f1": _f1_sum, "env": _env_sum}

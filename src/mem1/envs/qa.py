@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from mem1.config import Config
+from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.prompts import render_prompt
 from mem1.retrieval.base import Hit, Retriever
@@ -34,6 +35,9 @@ class QaEnvConfig(Config):
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
+
+    actions: ClassVar[Collection[str]] = ("search", "answer")
+    form: ClassVar[ActionForm] = "tags"
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""

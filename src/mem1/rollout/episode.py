@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from mem1.envs.actions import parse_action
+from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request, Section, Tokenizer
@@ -60,6 +60,9 @@ class Parts:
         side_engine: Who is asked in side calls; ``None``: the policy.
         cap: Most tokens of prompt and completion less |P|; where a turn or a side call might need more, the episode
             ends as at the end of the model's context.
+        form: How the policy writes actions.
+        scoring_waits: Scoring asks somebody outside (a judge): it is done in a thread, and others take their turns
+            meanwhile. What computes is scored at once, so that a run can be repeated bit for bit.
     """
 
     engine: Engine
@@ -70,6 +73,8 @@ class Parts:
     actions: Collection[str] = ("search", "answer")
     side_engine: Engine | None = None
     cap: int | None = None
+    form: ActionForm = "tags"
+    scoring_waits: bool = False
 
 
 class _PartError(Exception):
@@ -129,23 +134,23 @@ class _Run:
         try:
             while steps < self.env.max_turns:
                 await self.memory.prepare(self)
-                action, recalled, done = await self.turn(len(self.turns))
+                action, observation, recalled = await self.turn(len(self.turns))
                 steps += not recalled
-                if done:
-                    gave_up = isinstance(action, Search | Recall | Malformed)
+                if observation.done:
+                    gave_up = observation.spent or isinstance(action, Search | Recall | Malformed)
                     return StopReason.TURN_LIMIT if gave_up else StopReason.ANSWERED
         except _NoRoomError:
             return StopReason.CONTEXT_LIMIT
         return StopReason.TURN_LIMIT
 
-    async def turn(self, index: int) -> tuple[Action, bool, bool]:
-        """One turn: the action, whether the memory answered it, whether the environment says that the task is over."""
+    async def turn(self, index: int) -> tuple[Action, Observation, bool]:
+        """One turn: the action, what came back, and whether it was the memory that answered."""
         context, prefix_length = self.memory.context(), self.memory.prefix_length
         seed = derive_seed(self.job.seed, index)
         completion = await self._generate(self.parts.engine, context, self.memory.sections(), prefix_length, seed)
         written = self.memory.read(completion)
         allowed = (*self.parts.actions, *self.memory.offers)
-        action = parse_action(written.action_text, self.memory.tags.actions, allowed)
+        action = parse_action(written.action_text, self.memory.tags.actions, allowed, self.parts.form)
         turn = Turn(
             index=index,
             prompt_token_ids=context,
@@ -169,7 +174,7 @@ class _Run:
         self.turns.append(
             turn.model_copy(update={"observation": shown.text, "observation_length": len(shown.token_ids)})
         )
-        return action, recalled is not None, observation.done
+        return action, observation, recalled is not None
 
     async def _generate(
         self, engine: Engine, prompt: tuple[int, ...], sections: tuple[Section, ...], prefix_length: int, seed: int
@@ -205,7 +210,7 @@ class _Run:
 async def run_episode(job: Job, parts: Parts) -> Episode:
     """Run one episode to its end.
 
-    An environment's ``done`` after a search or after nothing well-formed means that it gave up
+    An environment's ``done`` after a search or after nothing well-formed, or with ``spent``, means that it gave up
     waiting (``TURN_LIMIT``), after any other action that this action finished the task
     (``ANSWERED``). Whatever ends an episode but an error, its answers so far are scored.
 
@@ -220,7 +225,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     error: EpisodeError | None = None
     try:
         stop = await run.to_end()
-        score = await asyncio.to_thread(run.env.score)  # a judge takes its time, and others have turns to take
+        score = await asyncio.to_thread(run.env.score) if parts.scoring_waits else run.env.score()
     except (Mem1Error, _PartError) as failure:
         stop, error = StopReason.ERROR, _record(failure)
     finally:

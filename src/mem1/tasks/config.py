@@ -17,6 +17,7 @@ from mem1.tasks.hf_data import HfData
 from mem1.tasks.parquet import ParquetSource
 from mem1.tasks.qa_files import QaFiles
 from mem1.tasks.qa_rows import Columns
+from mem1.tasks.webshop import WebshopConfig
 from mem1.tasks.world import World
 from mem1.types import Composition, Objective, Task
 
@@ -127,7 +128,8 @@ class HfDataConfig(Config):
 
 
 SourceConfig = Annotated[
-    FactbookConfig | QaFilesConfig | HfDataConfig | ParquetConfig | CsvFilesConfig, Field(discriminator="type")
+    FactbookConfig | QaFilesConfig | HfDataConfig | ParquetConfig | CsvFilesConfig | WebshopConfig,
+    Field(discriminator="type"),
 ]
 
 

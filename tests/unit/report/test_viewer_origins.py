@@ -71,7 +71,12 @@ def test_a_block_that_is_not_carried_is_dropped() -> None:
 @pytest.mark.parametrize("spelled", [True, False])
 def test_a_window_cuts_through_a_block(spelled: bool) -> None:
     origins = Origins(play(WindowMemoryConfig(window=50).build()), VOCABULARY.text if spelled else None)
-    assert pieces(origins, 3) == [("prompt", -9, 16), ("state", 2, 50 - 34 - 7), ("action", 2, 7), ("observation", 2, 34)]
+    assert pieces(origins, 3) == [
+        ("prompt", -9, 16),
+        ("state", 2, 50 - 34 - 7),
+        ("action", 2, 7),
+        ("observation", 2, 34),
+    ]
     cut = origins.context(3).pieces[1]
     assert not cut.whole
     assert origins.context(3).dropped_length == sum(TURNS) - 50

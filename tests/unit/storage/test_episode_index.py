@@ -34,7 +34,9 @@ def count_parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record where whole episodes are parsed from here on."""
     parsed: list[str] = []
     real = episode_index.parse_episode
-    monkeypatch.setattr(episode_index, "parse_episode", lambda text, where: (parsed.append(where), real(text, where))[1])
+    monkeypatch.setattr(
+        episode_index, "parse_episode", lambda text, where: (parsed.append(where), real(text, where))[1]
+    )
     return parsed
 
 
