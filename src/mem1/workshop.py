@@ -73,7 +73,7 @@ class Workshop:
 
         if self.recipe.model == _NEW_TINY:
             return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
-        return load_tokenizer(self.recipe.model, chat=self._local.chat)
+        return load_tokenizer(self.recipe.model, chat=self._local().chat)
 
     @cached_property
     def policy(self) -> Policy:
@@ -84,9 +84,8 @@ class Workshop:
 
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
-        return Policy(load_model(self.recipe.model, dtype=self._local.dtype, device=self._local.device))
+        return Policy(load_model(self.recipe.model, dtype=self._local().dtype, device=self._local().device))
 
-    @property
     def _local(self) -> TransformersConfig:
         """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
         engine = self.recipe.engine
@@ -104,7 +103,7 @@ class Workshop:
         """The engine that shares the policy's weights. Raises ``ConfigError`` where the recipe has another one."""
         from mem1.inference.transformers import TransformersEngine
 
-        engine = self._local
+        engine = self._local()
         return TransformersEngine(
             self.policy.model,
             self.tokenizer,
@@ -156,6 +155,7 @@ class Workshop:
 
     def train(self, *, resume: bool) -> Outcome:
         """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.seeding import seed_torch
         from mem1.train.trainer import Trainer
 
@@ -200,6 +200,7 @@ class Workshop:
 
     def warm_start(self, *, resume: bool) -> Outcome:
         """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.seeding import seed_torch
         from mem1.train.warmstart import warm_start
 
