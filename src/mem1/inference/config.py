@@ -13,6 +13,7 @@ from mem1.config import Config
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"(?i)api.?key|authori[sz]ation|password|secret")
 # What the engine itself says in a request.
 _OURS = {
     "model",
@@ -134,6 +135,8 @@ class OpenAiConfig(Config):
     def _leaves_ours_alone(cls, extra: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(_OURS & extra.keys()):
             raise ValueError(f"the engine itself sets {', '.join(taken)}")
+        if secret := sorted(key for key in extra if _SECRET.search(key)):
+            raise ValueError(f"{', '.join(secret)}: keys never stand in a recipe; see engine.key_env")
         return extra
 
     @model_validator(mode="after")
