@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.config import EvaluateConfig
-from mem1.inference.config import EngineConfig
+from mem1.inference.config import EngineConfig, TransformersConfig
 from mem1.memory.config import (
     FullMemoryConfig,
     MemoryConfig,
@@ -53,7 +53,8 @@ class LessonsConfig(Config):
 class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
-    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
+    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``); for a model
+    behind an endpoint (``engine.type = "openai"``) its name there.
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
@@ -73,7 +74,7 @@ class Recipe(Config):
     env: QaEnvConfig = QaEnvConfig()
     memory: MemoryConfig = StateMemoryConfig()
     strategies: tuple[MemoryConfig, ...] = ()
-    engine: EngineConfig = EngineConfig()
+    engine: EngineConfig = TransformersConfig()
     tasks: ComposeConfig = ComposeConfig(count=1000)
     split: Split = "train"
     train: TrainConfig = TrainConfig()

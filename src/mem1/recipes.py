@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mem1.config import differences, load
 from mem1.errors import ConfigError
@@ -20,10 +20,11 @@ from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
-from mem1.train.export import export as export_model
-from mem1.train.loop import Outcome
 from mem1.types import Task
 from mem1.workshop import Workshop
+
+if TYPE_CHECKING:  # torch
+    from mem1.train.loop import Outcome
 
 Overrides = Iterable[str]
 Summary = dict[str, Any]
@@ -68,6 +69,8 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 
 def export(run: Path, folder: Path, *, dtype: str) -> Summary:
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
+    from mem1.train.export import export as export_model  # torch
+
     return {"folder": str(folder), "step": export_model(RunDir.open(run), folder, dtype=dtype), "dtype": dtype}
 
 
@@ -143,7 +146,7 @@ def _rows(evaluation: Evaluation) -> list[Summary]:
 
 
 def _row(cell: Cell) -> Summary:
-    """A cell's means; what a score must be read with comes right after it, since narrow terminals leave out the rest."""
+    """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
     first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
     return {"tasks": cell.key.name, "strategy": cell.strategy} | {str(name): mean for name, mean in means.items()}

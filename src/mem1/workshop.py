@@ -7,16 +7,17 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from mem1.envs.base import Environment
+from mem1.errors import ConfigError
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.hf_loading import load_model, load_tokenizer
-from mem1.inference.hf_tokenizer import HfTokenizer
-from mem1.inference.transformers import TransformersEngine
+from mem1.inference.base import Engine
+from mem1.inference.build import connect
+from mem1.inference.config import TransformersConfig
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.memory.tags import Tags
@@ -31,14 +32,13 @@ from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
-from mem1.train.loop import Outcome
-from mem1.train.policy import Policy
-from mem1.train.seeding import seed_torch
-from mem1.train.tiny.model import make_tiny, train_tokenizer
-from mem1.train.trainer import Trainer
-from mem1.train.views import compare_views
-from mem1.train.warmstart import warm_start
 from mem1.types import Composition, Episode, EpisodeGroup, Objective, Score, Task
+
+if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
+    from mem1.inference.hf_tokenizer import HfTokenizer
+    from mem1.inference.transformers import TransformersEngine
+    from mem1.train.loop import Outcome
+    from mem1.train.policy import Policy
 
 _NEW_TINY = "new:tiny"
 
@@ -70,33 +70,59 @@ class Workshop:
     @cached_property
     def tokenizer(self) -> HfTokenizer:
         """The policy's tokenizer; for a new tiny model, trained on the world's train split."""
+        from mem1.inference.hf_loading import load_tokenizer
+        from mem1.train.tiny.model import train_tokenizer
+
         if self.recipe.model == _NEW_TINY:
             return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
-        return load_tokenizer(self.recipe.model)
+        return load_tokenizer(self.recipe.model, chat=self._local.chat)
 
     @cached_property
     def policy(self) -> Policy:
         """The model, to train and to sample from."""
+        from mem1.inference.hf_loading import load_model
+        from mem1.train.policy import Policy
+        from mem1.train.tiny.model import make_tiny
+
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
+        return Policy(load_model(self.recipe.model, dtype=self._local.dtype, device=self._local.device))
+
+    @property
+    def _local(self) -> TransformersConfig:
+        """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
         engine = self.recipe.engine
-        return Policy(load_model(self.recipe.model, dtype=engine.dtype, device=engine.device))
+        if not isinstance(engine, TransformersConfig):
+            raise ConfigError(
+                f"the engine {engine.type!r} writes with weights that are not here to be trained",
+                where="engine.type",
+                mend='train with [engine] type = "transformers" and a model\'s folder; to learn from what another '
+                "model writes, collect its episodes as demonstrations",
+            )
+        return engine
 
     @cached_property
-    def engine(self) -> TransformersEngine:
-        """The sampler; it shares the policy's weights."""
-        return self._engine(self.policy.model, self.tokenizer)
+    def sampler(self) -> TransformersEngine:
+        """The engine that shares the policy's weights. Raises ``ConfigError`` where the recipe has another one."""
+        return self._sampler(self.policy.model, self.tokenizer)
 
     @cached_property
-    def side_engine(self) -> TransformersEngine | None:
-        """Who answers a memory's side calls, if not the policy."""
+    def side_engine(self) -> Engine | None:
+        """Who answers a memory's side calls, if not the policy: another local model, or another at the endpoint."""
         name, engine = self.recipe.side_model, self.recipe.engine
         if name is None:
             return None
-        return self._engine(load_model(name, dtype=engine.dtype, device=engine.device), load_tokenizer(name))
+        if not isinstance(engine, TransformersConfig):
+            return connect(engine, name)
+        from mem1.inference.hf_loading import load_model, load_tokenizer
 
-    def _engine(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
-        engine = self.recipe.engine
+        model = load_model(name, dtype=engine.dtype, device=engine.device)
+        return self._sampler(model, load_tokenizer(name, chat=engine.chat))
+
+    def _sampler(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
+        from mem1.inference.transformers import TransformersEngine
+
+        engine = self._local
         return TransformersEngine(
             model,
             tokenizer,
@@ -104,6 +130,12 @@ class Workshop:
             max_context=engine.max_context,
             prefill_tokens=engine.prefill_tokens,
         )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What writes."""
+        engine = self.recipe.engine
+        return self.sampler if isinstance(engine, TransformersConfig) else connect(engine, self.recipe.model)
 
     @cached_property
     def train_tasks(self) -> list[Task]:
@@ -142,7 +174,10 @@ class Workshop:
     # ------------------------------------------------------------ training
 
     def train(self, *, resume: bool) -> Outcome:
-        """Reinforcement learning."""
+        """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
+        from mem1.train.seeding import seed_torch
+        from mem1.train.trainer import Trainer
+
         seed_torch(self.recipe.seed)
         trainer = Trainer(
             self.policy,
@@ -150,7 +185,7 @@ class Workshop:
             self.run,
             rollout=self._rollout,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.engine.set_version,
+            on_weights=self.sampler.set_version,
             companions=self.tokenizer.save,
             console=self._console,
         )
@@ -183,7 +218,10 @@ class Workshop:
     # ------------------------------------------------------------ warm start
 
     def warm_start(self, *, resume: bool) -> Outcome:
-        """Supervised training on demonstrations."""
+        """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
+        from mem1.train.seeding import seed_torch
+        from mem1.train.warmstart import warm_start
+
         seed_torch(self.recipe.seed)
         curriculum = Curriculum(
             self._lesson,
@@ -201,7 +239,7 @@ class Workshop:
             self.run,
             held_out=demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"),
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.engine.set_version,
+            on_weights=self.sampler.set_version,
             companions=self.tokenizer.save,
             console=self._console,
             resume=resume,
@@ -289,11 +327,13 @@ class Workshop:
             return chosen, None
         cap = config.equal_budget
         if cap == "state":
-            cap = memories["state"].build()(self.tokenizer).bound() or 0
-        return {name: fitted(one, cap, self.tokenizer) for name, one in chosen.items()}, cap
+            cap = memories["state"].build()(self.engine.tokenizer).bound() or 0
+        return {name: fitted(one, cap, self.engine.tokenizer) for name, one in chosen.items()}, cap
 
     def views(self, *, turns: int, episodes: int) -> list[dict[str, Any]]:
         """Training views compared on sampled episodes of up to ``turns`` turns, two an objective."""
+        from mem1.train.views import compare_views
+
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
         done = self._play(tasks, "views")
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])

@@ -15,6 +15,7 @@ from mem1.envs.actions import parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request, Section, Tokenizer
+from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
 from mem1.types import (
@@ -121,7 +122,8 @@ class _Run:
 
     async def to_end(self) -> StopReason:
         """Take turns until something ends the episode. What the memory answers itself costs none of them."""
-        self.memory.start(*self.env.reset())
+        prompt, first = self.env.reset()
+        self.memory.start(wrap_prompt(self.parts.engine.tokenizer, prompt), first)
         steps = 0
         try:
             while steps < self.env.max_turns:
