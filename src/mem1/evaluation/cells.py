@@ -13,7 +13,7 @@ from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
 from mem1.evaluation.statistics import bootstrap_mean, paired_difference, paired_ratio
-from mem1.inference.config import Prices
+from mem1.prices import Prices
 from mem1.types import Episode, StopReason
 
 # What pairs of strategies are compared on.

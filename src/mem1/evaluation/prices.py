@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mem1.evaluation.efficiency import Call, cached
-from mem1.inference.config import Prices
+from mem1.prices import Prices
 from mem1.types import Episode
 
 

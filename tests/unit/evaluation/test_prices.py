@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mem1.evaluation.prices import cost
-from mem1.inference.config import Prices
+from mem1.prices import Prices
 from mem1.types import Episode, SideCall, Usage
 from tests.unit.evaluation.examples import episode, turn
 

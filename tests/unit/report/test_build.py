@@ -13,7 +13,7 @@ import pytest
 from mem1.errors import DataError, StorageError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Evaluation, Metric
-from mem1.inference.config import Prices
+from mem1.prices import Prices
 from mem1.report.build import build_report
 from mem1.report.data import read_run, sample_episodes
 from mem1.report.facts import facts
