@@ -75,7 +75,7 @@ class Workshop:
 
         if self.recipe.model == _NEW_TINY:
             return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
-        return load_tokenizer(self.recipe.model, chat=self._local.chat)
+        return load_tokenizer(self.recipe.model, chat=self._local().chat)
 
     @cached_property
     def policy(self) -> Policy:
@@ -86,9 +86,8 @@ class Workshop:
 
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
-        return Policy(load_model(self.recipe.model, dtype=self._local.dtype, device=self._local.device))
+        return Policy(load_model(self.recipe.model, dtype=self._local().dtype, device=self._local().device))
 
-    @property
     def _local(self) -> TransformersConfig:
         """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
         engine = self.recipe.engine
@@ -122,7 +121,7 @@ class Workshop:
     def _sampler(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
         from mem1.inference.transformers import TransformersEngine
 
-        engine = self._local
+        engine = self._local()
         return TransformersEngine(
             model,
             tokenizer,
@@ -175,6 +174,7 @@ class Workshop:
 
     def train(self, *, resume: bool) -> Outcome:
         """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.seeding import seed_torch
         from mem1.train.trainer import Trainer
 
@@ -219,6 +219,7 @@ class Workshop:
 
     def warm_start(self, *, resume: bool) -> Outcome:
         """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.seeding import seed_torch
         from mem1.train.warmstart import warm_start
 
