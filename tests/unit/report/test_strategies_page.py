@@ -21,7 +21,7 @@ def tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     page = tmp_path / "strategies.md"
-    page.write_text("# Before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")
+    page.write_text("# Before\n<!-- measured -->\nstale figures\n<!-- /measured -->\nafter\n")
     monkeypatch.setattr(module, "PAGE", page)
     return module
 
@@ -33,7 +33,7 @@ def test_the_page_holds_the_runs_tables(tool: ModuleType, tmp_path: Path) -> Non
     text = tool.PAGE.read_text()
     assert text.startswith("# Before\n<!-- measured -->\n\n### Made up\n\n`builtin:tiny`, untrained")
     assert text.endswith("<!-- /measured -->\nafter\n")
-    assert "old" not in text
+    assert "stale figures" not in text
     assert "| Tasks | Strategy | ΔEM | ΔF1 | Answered |" in text
     assert "| parallel 32 | state |" in text
     tool.main([f"Made up={run.path}"])
