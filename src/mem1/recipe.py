@@ -101,11 +101,12 @@ class Recipe(Config):
         names = [strategy.type for strategy in self.strategies]
         if len(set(names)) < len(names):
             raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
-        unknown = set(self.evaluate.strategies) - set(self.compared)
-        if unknown:
-            raise ValueError(
-                f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
-            )
+        for key, named in (("strategies", self.evaluate.strategies), ("baseline", (self.evaluate.baseline,))):
+            unknown = set(named) - set(self.compared)
+            if unknown:
+                raise ValueError(
+                    f"evaluate.{key} names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mem1.config import Config
-from mem1.evaluation.prices import Prices
+from mem1.prices import Prices
 from mem1.types import Composition
 
 ALL_STRATEGIES = ("full", "window", "state", "state_recall", "summary", "notes")

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from mem1.evaluation.measures import Measure
-from mem1.evaluation.prices import Prices
+from mem1.prices import Prices
 from mem1.types import Composition, Record, StopReason
 
 

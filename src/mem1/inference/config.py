@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mem1.config import Config
+from mem1.prices import Prices
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
@@ -27,7 +28,6 @@ _OURS = {
     "return_token_ids",
 }
 
-Price = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -47,20 +47,6 @@ class TransformersConfig(Config):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     chat: bool = False
-
-
-class Prices(Config):
-    """Prices of a million tokens. ``cached_input``: of input read from the server's cache; ``None``: as ``input``."""
-
-    input: Price
-    output: Price
-    cached_input: Price | None = None
-    currency: str = "USD"
-
-    def cost(self, *, prompt: int, cached: int, completion: int) -> float:
-        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are."""
-        cheap = self.input if self.cached_input is None else self.cached_input
-        return ((prompt - cached) * self.input + cached * cheap + completion * self.output) / 1e6
 
 
 class Timeouts(Config):
