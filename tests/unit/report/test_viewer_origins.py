@@ -1,7 +1,7 @@
 """Where a context's tokens come from, on episodes played under real memory policies; lengths are counted by hand.
 
-One token is one byte or one tag: ``<think>known: nothing</think>`` has 16, ``<search>Perú</search>`` 7 (ú is two bytes),
-``<information>passage about Perú, long enough</information>`` 34.
+One token is one byte or one tag: ``<think>known: nothing</think>`` has 16, ``<search>Perú</search>`` 7 (ú is two
+bytes), ``<information>passage about Perú, long enough</information>`` 34.
 """
 
 from __future__ import annotations
@@ -71,7 +71,12 @@ def test_a_block_that_is_not_carried_is_dropped() -> None:
 @pytest.mark.parametrize("spelled", [True, False])
 def test_a_window_cuts_through_a_block(spelled: bool) -> None:
     origins = Origins(play(WindowMemoryConfig(window=50).build()), VOCABULARY.text if spelled else None)
-    assert pieces(origins, 3) == [("prompt", -9, 16), ("state", 2, 50 - 34 - 7), ("action", 2, 7), ("observation", 2, 34)]
+    assert pieces(origins, 3) == [
+        ("prompt", -9, 16),
+        ("state", 2, 50 - 34 - 7),
+        ("action", 2, 7),
+        ("observation", 2, 34),
+    ]
     cut = origins.context(3).pieces[1]
     assert not cut.whole
     assert origins.context(3).dropped_length == sum(TURNS) - 50
@@ -121,7 +126,7 @@ def test_without_the_vocabulary_whole_blocks_have_the_texts_of_their_records() -
     assert action.text == "<search>Chile</search>"
     assert observation.text == "<information>passage about Chile, long enough</information>"
     assert [one.text for one in texts.dropped(texts.origins.context(1))] == []
-    assert [one.text for one in texts.dropped(texts.origins.context(2))][0] == "<think>known: nothing</think>"
+    assert texts.dropped(texts.origins.context(2))[0].text == "<think>known: nothing</think>"
     assert texts.written(episode.turns[0]) == ()
 
 
