@@ -99,9 +99,13 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        self.page.on("dialog", lambda dialog: (self.wrong.append("dialog"), dialog.dismiss()))
+        self.page.on("dialog", self._dialog)
         self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         self.page.on("request", self._asked)
+
+    def _dialog(self, dialog: Any) -> None:
+        self.wrong.append("dialog")
+        dialog.dismiss()
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith(self.base):
