@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
+from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.evaluation.config import EvaluateConfig
-from mem1.inference.config import EngineConfig
+from mem1.inference.config import EngineConfig, TransformersConfig
 from mem1.memory.config import (
     FullMemoryConfig,
     MemoryConfig,
@@ -20,27 +21,32 @@ from mem1.memory.config import (
     SummaryMemoryConfig,
     WindowMemoryConfig,
 )
-from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.config import Bm25Config, RetrieverConfig
 from mem1.rewards.config import ScorerConfig
+from mem1.rollout.config import DemonstrationsConfig, DistillConfig
 from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig, FactbookConfig, SourceConfig
-from mem1.train.config import TrainConfig, WarmstartConfig
+from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
 from mem1.train.tiny.config import TinyConfig
 from mem1.types import Composition
 
+SHOPPER = "builtin:shopper"
 Share = Annotated[float, Field(ge=0, le=1)]
+EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type")]
 
 
 class LessonsConfig(Config):
     """What the warm start's demonstrations are about.
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
-    of ``countries`` invented countries (see ``tasks/synthetic.py``). It holds ``per_lesson`` demonstrations of
-    ``objectives`` objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed``
-    lessons are shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
+    of ``countries`` invented countries (see ``tasks/synthetic.py``), for the shop one of ``products`` invented products
+    (``tasks/webshop_made.py``). It holds ``per_lesson`` demonstrations of ``objectives`` objectives, composed as one of
+    ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are shuffled together. Of the two-hop
+    questions a share of ``two_hop`` is kept.
     """
 
     real: Share = 0.25
+    products: int = Field(default=60, ge=10)
     countries: int = Field(default=24, ge=2)
     per_lesson: int = Field(default=32, ge=1)
     mixed: int = Field(default=8, ge=1)
@@ -53,11 +59,14 @@ class LessonsConfig(Config):
 class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
-    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
+    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``); for a model
+    behind an endpoint (``engine.type = "openai"``) its name there; ``builtin:shopper`` is no model but the rule-based
+    shopper (``inference/shopper.py``).
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
+    With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
-    sets up those whose other settings are not the defaults.
+    sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
     """
 
     name: str = "run"
@@ -66,19 +75,23 @@ class Recipe(Config):
     model: str = "builtin:tiny"
     side_model: str | None = None
     tiny: TinyConfig = TinyConfig()
+    lora: LoraConfig | None = None
     source: SourceConfig = FactbookConfig()
-    retriever: Bm25Config = Bm25Config()
+    sources: tuple[SourceConfig, ...] = ()
+    retriever: RetrieverConfig = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
-    reward: Literal["em", "f1"] = "em"
-    env: QaEnvConfig = QaEnvConfig()
+    reward: Literal["em", "f1", "env"] = "em"
+    env: EnvConfig = QaEnvConfig()
     memory: MemoryConfig = StateMemoryConfig()
     strategies: tuple[MemoryConfig, ...] = ()
-    engine: EngineConfig = EngineConfig()
+    engine: EngineConfig = TransformersConfig()
     tasks: ComposeConfig = ComposeConfig(count=1000)
     split: Split = "train"
     train: TrainConfig = TrainConfig()
     lessons: LessonsConfig = LessonsConfig()
     warmstart: WarmstartConfig = WarmstartConfig()
+    distill: DistillConfig = DistillConfig()
+    demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     evaluate_split: Split = "test"
     watch_tasks: int = Field(default=32, ge=0)
@@ -94,6 +107,34 @@ class Recipe(Config):
                 f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _adapts_something(self) -> Self:
+        if self.lora is not None and self.model == "new:tiny":
+            raise ValueError("lora adapts a model that was trained before: give the folder of one, not new:tiny")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_are_told_apart(self) -> Self:
+        if self.sources and self.source != FactbookConfig():
+            raise ValueError("give either source or sources")
+        names = [getattr(source, "name", source.type) for source in self.all_sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two sources have the same name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _shop_is_whole(self) -> Self:
+        if any((self.env.type == "webshop") != (source.type == "webshop") for source in self.all_sources):
+            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
+        if self.model == SHOPPER and not (isinstance(self.env, WebshopEnvConfig) and self.env.readable_by_rules):
+            raise ValueError(f'{SHOPPER} shops in env.type = "webshop" with observation = "text" and form = "tags"')
+        return self
+
+    @property
+    def all_sources(self) -> tuple[SourceConfig, ...]:
+        """Where tasks come from."""
+        return self.sources or (self.source,)
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:

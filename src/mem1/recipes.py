@@ -6,24 +6,29 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mem1.config import differences, load
+from mem1.envs.prompts import render_prompt
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
-from mem1.report.verdict import verdict_table
+from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
-from mem1.train.export import export as export_model
-from mem1.train.loop import Outcome
+from mem1.tasks.coverage import coverage
+from mem1.tasks.parquet import write_tasks
+from mem1.train.config import may_go_on
 from mem1.types import Task
 from mem1.workshop import Workshop
+
+if TYPE_CHECKING:  # torch
+    from mem1.train.loop import Outcome
 
 Overrides = Iterable[str]
 Summary = dict[str, Any]
@@ -34,40 +39,73 @@ Summary = dict[str, Any]
 
 def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Reinforcement learning as the recipe says; returns what to print. Raises ``Mem1Error``."""
-    shop = _open(recipe, overrides, run=run, resume=resume)
+    shop = _open(
+        recipe,
+        overrides,
+        run=run,
+        resume=resume,
+        needs=lambda shop: (shop.trainee, shop.engine, shop.make_env, shop.train_tasks, shop.watched),
+        grows="train",
+    )
     outcome = shop.train(resume=resume)
     return {"run": str(shop.run.path), **_outcome(outcome)}
 
 
 def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
-    """Supervised training on the expert's demonstrations; returns what to print. Raises ``Mem1Error``."""
-    shop = _open(recipe, overrides, run=run, resume=resume)
+    """Supervised training on demonstrations; returns what to print. Raises ``Mem1Error``."""
+    shop = _open(
+        recipe,
+        overrides,
+        run=run,
+        resume=resume,
+        needs=lambda shop: (shop.trainee, shop.engine, shop.make_env, shop.shown, shop.watched),
+        grows="warmstart",
+    )
     outcome = shop.warm_start(resume=resume)
     return {"run": str(shop.run.path), **_outcome(outcome)}
 
 
+def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
+    """Demonstrations from a teacher, kept by reward; returns what to print. Raises ``Mem1Error``."""
+    shop = _open(recipe, overrides, run=run, resume=resume, needs=Workshop.teacher, free=("distill.keep",))
+    outcome = shop.distill()
+    return {
+        "run": str(shop.run.path),
+        "teacher": outcome.teacher,
+        "tasks": outcome.tasks,
+        "episodes": outcome.episodes,
+        "kept": len(outcome.kept),
+        "rejected": outcome.rejected,
+        "rewards": outcome.rewards,
+    }
+
+
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
-    shop = _open(recipe, overrides, run=run, resume=resume)
+    shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
     return _rows(shop.evaluate("evaluation", resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
-    """Like ``evaluate``, with a verdict on each strategy (as numbers and as a table) and a report."""
-    shop = _open(recipe, overrides, run=run, resume=resume)
+    """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
+    shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
     evaluation = shop.evaluate("evaluation", resume=resume)
     table = verdict_table(evaluation)
     return {
         "report": str(build_report(shop.run.path).html),
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
-        "table": table.records() if table else [],
+        "quality": table.records(QUALITY) if table else [],
+        "costs": table.records(COSTS) if table else [],
         "cells": _rows(evaluation),
     }
 
 
-def export(run: Path, folder: Path, *, dtype: str) -> Summary:
+def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
-    return {"folder": str(folder), "step": export_model(RunDir.open(run), folder, dtype=dtype), "dtype": dtype}
+    from mem1.train.export import export as export_model  # torch
+
+    step = export_model(RunDir.open(run), folder, dtype=dtype, adapter=adapter)
+    return {"folder": str(folder), "step": step, "dtype": "float32" if adapter else dtype}
 
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
@@ -75,10 +113,31 @@ def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     return Workshop(load(Recipe, recipe, overrides)).train_tasks
 
 
+def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
+    """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
+    shop = Workshop(load(Recipe, recipe, overrides))
+    env = shop.recipe.env
+    write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
+    return len(shop.train_tasks)
+
+
+def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
+    """For each source, of how many of the tasks' objectives an accepted answer can be given."""
+    tasks = compose(recipe, overrides)
+    rows = coverage(objective for task in tasks for objective in task.objectives)
+    return [{**row._asdict(), "examples": list(row.examples)} for row in rows]
+
+
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Evaluate the warm start, train it, evaluate again, report; returns the headline. Raises ``Mem1Error``."""
     began = time.perf_counter()
-    shop = _open(recipe, overrides, run=run, resume=resume)
+    shop = _open(
+        recipe,
+        overrides,
+        run=run,
+        resume=resume,
+        needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
+    )
     before = shop.evaluate_warm_start(resume=resume)
     outcome = shop.train(resume=resume)
     if outcome.interrupted:
@@ -110,23 +169,59 @@ def views(model: str, *, turns: int, episodes: int, seed: int) -> list[Summary]:
 # ---------------------------------------------------------------- small pieces
 
 
-def _open(path: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Workshop:
-    """Read the recipe and make (or, to resume, open) its run directory."""
+def _open(
+    path: Path,
+    overrides: Overrides,
+    *,
+    run: Path | None,
+    resume: bool,
+    needs: Callable[[Workshop], object],
+    grows: Literal["train", "warmstart"] | None = None,
+    free: Collection[str] = (),
+) -> Workshop:
+    """Read the recipe, build what the command ``needs``, and only then make (or, to resume, open) the run directory.
+
+    So a start that fails for want of data or a model leaves nothing behind. A resumed run may differ in the ``free``
+    keys, and may ask for more steps of what ``grows`` where that gives what asking at once would have given.
+    """
     recipe = load(Recipe, path, overrides)
-    if not resume:
-        where = run or recipe.runs / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        return Workshop(recipe, RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed}))
-    if run is None:
+    if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", mend="name its directory: --run DIR --resume")
-    opened = RunDir.open(run)
-    changed = differences(opened.config(Recipe), recipe)
+    where = run or recipe.runs / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    opened = RunDir.open(where) if resume else None
+    if opened is not None:
+        _refuse_changes(opened, recipe, grows, free)
+    else:
+        RunDir.check_free(where)
+    shop = Workshop(recipe)
+    shop.seed()  # a new model's weights are drawn in what follows
+    needs(shop)
+    if opened is None:
+        opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
+    elif opened.config(Recipe) != recipe:
+        opened.write_config(recipe)
+    shop.write_to(opened)
+    return shop
+
+
+def _refuse_changes(
+    opened: RunDir, recipe: Recipe, grows: Literal["train", "warmstart"] | None, free: Collection[str]
+) -> None:
+    begun = opened.config(Recipe)
+    changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
+    if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
+        changed = [name for name in changed if name != f"{grows}.steps"]
     if changed:
         raise ConfigError(
             f"the run was begun with another {', '.join(changed)}",
-            where=str(run),
-            mend=f"resume it with {opened.config_toml}, or start a new run",
+            where=str(opened.path),
+            mend=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
+            "rate's schedule is constant)",
         )
-    return Workshop(recipe, opened)
+
+
+def _evaluation_needs(shop: Workshop) -> tuple[object, ...]:
+    return shop.engine, shop.make_env, shop.cells
 
 
 def _outcome(outcome: Outcome) -> Summary:

@@ -27,3 +27,8 @@ _TABLE = breaking(LOOK_ALIKE)
 def without_tags(text: str) -> str:
     """``text`` with every ``<`` broken; of the same length, and unchanged where there is none."""
     return text.translate(_TABLE)
+
+
+def well_formed(text: str) -> str:
+    """``text`` with lone surrogates, as JSON may hold them, replaced by the sign for broken characters."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -116,13 +116,16 @@ Action = Annotated[Search | Open | Click | Recall | Answer | Malformed, Field(di
 class Observation(Record):
     """What the environment says after an action. ``done`` ends the episode.
 
-    ``head`` (hint, next question, an error's text) is always shown; ``passages`` are shown in order
-    as far as the observation budget reaches, and cut only between two of them.
+    ``head`` (hint, next question, an error's text) and ``tail`` (what can be done now) are always shown;
+    ``passages`` are shown in order as far as the observation budget reaches, and cut only between two of them.
+    ``spent``: it is over because the turns are used up, not because of what was done.
     """
 
     head: str
     passages: tuple[str, ...] = ()
+    tail: str = ""
     done: bool = False
+    spent: bool = False
 
 
 # ---------------------------------------------------------------- generation
@@ -298,17 +301,25 @@ class EpisodeError(Record):
 
 
 class Score(Record):
-    """Per-objective scores of one episode; ``None`` where an objective could not be scored."""
+    """Per-objective scores of one episode; ``None`` where an objective could not be scored.
+
+    Environments that give rewards themselves put them into ``rewards`` (0 to 1 each) and what they are made of into
+    ``parts``, both empty elsewhere; ``em`` then says whether the objective was fully met, and ``f1`` is ``None``.
+    """
 
     em: tuple[float | None, ...]
     f1: tuple[float | None, ...]
     answered: tuple[bool, ...]
     extra_answers: int = 0
     scorer: str
+    rewards: tuple[float | None, ...] = ()
+    parts: tuple[dict[str, float | None], ...] = ()
 
     @model_validator(mode="after")
     def _aligned(self) -> Score:
         _same_length(em=self.em, f1=self.f1, answered=self.answered)
+        if self.rewards or self.parts:
+            _same_length(em=self.em, rewards=self.rewards, parts=self.parts)
         return self
 
     @property
@@ -320,6 +331,11 @@ class Score(Record):
     def f1_sum(self) -> float:
         """F1 summed over objectives."""
         return sum(v for v in self.f1 if v is not None)
+
+    @property
+    def reward_sum(self) -> float:
+        """The environment's rewards summed over objectives; 0 where it gives none."""
+        return sum(v for v in self.rewards if v is not None)
 
     @property
     def coverage(self) -> float:

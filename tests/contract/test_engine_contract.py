@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 
 import pytest
 
 from mem1.errors import BackendError
 from mem1.inference.base import Engine, Request, Section
+from mem1.inference.config import OpenAiConfig
+from mem1.inference.openai import OpenAiEngine
 from mem1.inference.scripted import ScriptedEngine
 from mem1.inference.toy_tokenizer import ByteTokenizer
 from mem1.inference.transformers import TransformersEngine
 from mem1.types import Completion, FinishReason
+from tests.unit.inference.endpoint_server import Model, Server, Speech, noise
 from tests.unit.inference.hf_models import EXACT, WINDOWED, build
 
 TOKENIZER = ByteTokenizer()
@@ -37,6 +42,18 @@ def _transformers(name: str, slots: int) -> Engine:
     return TransformersEngine(build(models[name]), TOKENIZER, slots=slots, max_context=MAX_CONTEXT)
 
 
+@cache
+def _server(speech: Speech) -> Server:
+    """Random ASCII and now and then an end of text; it runs, on its own thread, as long as the tests do."""
+    letters = [TOKENIZER.encode(chr(code))[0] for code in range(32, 127)]
+    return Server(Model(TOKENIZER, noise(letters, TOKENIZER.eos_id), speech)).__enter__()
+
+
+def _openai(slots: int, speech: Speech | None = None, **settings: object) -> Engine:
+    found = {"base_url": _server(speech or Speech()).url, "slots": slots, "max_context": MAX_CONTEXT} | settings
+    return OpenAiEngine(OpenAiConfig.model_validate(found), "random", TOKENIZER)
+
+
 @dataclass(frozen=True)
 class Kind:
     """How to make an engine with so many slots."""
@@ -47,13 +64,27 @@ class Kind:
 ENGINES = {
     "scripted": Kind(_scripted),
     "transformers": Kind(lambda slots: _transformers("qwen2", slots)),
+    "openai, completions": Kind(lambda slots: _openai(slots, style="completion")),
+    "openai, chat": Kind(lambda slots: _openai(slots, style="chat")),
+    "openai, chat that is gone on with": Kind(lambda slots: _openai(slots, style="chat", continues=True)),
+    "openai, no word on stops": Kind(lambda slots: _openai(slots, Speech(tells_stop=False), style="completion")),
+    "openai, token ids": Kind(lambda slots: _openai(slots, style="completion", exact=True, tokenizer="its own")),
     "transformers, plain": Kind(lambda slots: _transformers("mistral", slots)),
 }
 
 
-@pytest.fixture(params=sorted(ENGINES))
+def _vllm(slots: int) -> Engine:
+    from tests.unit.inference.vllm_models import shared_engine
+
+    return shared_engine(MAX_CONTEXT, TOKENIZER)
+
+
+NEEDS_VLLM = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
+
+
+@pytest.fixture(params=[*sorted(ENGINES), pytest.param("vllm", marks=NEEDS_VLLM)])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return ENGINES[request.param]
+    return Kind(_vllm) if request.param == "vllm" else ENGINES[request.param]
 
 
 def ids(text: str) -> tuple[int, ...]:

@@ -15,13 +15,24 @@ def configure(parser: Parser) -> None:
     """Arguments of the command."""
     parser.add_recipe(writes_run=False)
     parser.add_argument("--out", metavar="FILE", type=Path, help="write there instead of standard output")
+    parser.add_argument("--parquet", metavar="FILE", type=Path, help="write Parquet as Search-R1 and MEM1 read it")
+    parser.add_argument(
+        "--coverage", action="store_true", help="print for each source whether its answers can be given"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write one task a line, or the list of all."""
+    """Write one task a line, or the list of all, or Parquet; or print what can be answered."""
     from mem1 import recipes
     from mem1.storage.atomic import write_atomic
 
+    if arguments.coverage:
+        output.show(recipes.answerable(arguments.recipe, arguments.overrides), as_json=arguments.json)
+        return 0
+    if arguments.parquet is not None:
+        count = recipes.compose_parquet(arguments.recipe, arguments.overrides, arguments.parquet)
+        output.show({"tasks": count, "file": str(arguments.parquet)}, as_json=arguments.json)
+        return 0
     lines = [task.model_dump_json() for task in recipes.compose(arguments.recipe, arguments.overrides)]
     text = "".join(f"{line}\n" for line in lines)
     if arguments.out is None and arguments.json:

@@ -37,13 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
         output.show(summary, as_json=arguments.json, title="evaluated")
         return 0
     found = recipes.compare(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
-    table, rest = found["table"], {key: value for key, value in found.items() if key != "table"}
     if arguments.json:
-        output.show(rest, as_json=True)
+        output.show({key: found[key] for key in ("report", "verdicts", "cells")}, as_json=True)
         return 0
     output.show(found["cells"], as_json=False, title="evaluated")
-    if table:
-        output.show(table, as_json=False, title="verdict")
+    if found["costs"]:
+        output.show(found["quality"], as_json=False, title="what it costs: quality less the baseline's")
+        output.show(found["costs"], as_json=False, title="what it saves: multiples of the baseline's")
+        output.note("* the interval excludes 0 (differences) or 1 (multiples); the report has all intervals")
     output.note(f"report: {found['report']}")
     return 0
 

@@ -16,12 +16,15 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--dtype", choices=("float32", "float16", "bfloat16"), default="float32", help="how weights are stored"
     )
+    parser.add_argument(
+        "--adapter", action="store_true", help="write a low-rank adapter alone instead of merging it into its model"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print where and from which step."""
     from mem1 import recipes  # torch
 
-    summary = recipes.export(arguments.run, arguments.folder, dtype=arguments.dtype)
+    summary = recipes.export(arguments.run, arguments.folder, dtype=arguments.dtype, adapter=arguments.adapter)
     output.show(summary, as_json=arguments.json, title="exported")
     return 0

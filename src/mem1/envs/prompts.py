@@ -29,16 +29,18 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 """
 
 
-def render_prompt(template: str | Path, task: Task) -> str:
+def render_prompt(template: str | Path, task: Task, *, joined: bool = False) -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
+    ``joined``: questions stand in one line with "; " between, as published training data has them, and not in a list.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
 
     Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
     """
     one_by_one = task.reveal == "one_by_one"
     questions = [without_tags(objective.question) for objective in task.objectives]
-    listed = "\n".join(f"{i}. {question}" for i, question in enumerate(questions, start=1))
+    numbered = (f"{i}. {question}" for i, question in enumerate(questions, start=1))
+    listed = "; ".join(questions) if joined else "\n".join(numbered)
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
         return text.replace("{format}", _FORMAT).replace("{questions}", listed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from mem1.config import Config
+from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.prompts import render_prompt
 from mem1.retrieval.base import Hit, Retriever
@@ -24,7 +25,7 @@ class QaEnvConfig(Config):
     ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``);
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
-    it) or the path of a template file with ``{questions}``.
+    it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
     """
 
     type: Literal["qa"] = "qa"
@@ -32,7 +33,11 @@ class QaEnvConfig(Config):
     max_turns: int | None = Field(default=None, ge=1)
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
+    joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
+
+    actions: ClassVar[Collection[str]] = ("search", "answer")
+    form: ClassVar[ActionForm] = "tags"
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""
@@ -87,7 +92,7 @@ class QaEnvironment:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
-        prompt = render_prompt(self._config.prompt, self.task)
+        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined)
         return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:

@@ -1,22 +1,42 @@
-"""Settings of the engines."""
+"""Settings of the engines: one class each, told apart by ``type``."""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mem1.config import Config
 
 Schedule = Literal["continuous", "lockstep"]
+PLAIN_TOKENIZER = "builtin:utf8"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What the engine itself says in a request.
+_OURS = {
+    "model",
+    "messages",
+    "prompt",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "stream",
+    "return_token_ids",
+}
+
+Price = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
-class EngineConfig(Config):
+class TransformersConfig(Config):
     """The transformers engine.
 
     ``slots``: completions written at the same time. ``max_context``: tokens, ``None`` for what the
     model allows. ``prefill_tokens``: most (padded) prompt tokens between two decoding steps.
     ``device``: "auto" takes CUDA where there is a device. ``dtype``: "auto" keeps the checkpoint's.
+    ``chat``: the task prompt is wrapped by the tokenizer's chat template, as instruct models expect it.
     """
 
     type: Literal["transformers"] = "transformers"
@@ -25,3 +45,133 @@ class EngineConfig(Config):
     prefill_tokens: int = Field(default=4096, ge=1)
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
+    chat: bool = False
+
+
+class Prices(Config):
+    """Prices of a million tokens. ``cached_input``: of input read from the server's cache; ``None``: as ``input``."""
+
+    input: Price
+    output: Price
+    cached_input: Price | None = None
+    currency: str = "USD"
+
+    def cost(self, *, prompt: int, cached: int, completion: int) -> float:
+        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are."""
+        cheap = self.input if self.cached_input is None else self.cached_input
+        return ((prompt - cached) * self.input + cached * cheap + completion * self.output) / 1e6
+
+
+class Timeouts(Config):
+    """Seconds: to connect, between two bytes of an answer, and for one try altogether."""
+
+    connect: Seconds = 10.0
+    read: Seconds = 300.0
+    total: Seconds = 600.0
+
+
+class OpenAiConfig(Config):
+    """A model behind an OpenAI-compatible endpoint; the recipe's ``model`` is its name there.
+
+    ``key_env`` names the environment variable that holds the key (``None``: the server wants none).
+    ``style``: ``/chat/completions`` or ``/completions``. ``exact``: token ids in and out with log-probabilities (vLLM).
+    ``chat``: P is wrapped by the tokenizer's chat template here, for ``exact`` or style "completion".
+    ``tokenizer`` counts tokens where the server takes text, and must be the model's own where it takes ids: a
+    folder, ``package:smollm2``, ``builtin:tiny`` or ``builtin:utf8``. ``special_strings`` are more control strings
+    of the server's tokenizer, to be broken in untrusted text. ``slots``: calls at the same time.
+
+    ``continues``: a chat server that takes a begun assistant message (``continue_final_message``).
+    ``stop_strings``: most that the server takes; 0 sends none, everything is then cut here. ``max_tokens_key``:
+    what newer models of some servers call it. ``omit``: parameters that the server refuses. ``extra``: more of
+    the request's body.
+
+    ``retries`` after a failure that may pass, ``first_wait`` seconds before the first, doubling; a server that asks for
+    more than ``longest_wait`` is given up.
+    """
+
+    type: Literal["openai"] = "openai"
+    base_url: str
+    key_env: str | None = None
+    style: Literal["chat", "completion"] = "chat"
+    exact: bool = False
+    chat: bool = False
+    tokenizer: str = PLAIN_TOKENIZER
+    special_strings: tuple[str, ...] = ("[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CALLS]")
+    slots: int = Field(default=16, ge=1)
+    max_context: int = Field(default=32_768, ge=2)
+    continues: bool = False
+    stop_strings: int = Field(default=4, ge=0)
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    omit: tuple[Literal["seed", "temperature"], ...] = ()
+    extra: dict[str, Any] = Field(default_factory=dict)
+    retries: int = Field(default=5, ge=0)
+    first_wait: Seconds = 0.5
+    longest_wait: Seconds = 60.0
+    timeouts: Timeouts = Timeouts()
+    prices: Prices | None = None
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        if name is not None and not _VARIABLE.fullmatch(name):  # it may be a key: what was written is not repeated
+            raise ValueError("this is the name of an environment variable, not the key itself")
+        return name
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "an address without user, password and query; a key goes into the variable of engine.key_env"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://localhost:8000/v1")
+        return url.rstrip("/")
+
+    @field_validator("extra")
+    @classmethod
+    def _leaves_ours_alone(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & extra.keys()):
+            raise ValueError(f"the engine itself sets {', '.join(taken)}")
+        return extra
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.exact and self.style != "completion":
+            raise ValueError('exact = true needs style = "completion": chat takes no token ids')
+        if self.exact and self.tokenizer == PLAIN_TOKENIZER:
+            raise ValueError("exact = true needs engine.tokenizer: the folder of the model's own")
+        if self.chat and self.style == "chat":
+            raise ValueError('the server applies the template in style = "chat"; drop engine.chat')
+        if self.chat and self.tokenizer == PLAIN_TOKENIZER:
+            raise ValueError(
+                "chat = true needs engine.tokenizer: the folder of the model's own, with its chat template"
+            )
+        return self
+
+
+class VllmConfig(Config):
+    """vLLM in this process, for a model in a folder (``make venv-vllm``; a server of it is ``openai`` with ``exact``).
+
+    ``slots``: completions written at the same time. ``max_context``: tokens, ``None`` for what the model allows.
+    ``chat`` as for ``transformers``. ``eager``: no compilation, which takes minutes. ``extra``: more engine arguments.
+    """
+
+    type: Literal["vllm"] = "vllm"
+    slots: int = Field(default=64, ge=1)
+    max_context: int | None = Field(default=None, ge=2)
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    chat: bool = False
+    eager: bool = True
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+def _with_type(value: Any) -> Any:
+    """Recipes may leave out ``type``: they then mean ``transformers``."""
+    return {"type": "transformers", **value} if isinstance(value, dict) else value
+
+
+EngineConfig = Annotated[
+    TransformersConfig | OpenAiConfig | VllmConfig, Field(discriminator="type"), BeforeValidator(_with_type)
+]

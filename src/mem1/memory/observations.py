@@ -20,7 +20,7 @@ class BlockWriter:
 
     Head and passages stand on lines of their own. The head comes first and is shortened only when
     it alone exceeds the budget. Passages follow in order, whole, up to the first that does not
-    fit; only if that is the very first one is it cut inside, by tokens.
+    fit; only if that is the very first one is it cut inside, by tokens. The tail stands on the last line.
 
     Args:
         tokenizer: The policy's.
@@ -65,9 +65,11 @@ class BlockWriter:
 
     def __call__(self, observation: Observation) -> Shown:
         """The block's text and ids as they will stand in the context."""
-        body = list(self._cut(self._encode(observation.head), self._room))
+        # What always stands at the end gets its place first, though not more than half of it.
+        tail = self._cut(self._encode("\n" + observation.tail), self._room // 2) if observation.tail else ()
+        body = list(self._cut(self._encode(observation.head), self._room - len(tail)))
         for index, passage in enumerate(observation.passages):
-            room = self._room - len(body)
+            room = self._room - len(tail) - len(body)
             ids = self._encode("\n" + passage if body else passage)
             if len(ids) <= room:
                 body += ids
@@ -75,7 +77,7 @@ class BlockWriter:
             if index == 0:
                 body += self._cut(ids, room)
             break
-        token_ids = (*self._opening, *body, *self._closing)
+        token_ids = (*self._opening, *body, *tail, *self._closing)
         return Shown(text=self._tokenizer.decode(token_ids), token_ids=token_ids)
 
     def _encode_new(self, text: str) -> tuple[int, ...]:

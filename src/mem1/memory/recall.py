@@ -12,9 +12,7 @@ from mem1.memory.index import LexicalIndex
 from mem1.memory.state import Block, StateMemory
 from mem1.types import Action, Answer, Completion, Observation, Recall
 
-INSTRUCTION = (
-    "What you wrote or were shown in earlier turns can be looked up again: <{recall}> words to look up </{recall}>."
-)
+INSTRUCTION = "What you wrote or saw earlier can be looked up again: <{recall}> words </{recall}>."
 _TAG = re.compile(r"</?\w+>")
 
 

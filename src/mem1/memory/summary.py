@@ -13,10 +13,7 @@ from mem1.memory.tags import Tags
 from mem1.types import Completion, Observation
 
 TAG = "summary"
-INSTRUCTION = (
-    "Rewrite the summary so that it holds, in few words, everything above that is still needed to answer: what is "
-    "asked, what was looked up, what was found. All that is not in it will be forgotten."
-)
+INSTRUCTION = "Rewrite the summary: what was looked up, what was found. Whatever it leaves out is forgotten."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ class Entry:
     strong: bool = False
 
     @property
-    def written(self) -> str:
-        """In one line."""
-        return f"{self.text} ({self.aside})" if self.aside else self.text
+    def starred(self) -> str:
+        """The text, with a star where it is strong."""
+        return f"{self.text}*" if self.strong else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
 
-    def records(self) -> list[dict[str, str]]:
-        """Rows by the columns' heads, asides in brackets."""
-        heads = [column.head for column in self.columns]
-        return [{head: entry.written for head, entry in zip(heads, row, strict=True)} for row in self.rows]
+    def records(self, heads: Iterable[str]) -> list[dict[str, str]]:
+        """The named columns' entries without asides, a star at strong ones; columns that are not there left out."""
+        places = {column.head: k for k, column in enumerate(self.columns)}
+        chosen = [head for head in heads if head in places]
+        return [{head: row[places[head]].starred for head in chosen} for row in self.rows]
 
     @property
     def asides(self) -> tuple[bool, ...]:

@@ -19,6 +19,9 @@ from mem1.report.tables import (
     tasks_of,
 )
 
+QUALITY = ("Tasks", "Strategy", "ΔEM", "ΔF1", "Answered", "Actions", "Early", "n")
+COSTS = ("Tasks", "Strategy", "Peak", "Tokens", "Cached", "Time", "Money")
+
 
 def verdict_table(evaluation: Evaluation) -> Table | None:
     """Differences in quality and ratios of cost; ``None`` where the baseline was not run."""
@@ -37,11 +40,13 @@ def verdict_table(evaluation: Evaluation) -> Table | None:
         Column("Strategy", numeric=False),
         Column("ΔEM", meaning=f"EM less that of {baseline}, summed over objectives, paired by task"),
         Column("ΔF1", meaning=f"F1 less that of {baseline}, summed over objectives, paired by task"),
-        *(Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in BESIDE_SCORES),
+        Column("Answered", meaning=SPECS[Measure.ANSWER_RATE].meaning),
+        Column("Actions", "per objective", meaning=SPECS[Measure.ACTIONS_PER_OBJECTIVE].meaning),
+        Column("Early", meaning=SPECS[Measure.EARLY_STOP].meaning),
         Column("Peak", "×", meaning=f"peak less P / that of {baseline}"),
         Column("Tokens", "×", meaning="prefill + decode, nothing cached"),
-        Column("Tokens, cached", "×", meaning="prefill + decode, what a prefix cache holds left out"),
-        Column("Seconds", "×", meaning="wall time of an episode"),
+        Column("Cached", "× tokens", meaning="prefill + decode, what a prefix cache holds left out"),
+        Column("Time", "×", meaning="wall time of an episode"),
     ]
     if with_money:
         columns.append(Column("Money", "×", meaning="cost of an episode"))

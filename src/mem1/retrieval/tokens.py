@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Literal
+
+Tokens = Literal["words"]
+"""Ways to split a text."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -15,3 +20,8 @@ def words(text: str) -> list[str]:
     """
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     return _WORD.findall(plain.lower())
+
+
+def tokenizer(name: str) -> Callable[[str], list[str]]:
+    """The way to split a text that bears this name."""
+    return {"words": words}[name]

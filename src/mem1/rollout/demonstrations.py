@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
-from mem1.inference.expert import Expert, enlist_all
+from mem1.inference.expert import Expert
 from mem1.inference.scripted import ScriptedEngine
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import Parts
@@ -18,12 +20,25 @@ from mem1.rollout.group import group_jobs, run_jobs
 from mem1.types import Episode, Task
 
 
+class Demonstrator(Protocol):
+    """A scripted policy that is told the tasks: it writes the page and the action for each context."""
+
+    def enlist(self, session: str, task: Task) -> None:
+        """Prepare to work on ``task`` in ``session``."""
+
+    def __call__(self, session: str, context: str) -> str:
+        """What is written in this context."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Tasks and the environment to do them in."""
+    """Tasks, the environment to do them in, who shows how, and which actions there are."""
 
     tasks: Sequence[Task]
     make_env: Callable[[Task], Environment]
+    make_expert: Callable[[], Demonstrator] = Expert
+    actions: Collection[str] = ("search", "answer")
+    form: ActionForm = "tags"
 
 
 def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer, *, label: str) -> list[Episode]:
@@ -31,15 +46,18 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
 
     Token ids are ``tokenizer``'s, as if the policy it belongs to had written them.
     """
-    expert = Expert()
+    expert = lesson.make_expert()
     jobs = group_jobs(lesson.tasks, 1, seed=0, label=label)
-    enlist_all(expert, ((job.episode_id, job.task) for job in jobs))
+    for job in jobs:
+        expert.enlist(job.episode_id, job.task)
     parts = Parts(
         engine=ScriptedEngine(expert, tokenizer),
         make_env=lesson.make_env,
         make_memory=make_memory,
         temperature=0.0,
         reward=lambda score: score.em_sum,
+        actions=lesson.actions,
+        form=lesson.form,
     )
     episodes = asyncio.run(run_jobs(jobs, parts, concurrency=16))
     return [episode for episode in episodes if episode.reward == episode.task.size]

@@ -7,14 +7,16 @@ turns a memory may ask an engine for something: a side call.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from mem1.envs.actions import parse_action
+from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
 from mem1.inference.base import Engine, Request, Section, Tokenizer
+from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
 from mem1.types import (
@@ -53,21 +55,26 @@ class Parts:
         make_env: A fresh environment for a task.
         make_memory: A fresh memory for a tokenizer.
         temperature: Of sampling; 0 is greedy.
-        reward: The episode's reward from its score.
+        reward: The episode's reward from its score; ``None`` where the score leaves it open.
         actions: The kinds of action that the environment takes.
         side_engine: Who is asked in side calls; ``None``: the policy.
         cap: Most tokens of prompt and completion less |P|; where a turn or a side call might need more, the episode
             ends as at the end of the model's context.
+        form: How the policy writes actions.
+        scoring_waits: Scoring asks somebody outside (a judge): it is done in a thread, and others take their turns
+            meanwhile. What computes is scored at once, so that a run can be repeated bit for bit.
     """
 
     engine: Engine
     make_env: Callable[[Task], Environment]
     make_memory: MemoryFactory
     temperature: float
-    reward: Callable[[Score], float]
+    reward: Callable[[Score], float | None]
     actions: Collection[str] = ("search", "answer")
     side_engine: Engine | None = None
     cap: int | None = None
+    form: ActionForm = "tags"
+    scoring_waits: bool = False
 
 
 class _PartError(Exception):
@@ -121,28 +128,29 @@ class _Run:
 
     async def to_end(self) -> StopReason:
         """Take turns until something ends the episode. What the memory answers itself costs none of them."""
-        self.memory.start(*self.env.reset())
+        prompt, first = self.env.reset()
+        self.memory.start(wrap_prompt(self.parts.engine.tokenizer, prompt), first)
         steps = 0
         try:
             while steps < self.env.max_turns:
                 await self.memory.prepare(self)
-                action, recalled, done = await self.turn(len(self.turns))
+                action, observation, recalled = await self.turn(len(self.turns))
                 steps += not recalled
-                if done:
-                    gave_up = isinstance(action, Search | Recall | Malformed)
+                if observation.done:
+                    gave_up = observation.spent or isinstance(action, Search | Recall | Malformed)
                     return StopReason.TURN_LIMIT if gave_up else StopReason.ANSWERED
         except _NoRoomError:
             return StopReason.CONTEXT_LIMIT
         return StopReason.TURN_LIMIT
 
-    async def turn(self, index: int) -> tuple[Action, bool, bool]:
-        """One turn: the action, whether the memory answered it, whether the environment says that the task is over."""
+    async def turn(self, index: int) -> tuple[Action, Observation, bool]:
+        """One turn: the action, what came back, and whether it was the memory that answered."""
         context, prefix_length = self.memory.context(), self.memory.prefix_length
         seed = derive_seed(self.job.seed, index)
         completion = await self._generate(self.parts.engine, context, self.memory.sections(), prefix_length, seed)
         written = self.memory.read(completion)
         allowed = (*self.parts.actions, *self.memory.offers)
-        action = parse_action(written.action_text, self.memory.tags.actions, allowed)
+        action = parse_action(written.action_text, self.memory.tags.actions, allowed, self.parts.form)
         turn = Turn(
             index=index,
             prompt_token_ids=context,
@@ -166,7 +174,7 @@ class _Run:
         self.turns.append(
             turn.model_copy(update={"observation": shown.text, "observation_length": len(shown.token_ids)})
         )
-        return action, recalled is not None, observation.done
+        return action, observation, recalled is not None
 
     async def _generate(
         self, engine: Engine, prompt: tuple[int, ...], sections: tuple[Section, ...], prefix_length: int, seed: int
@@ -202,7 +210,7 @@ class _Run:
 async def run_episode(job: Job, parts: Parts) -> Episode:
     """Run one episode to its end.
 
-    An environment's ``done`` after a search or after nothing well-formed means that it gave up
+    An environment's ``done`` after a search or after nothing well-formed, or with ``spent``, means that it gave up
     waiting (``TURN_LIMIT``), after any other action that this action finished the task
     (``ANSWERED``). Whatever ends an episode but an error, its answers so far are scored.
 
@@ -217,7 +225,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     error: EpisodeError | None = None
     try:
         stop = await run.to_end()
-        score = run.env.score()
+        score = await asyncio.to_thread(run.env.score) if parts.scoring_waits else run.env.score()
     except (Mem1Error, _PartError) as failure:
         stop, error = StopReason.ERROR, _record(failure)
     finally:

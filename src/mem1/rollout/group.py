@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from mem1.rollout.episode import Job, Parts, run_episode
 from mem1.rollout.limits import derive_seed
@@ -36,12 +36,13 @@ async def run_jobs(
     *,
     concurrency: int,
     on_episode: Callable[[Episode], None] | None = None,
+    run: Callable[[Job, Parts], Awaitable[Episode]] = run_episode,
 ) -> list[Episode]:
     """Run all ``jobs``, at most ``concurrency`` at a time; the episodes come back in the order of the jobs.
 
     ``on_episode`` gets each episode as soon as it is finished, in the order of finishing. When the
     run is cancelled (Ctrl-C) or one job crashes, the others stop at once and everything finished
-    so far has been delivered. Failed episodes are delivered and returned like any other.
+    so far has been delivered. Failed episodes are delivered and returned like any other. ``run`` runs one.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, got {concurrency}")
@@ -50,7 +51,7 @@ async def run_jobs(
 
     async def work() -> None:
         for position, job in waiting:
-            episode = await run_episode(job, parts)
+            episode = await run(job, parts)
             finished[position] = episode
             if on_episode is not None:
                 on_episode(episode)

@@ -26,11 +26,11 @@ class Row(NamedTuple):
             raise self.error(f"{key!r} must be text, got {_shown(value)}")
         return value
 
-    def id(self) -> str:
+    def id(self, key: str = "id") -> str:
         """The row's id as text. Raises ``DataError``."""
-        value = self.values.get("id")
+        value = self.values.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-            raise self.error(f"'id' must be text or a whole number, got {_shown(value)}")
+            raise self.error(f"{key!r} must be text or a whole number, got {_shown(value)}")
         return str(value)
 
     def error(self, what: str) -> DataError:

@@ -7,9 +7,13 @@ episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
+scripts/NAME.jsonl.gz       distilled episodes as text
+distillation.json           which of them are demonstrations, and why the others are not
+demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
 tensorboard/                event files
 report.html  report.md  report.json
+paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
 
 from __future__ import annotations
@@ -47,21 +51,34 @@ class RunDir:
         run = cls(root / _checked(name))
         with storage_errors("make the run directory", run.path):
             run.path.mkdir(parents=True, exist_ok=True)
-            own = {"config.json", "config.toml", "versions.json", "seeds.json"}  # config.json comes last: it is a run
-            foreign = {entry.name for entry in run.path.iterdir()} - own
+        cls.check_free(run.path)
+        write_json(run.path / "versions.json", versions())
+        write_json(run.path / "seeds.json", dict(seeds or {}))
+        run.write_config(config)
+        return run
+
+    @classmethod
+    def check_free(cls, path: Path) -> None:
+        """Raise ``StorageError`` if ``path`` is taken: no run can begin there. Makes nothing."""
+        _checked(path.name)
+        own = {"config.json", "config.toml", "versions.json", "seeds.json"}  # config.json comes last: it is a run
+        with storage_errors("make the run directory", path):
+            if not path.exists():
+                return
+            foreign = {entry.name for entry in path.iterdir()} - own
         foreign = {name for name in foreign if not name.endswith(".tmp")}
         if foreign:
             raise StorageError(
-                f"there is something at {run.path} already ({', '.join(sorted(foreign)[:3])}, ...)",
-                where=str(run.path),
+                f"there is something at {path} already ({', '.join(sorted(foreign)[:3])}, ...)",
+                where=str(path),
                 mend="choose another name, resume that run, or move the directory away",
             )
+
+    def write_config(self, config: Config) -> None:
+        """Write the resolved configuration. Raises ``StorageError``."""
         plain = config.model_dump(mode="json")
-        write_json(run.path / "versions.json", versions())
-        write_json(run.path / "seeds.json", dict(seeds or {}))
-        write_atomic(run.config_toml, tomli_w.dumps(_without_none(plain)).encode())
-        write_json(run.config_json, plain)
-        return run
+        write_atomic(self.config_toml, tomli_w.dumps(_without_none(plain)).encode())
+        write_json(self.config_json, plain)
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
@@ -114,6 +131,16 @@ class RunDir:
         return self.path / "views.json"
 
     @property
+    def distillation(self) -> Path:
+        """The outcome of a distillation."""
+        return self.path / "distillation.json"
+
+    @property
+    def demonstrations(self) -> Path:
+        """What a warm start on stored demonstrations was given."""
+        return self.path / "demonstrations.json"
+
+    @property
     def report_html(self) -> Path:
         """The report to look at."""
         return self.path / "report.html"
@@ -139,6 +166,10 @@ class RunDir:
         if plain.exists() or packed.exists():
             return packed if packed.exists() else plain
         return packed if compressed else plain
+
+    def scripts(self, name: str) -> Path:
+        """Path of the scripts beside an episode file."""
+        return self.path / "scripts" / f"{_checked(name)}.jsonl.gz"
 
     def episode_files(self) -> dict[str, Path]:
         """Episode files by name, sorted."""

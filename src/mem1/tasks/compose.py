@@ -49,8 +49,8 @@ def compose(
             groups of N in the source's own order, source after source, remainders dropped, no seed.
         reveal: Whether the questions are shown at once or one by one; by default what the composition implies.
 
-    A question without a "?" at its end gets one, as in the published recipe. Raises ``DataError`` for
-    sources that have too little, ``ConfigError`` for combinations that mean nothing.
+    A question without a "?" at its end gets one, as in the published recipe; an instruction (as its metadata say) not.
+    Raises ``DataError`` for sources that have too little, ``ConfigError`` for combinations that mean nothing.
     """
     _check(composition, objectives, count, order)
     drawn = _draw(sources, composition, objectives, seed, split, order)
@@ -212,7 +212,7 @@ def _chained(
 
 
 def _asked(objective: Objective) -> Objective:
-    if objective.question.endswith("?"):
+    if objective.question.endswith("?") or objective.metadata.get("kind") == "instruction":
         return objective
     return objective.model_copy(update={"question": objective.question + "?"})
 

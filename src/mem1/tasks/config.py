@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mem1.config import Config
 from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import Order, Reveal, compose
+from mem1.tasks.csv_files import CsvFiles
 from mem1.tasks.factbook import factbook_world
+from mem1.tasks.hf_data import HfData
+from mem1.tasks.parquet import ParquetSource
 from mem1.tasks.qa_files import QaFiles
+from mem1.tasks.qa_rows import Columns
+from mem1.tasks.webshop import WebshopConfig
 from mem1.tasks.world import World
 from mem1.types import Composition, Objective, Task
 
@@ -27,31 +32,105 @@ class FactbookConfig(Config):
         return factbook_world()
 
 
-class QaFilesConfig(Config):
-    """One dataset of question files in the FlashRAG format, a file for each split there is."""
+class _FilesConfig(Config):
+    """A name, and a file for each split there is."""
 
-    type: Literal["qa_files"] = "qa_files"
     name: str = Field(min_length=1)
     train: Path | None = None
     dev: Path | None = None
     test: Path | None = None
 
     @model_validator(mode="after")
-    def _has_a_file(self) -> QaFilesConfig:
-        if not self._files():
+    def _has_a_file(self) -> Self:
+        if not self.files:
             raise ValueError("name a file for at least one of train, dev and test")
         return self
 
-    def build(self) -> QaFiles:
-        """The source; its files are read when first needed."""
-        return QaFiles(self.name, self._files())
-
-    def _files(self) -> dict[Split, Path]:
+    @property
+    def files(self) -> dict[Split, Path]:
+        """The files that were named."""
         paths: dict[Split, Path | None] = {"train": self.train, "dev": self.dev, "test": self.test}
         return {split: path for split, path in paths.items() if path is not None}
 
 
-SourceConfig = Annotated[FactbookConfig | QaFilesConfig, Field(discriminator="type")]
+class QaFilesConfig(_FilesConfig):
+    """One dataset of question files in the FlashRAG format, a file for each split there is."""
+
+    type: Literal["qa_files"] = "qa_files"
+
+    def build(self) -> QaFiles:
+        """The source; its files are read when first needed."""
+        return QaFiles(self.name, self.files)
+
+
+class CsvFilesConfig(_FilesConfig):
+    """One dataset of CSV files with a header; see ``CsvFiles``. ``between = ""``: a cell is one answer."""
+
+    type: Literal["csv"] = "csv"
+    question: str = "question"
+    answers: tuple[str, ...] = Field(default=("answers",), min_length=1)
+    between: str = "|"
+    id: str | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+    def build(self) -> CsvFiles:
+        """The source; its files are read when first needed."""
+        return CsvFiles(
+            self.name,
+            self.files,
+            question=self.question,
+            answers=self.answers,
+            between=self.between or None,
+            id_column=self.id,
+            delimiter=self.delimiter,
+        )
+
+
+class ParquetConfig(_FilesConfig):
+    """Tasks in Search-R1's and MEM1's Parquet form; see ``ParquetSource``."""
+
+    type: Literal["parquet"] = "parquet"
+
+    def build(self) -> ParquetSource:
+        """The source; its files are read when first needed."""
+        return ParquetSource(self.name, self.files)
+
+
+class HfDataConfig(Config):
+    """A Hugging Face dataset by name or folder; see ``HfData``. ``train``, ``dev``, ``test``: what it calls them."""
+
+    type: Literal["hf_datasets"] = "hf_datasets"
+    name: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+    config: str | None = None
+    revision: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    id: str | None = "id"
+    question: str = "question"
+    answers: str = "golden_answers"
+
+    @model_validator(mode="after")
+    def _has_a_split(self) -> Self:
+        if not self._splits():
+            raise ValueError("name the dataset's split for at least one of train, dev and test")
+        return self
+
+    def build(self) -> HfData:
+        """The source; its splits are loaded when first needed."""
+        columns = Columns(id=self.id, question=self.question, answers=self.answers)
+        return HfData(self.name, self.path, self._splits(), config=self.config, revision=self.revision, columns=columns)
+
+    def _splits(self) -> dict[Split, str]:
+        names: dict[Split, str | None] = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {split: name for split, name in names.items() if name is not None}
+
+
+SourceConfig = Annotated[
+    FactbookConfig | QaFilesConfig | HfDataConfig | ParquetConfig | CsvFilesConfig | WebshopConfig,
+    Field(discriminator="type"),
+]
 
 
 class ComposeConfig(Config):

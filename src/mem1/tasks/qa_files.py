@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from mem1.storage.rows import Row, read_rows
+from mem1.retrieval.base import Passage
+from mem1.storage.rows import read_rows
 from mem1.tasks.base import Split
+from mem1.tasks.qa_rows import QaRows, read_qa
 from mem1.types import Objective
 
 _MEND = 'each line is {"id": "test_0", "question": "...", "golden_answers": ["..."]}'
 
 
-class QaFiles:
-    """One dataset: a file (plain or ``.gz``) for each split it has. Files are read when first asked for."""
+class QaSource:
+    """A dataset that is read split by split, each when it is first asked for."""
 
-    def __init__(self, name: str, files: Mapping[Split, Path]) -> None:
+    def __init__(self, name: str, splits: Mapping[Split, Callable[[], QaRows]]) -> None:
         self._name = name
-        self._files = dict(files)
-        self._read: dict[Split, tuple[Objective, ...]] = {}
+        self._splits = dict(splits)
+        self._read: dict[Split, QaRows] = {}
 
     @property
     def name(self) -> str:
@@ -27,48 +28,43 @@ class QaFiles:
         return self._name
 
     def objectives(self, split: Split) -> Sequence[Objective]:
-        """The rows of the split's file, in its order; none where the dataset has no such split."""
-        if split not in self._files:
-            return ()
+        """The rows of the split, in their order; none where the dataset has no such split."""
+        return self._rows(split).objectives
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """The paragraphs that rows of any split carry (HotpotQA's distractor setting), each once.
+
+        A title that has several texts is numbered in the passages' ids.
+        """
+        found = dict.fromkeys(pair for split in self._splits for pair in self._rows(split).paragraphs)
+        seen: dict[str, int] = {}
+        passages = []
+        for title, text in found:
+            seen[title] = seen.get(title, 0) + 1
+            again = f"#{seen[title]}" if seen[title] > 1 else ""
+            passages.append(Passage(id=f"{self._name}/{title}{again}", title=title, text=text))
+        return tuple(passages)
+
+    def _rows(self, split: Split) -> QaRows:
+        if split not in self._splits:
+            return QaRows((), ())
         if split not in self._read:
-            self._read[split] = read_objectives(self._files[split], self._name)
+            self._read[split] = self._splits[split]()
         return self._read[split]
 
 
+class QaFiles(QaSource):
+    """One dataset: a file (plain or ``.gz``) for each split it has."""
+
+    def __init__(self, name: str, files: Mapping[Split, Path]) -> None:
+        super().__init__(name, {split: _reader(path, name) for split, path in files.items()})
+
+
 def read_objectives(path: Path, source: str) -> tuple[Objective, ...]:
-    """All rows of a file as objectives with ids ``source/row id``.
-
-    Raises ``DataError`` naming the file, the line and the field. An empty file is an error, and so are
-    an id that is used twice, a blank question and a list of answers without a text in it.
-    """
-    rows = read_rows(path, what="the file of questions", mend=_MEND)
-    return tuple(_objective(row, source) for row in rows)
+    """All rows of a file as objectives. Raises ``DataError`` as ``read_qa`` does, and for an empty file."""
+    return _reader(path, source)().objectives
 
 
-def _objective(row: Row, source: str) -> Objective:
-    question = row.text("question").strip()
-    if not question:
-        raise row.error("'question' is blank")
-    return Objective(
-        id=f"{source}/{row.id()}",
-        question=question,
-        answers=_answers(row),
-        source=source,
-        metadata=_metadata(row),
-    )
-
-
-def _answers(row: Row) -> tuple[str, ...]:
-    value = row.values.get("golden_answers")
-    if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
-        raise row.error(f"'golden_answers' must be a list of texts, got {str(value)[:80]!r}")
-    if not any(answer.strip() for answer in value):
-        raise row.error("'golden_answers' holds no text")
-    return tuple(value)
-
-
-def _metadata(row: Row) -> dict[str, Any]:
-    value = row.values.get("metadata") or {}
-    if not isinstance(value, dict):
-        raise row.error(f"'metadata' must be an object, got {str(value)[:80]!r}")
-    return value
+def _reader(path: Path, source: str) -> Callable[[], QaRows]:
+    return lambda: read_qa(read_rows(path, what="the file of questions", mend=_MEND), source)

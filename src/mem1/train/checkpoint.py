@@ -1,7 +1,7 @@
 """Checkpoints that are whole or not there, and that say when they are damaged.
 
     checkpoints/step-000120/checkpoint.json   what it is, and size and SHA-256 of every other file
-                            model/            the policy as ``save_pretrained`` writes it
+                            model/            the policy as ``save_pretrained`` writes it, or its adapter alone
                             NAME.safetensors  further modules (value head, critic)
                             state.pt          optimizer and random generators
     checkpoints/latest                        the name of the last complete one
@@ -33,6 +33,8 @@ from mem1.config import Config, build, differences
 from mem1.errors import CheckpointError, ConfigError, boundary
 from mem1.inference.hf_loading import no_bars
 from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
+from mem1.train.adapters import is_adapted, load_adapter, save_adapter
+from mem1.train.config import may_go_on
 from mem1.types import Record
 
 if TYPE_CHECKING:
@@ -149,10 +151,9 @@ class Checkpoints:
         """
         progress = read_progress(path)
         _same_config(progress, config, path)
+        progress = progress.model_copy(update={"config": config.model_dump(mode="json")})
         with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, mend=_mend(path)):
-            with no_bars():
-                fresh = type(trained.model).from_pretrained(path / MODEL, dtype=trained.model.dtype)
-            trained.model.load_state_dict(fresh.state_dict())
+            _load_weights(trained.model, path / MODEL)
             for name, module in trained.modules.items():
                 load_model(module, path / f"{name}.safetensors", device=str(trained.model.device))
             state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
@@ -167,8 +168,7 @@ class Checkpoints:
             CheckpointError,
             mend="make room on the disk or choose another one; the former checkpoint is intact",
         ):
-            with no_bars():
-                trained.model.save_pretrained(path / MODEL)
+            _save_weights(trained.model, path / MODEL)
             if self._companions is not None:
                 self._companions(path / MODEL)
             for name, module in trained.modules.items():
@@ -186,6 +186,23 @@ class Checkpoints:
         """Remove what crashes and replacements left behind."""
         for path in self.directory.glob(".step-*.tmp"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _save_weights(model: PreTrainedModel, folder: Path) -> None:
+    if is_adapted(model):
+        save_adapter(model, folder)
+        return
+    with no_bars():
+        model.save_pretrained(folder)
+
+
+def _load_weights(model: PreTrainedModel, folder: Path) -> None:
+    if is_adapted(model):
+        load_adapter(model, folder)
+        return
+    with no_bars():
+        fresh = type(model).from_pretrained(folder, dtype=model.dtype)
+    model.load_state_dict(fresh.state_dict())
 
 
 def read_progress(path: Path) -> Progress:
@@ -221,7 +238,7 @@ def _same_config(progress: Progress, config: Config, path: Path) -> None:
             mend="resume with the command and the version that began the run, or start a new run",
         ) from error
     changed = differences(saved, config)
-    if changed:
+    if changed and not may_go_on(saved, config):
         raise CheckpointError(
             f"the checkpoint was made with another configuration; different: {', '.join(changed)}",
             where=str(path),

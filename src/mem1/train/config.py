@@ -109,6 +109,19 @@ class RowsConfig(Config):
     share_prefix: bool = True
 
 
+class LoraConfig(Config):
+    """A low-rank adapter (arXiv 2106.09685): weights W stay, ``alpha / r`` · B A is added to them and trained.
+
+    ``targets``: names of the linear layers that get one (``["q_proj", "v_proj"]``), or ``"all-linear"``: every one but
+    the output layer. ``dropout`` zeroes inputs of A during supervised training only.
+    """
+
+    r: Count = 16
+    alpha: Positive = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+
+
 class TrainConfig(Config):
     """Reinforcement learning.
 
@@ -177,3 +190,14 @@ class WarmstartConfig(Config):
     keep: Count = 2
     evaluate_every: int = Field(default=100, ge=0)
     seed: int = 0
+
+
+def may_go_on(begun: Config, config: Config) -> bool:
+    """Whether a run of ``begun`` can go on as one of ``config`` and end as if that had been asked for from the start.
+
+    Only ``steps`` differs, there are more of them, and the learning rate does not depend on how many there are.
+    """
+    if not isinstance(begun, TrainConfig | WarmstartConfig) or not isinstance(config, TrainConfig | WarmstartConfig):
+        return False
+    more = config.steps > begun.steps and config.optimizer.schedule == "constant"
+    return more and begun == config.model_copy(update={"steps": begun.steps})

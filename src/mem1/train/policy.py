@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from mem1.errors import InexactError
 from mem1.train import attention
+from mem1.train.adapters import adapter_off, is_adapted
 from mem1.train.batch import View
 from mem1.train.packing import PackedRow, pack
 from mem1.train.samples import Sample
@@ -68,10 +70,15 @@ class Policy(nn.Module):
         """
         if need_values and self.value_head is None:
             raise ValueError("need_values without a value head: pass one to Policy")
-        if not row.linear and not self._checked:
+        if not row.linear:
+            self.ensure_exact()
+        return self._evaluate(row, need_entropy, need_values)
+
+    def ensure_exact(self) -> None:
+        """Check once that packed rows are exact for the model. Raises ``InexactError``."""
+        if not self._checked:
             check_exact(self.model)
             self._checked = True
-        return self._evaluate(row, need_entropy, need_values)
 
     def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool) -> TokenOutputs:
         device = self.device
@@ -92,6 +99,23 @@ class Policy(nn.Module):
         chosen = logits.gather(-1, row.target.to(device)[:, None])[:, 0]
         entropy = total - (logits.softmax(dim=-1) * logits).sum(dim=-1) if need_entropy else None
         return TokenOutputs(logprobs=chosen - total, entropy=entropy, values=values)
+
+
+class BasePolicy(Policy):
+    """What an adapted policy was before its adapter learned anything: the same weights with the adapter off."""
+
+    def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool) -> TokenOutputs:
+        with adapter_off(self.model):
+            return super()._evaluate(row, need_entropy, need_values)
+
+
+def reference_of(policy: Policy) -> Policy:
+    """A frozen policy that stays what ``policy`` is now; with an adapter, what it was without one, at no cost."""
+    if is_adapted(policy.model):
+        return BasePolicy(policy.model, autocast=policy.autocast)
+    reference = Policy(copy.deepcopy(policy.model), autocast=policy.autocast)
+    reference.requires_grad_(False)
+    return reference
 
 
 def _attention_inputs(model: PreTrainedModel, row: PackedRow, device: torch.device) -> dict[str, Any]:

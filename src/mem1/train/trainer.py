@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from mem1.train.critic import make_critic
 from mem1.train.loop import Evaluate, Loop, Outcome, Schedule
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.optimizer import make_optimizer, rate, set_rate
-from mem1.train.policy import Policy, training_view
+from mem1.train.policy import Policy, reference_of, training_view
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.selection import Selection, select
@@ -75,8 +74,7 @@ class Trainer:
         self._view = training_view(policy.model)
         self._reference = None
         if config.kl.coef > 0:
-            self._reference = reference or Policy(copy.deepcopy(policy.model), autocast=policy.autocast)
-            self._reference.requires_grad_(False)
+            self._reference = reference or reference_of(policy)
         self._critic = None
         if isinstance(config.algorithm, Ppo):
             self._critic = make_critic(policy, config.algorithm.critic)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from mem1.errors import DataError
 from mem1.storage.run_dir import RunDir
+from mem1.train.adapters import adapter_dropout
 from mem1.train.batch import Batch, View, make_batch
 from mem1.train.checkpoint import Progress, Trained
 from mem1.train.config import WarmstartConfig
@@ -119,6 +120,8 @@ class _Imitation:
         self._demonstrations = demonstrations
         self._config = config
         self._view: View = training_view(policy.model)
+        if self._view == "packed":
+            policy.ensure_exact()  # now: on trial an adapter's dropout, which is on in each step, would get in the way
         self._stream: Iterator[Episode] | None = None
         self.optimizer = make_optimizer(list(policy.model.parameters()), [], config.optimizer, critic_lr=0.0)
 
@@ -150,7 +153,8 @@ class _Imitation:
         weights = token_weights(gathered.starts, config.normalisation)
         total, tokens = 0.0, 0
         for row in gathered.rows:
-            logprobs = self._policy.evaluate(row).logprobs
+            with adapter_dropout(self._policy.model):
+                logprobs = self._policy.evaluate(row).logprobs
             loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
             torch.autograd.backward(loss)
             total += loss.item()

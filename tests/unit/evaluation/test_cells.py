@@ -7,7 +7,7 @@ import pytest
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell, measure, trace
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, CellKey
-from mem1.types import Composition, Episode, StopReason
+from mem1.types import Composition, Episode, SideCall, StopReason
 from tests.unit.evaluation.examples import episode, task, turn
 
 KEY = CellKey(Composition.PARALLEL, 2)
@@ -58,6 +58,13 @@ def test_trace_is_over_the_episodes_that_reached_the_turn() -> None:
         (0, 2, 3.0, 4, 1.5),
         (1, 1, 4.0, 4, 1.0),
     ]
+
+
+def test_the_trace_shows_the_largest_call_made_for_a_turn() -> None:
+    turns = (turn(0, (1, 2), (3, 4)), turn(1, (1, 2, 3), (4,)))
+    side = SideCall(turn=1, purpose="s", prompt_token_ids=(1, 2, 3, 4), prefix_length=2, completion_token_ids=(5,) * 7)
+    points = trace([episode(turns).model_copy(update={"side_calls": (side,)})])
+    assert [(p.turn, p.peak_without_prompt) for p in points] == [(0, 2.0), (1, 9.0)]
 
 
 def test_strategies_are_compared_in_pairs_on_the_same_tasks() -> None:

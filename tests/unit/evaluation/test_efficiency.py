@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem1.evaluation.efficiency import common_prefix, dependency, efficiency, prefill_reused
+from mem1.evaluation.efficiency import cached, common_prefix, dependency, efficiency, prefill_reused
 from mem1.evaluation.measures import Measure
-from mem1.types import Click, Malformed, Open, Search, StopReason
+from mem1.types import Click, Malformed, Open, Recall, Search, SideCall, StopReason
 from tests.unit.evaluation.examples import FINAL, episode, task, turn
 
 # P = (1, 2). Turn 0 sees P and writes 4 tokens; turn 1 sees P + those 4 + 3 observed and writes 2.
@@ -104,3 +104,39 @@ def test_common_prefix_is_the_longest(left: list[int], right: list[int]) -> None
         (k for k, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
     )
     assert common_prefix(tuple(left), tuple(right)) == expected
+
+
+SIDE = SideCall(
+    turn=1, purpose="summary", prompt_token_ids=(1, 2, 3, 4), prefix_length=2, completion_token_ids=(9,) * 9
+)
+
+
+def test_side_calls_cost_what_turns_cost() -> None:
+    plain = efficiency(episode(REWRITTEN))
+    found = efficiency(episode(REWRITTEN).model_copy(update={"side_calls": (SIDE,)}))
+    assert found[Measure.TURNS] == plain[Measure.TURNS] == 2
+    assert (plain[Measure.SIDE_CALLS], plain[Measure.SIDE_TOKENS]) == (0, 0)
+    assert (found[Measure.SIDE_CALLS], found[Measure.SIDE_TOKENS]) == (1, 13)
+    assert (found[Measure.PEAK], found[Measure.PEAK_WITHOUT_PROMPT]) == (13, 11)
+    assert found[Measure.PREFILL] == 2 + 4 + 7
+    assert found[Measure.DECODE] == 4 + 9 + 2
+    assert found[Measure.TOKENS] == 13 + 15
+    # The side call finds (1, 2, 3) of turn 0 in the cache and must read one; turn 1 then finds (1, 2) of it.
+    assert cached((REWRITTEN[0], SIDE, REWRITTEN[1])) == [0, 3, 2]
+    assert found[Measure.PREFILL_REUSED] == 2 + 1 + 5
+    assert found[Measure.TOKENS_REUSED] == 8 + 15
+    assert found[Measure.DEPENDENCY] == (2 + 2) * 4 + (4 + 4.5) * 9 + (7 + 1) * 2
+
+
+def test_another_engine_keeps_another_cache() -> None:
+    other = SIDE.model_copy(update={"by_policy": False})
+    assert cached((GROWING[0], other, GROWING[1], other)) == [0, 0, 6, 3]
+
+
+def test_recalls_are_counted_and_are_no_look_ups() -> None:
+    turns = (turn(0, (1, 2), (3,), action=Recall(query="a")), turn(1, (1, 2), (3,), action=FINAL))
+    found = efficiency(episode(turns))
+    assert found[Measure.RECALLS_PER_OBJECTIVE] == 0.5
+    assert found[Measure.ACTIONS_PER_OBJECTIVE] == 1.0
+    assert found[Measure.SEARCHES_PER_OBJECTIVE] == 0
+    assert found[Measure.EARLY_STOP] == 1

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem1.evaluation.statistics import bootstrap_mean, paired_difference, ratio_of_means
+from mem1.evaluation.records import Metric
+from mem1.evaluation.statistics import bootstrap_mean, paired_difference, paired_ratio, ratio_of_means
 
 
 def test_interval_of_a_coin_matches_the_normal_approximation() -> None:
@@ -82,3 +83,21 @@ def test_mean_lies_in_its_interval(values: list[float]) -> None:
         assert metric.low <= metric.mean <= metric.high
         assert min(values) - 1e-3 <= metric.low
         assert metric.high <= max(values) + 1e-3
+
+
+def test_a_paired_ratio_resamples_tasks_and_not_sides() -> None:
+    left = {"a": 1.0, "b": 3.0, "c": None, "d": 5.0}
+    right = {"a": 2.0, "b": 6.0, "c": 1.0, "e": 9.0}
+    found = paired_ratio(left, right, seed=0)
+    assert found is not None
+    assert (found.mean, found.low, found.high, found.n) == (2.0, 2.0, 2.0, 2)  # twice as much in every task
+    assert paired_ratio(left, {"a": 0.0, "b": 2.0}, seed=0) == Metric(mean=0.5, low=0.0, high=2 / 3, n=2)
+
+
+def test_a_paired_ratio_needs_something_to_divide_by() -> None:
+    assert paired_ratio({}, {}, seed=0) is None
+    assert paired_ratio({"a": 0.0}, {"a": 1.0}, seed=0) is None
+    assert paired_ratio({"a": 2.0}, {"a": 1.0}, seed=0) == Metric(mean=0.5, low=None, high=None, n=1)
+    assert paired_ratio({"a": 2.0, "b": 0.0}, {"a": 1.0, "b": 1.0}, seed=0) == Metric(
+        mean=1.0, low=None, high=None, n=2
+    )

@@ -6,13 +6,16 @@ import resource
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoModelForCausalLM
 
 from mem1.config import Config
 from mem1.errors import CheckpointError, StorageError
-from mem1.inference.hf_loading import load_tokenizer
+from mem1.inference.hf_loading import load_model, load_tokenizer
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import Checkpoints, get_rng
+from mem1.train.adapters import add_adapter
+from mem1.train.checkpoint import Checkpoints, Trained, get_rng
+from mem1.train.config import LoraConfig
 from mem1.train.export import export
 from tests.unit.train.test_checkpoint import progress, trained
 
@@ -57,3 +60,49 @@ def test_a_full_disk_leaves_no_half_of_a_model(run: RunDir, tmp_path: Path) -> N
 def test_a_run_without_a_checkpoint_has_no_model(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         export(RunDir.create(tmp_path, "run", Config()), tmp_path / "model", dtype="float32")
+
+
+@pytest.fixture
+def adapter_run(tmp_path: Path) -> RunDir:
+    """A run that trained an adapter on the shipped model: its last checkpoint."""
+    model = load_model("builtin:tiny", device="cpu")
+    add_adapter(model, LoraConfig(r=2, alpha=4), base="builtin:tiny", seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.fill_(0.05)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    saved = Trained(model, {}, torch.optim.AdamW(parameters))
+    run = RunDir.create(tmp_path, "adapted", Config())
+    companions = load_tokenizer("builtin:tiny").save
+    Checkpoints(run.checkpoints, keep=1, companions=companions).save(saved, progress(5), get_rng())
+    return run
+
+
+def test_an_adapter_is_merged(adapter_run: RunDir, tmp_path: Path) -> None:
+    """With A and B all 0.05 and rank 2, alpha / r * B A adds 2 * 2 * 0.05 * 0.05 = 0.01 to every adapted weight."""
+    assert export(adapter_run, tmp_path / "model", dtype="float32") == 5
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "model").state_dict()
+    before = load_model("builtin:tiny", device="cpu").state_dict()
+    assert set(found) == set(before)
+    raised = {name for name in before if not found[name].equal(before[name])}
+    for name in raised:
+        assert (found[name] - before[name] - 0.01).abs().max().item() < 1e-6
+    assert {name.split(".")[-2] for name in raised} == {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    }  # fmt: skip
+    assert load_tokenizer(str(tmp_path / "model")).vocabulary_size == load_tokenizer("builtin:tiny").vocabulary_size
+
+
+def test_an_adapter_comes_out_alone_where_that_is_asked_for(adapter_run: RunDir, tmp_path: Path) -> None:
+    export(adapter_run, tmp_path / "alone", dtype="float32", adapter=True)
+    assert not (tmp_path / "alone" / "config.json").exists()
+    export(adapter_run, tmp_path / "merged", dtype="float32")
+    alone, merged = (load_model(str(tmp_path / name), device="cpu").state_dict() for name in ("alone", "merged"))
+    assert all(alone[name].equal(value) for name, value in merged.items())
+
+
+def test_a_whole_model_has_no_adapter_to_take_out(run: RunDir, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="there is no adapter"):
+        export(run, tmp_path / "alone", dtype="float32", adapter=True)
+    assert not (tmp_path / "alone").exists()

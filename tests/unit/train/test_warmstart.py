@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 
-from mem1.errors import DataError
+from mem1.errors import CheckpointError, DataError
 from mem1.storage.metrics import read_metrics
-from mem1.train.config import OptimizerConfig, WarmstartConfig
+from mem1.train.adapters import add_adapter
+from mem1.train.config import LoraConfig, OptimizerConfig, WarmstartConfig
+from mem1.train.policy import Policy
 from mem1.train.warmstart import repeated, warm_start
 from mem1.types import Episode, EpisodeError, StopReason
 from tests.e2e.toy import PROMPTS, TARGET, demonstrations, tiny_policy, toy_episode, toy_run
@@ -86,3 +89,92 @@ def test_running_out_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="ran out after 6"):
         warm_start(tiny_policy(), finite, CONFIG, toy_run(tmp_path / "run"))
+
+
+def adapted_policy() -> Policy:
+    policy = tiny_policy()
+    add_adapter(policy.model, LoraConfig(r=2, alpha=4, dropout=0.3), base="toy", seed=1)
+    return policy
+
+
+def stop_after(step: int) -> Callable[[int], None]:
+    def on_weights(done: int) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return on_weights
+
+
+@pytest.mark.parametrize("make", [tiny_policy, adapted_policy], ids=["full", "adapter with dropout"])
+def test_resumed_is_the_same_bit_for_bit_as_undisturbed(tmp_path: Path, make: Callable[[], Policy]) -> None:
+    config = CONFIG.model_copy(update={"steps": 8, "checkpoint_every": 3})
+    peaceful, policy = make(), make()
+    start = {name: value.clone() for name, value in peaceful.model.state_dict().items()}
+    warm_start(peaceful, repeated(demonstrations(), seed=1), config, toy_run(tmp_path / "peaceful"))
+    for stop in (2, 5):
+        policy = make()
+        warm_start(
+            policy,
+            repeated(demonstrations(), seed=1),
+            config,
+            toy_run(tmp_path / "run"),
+            on_weights=stop_after(stop),
+            resume=True,
+        )
+    policy = make()
+    warm_start(policy, repeated(demonstrations(), seed=1), config, toy_run(tmp_path / "run"), resume=True)
+    expected = peaceful.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in policy.model.state_dict().items())
+    moved = {name for name, value in expected.items() if not torch.equal(value, start[name])}
+    assert moved
+    if make is adapted_policy:
+        assert all(".lora_" in name for name in moved), "the model itself stays as it is"
+    last = "checkpoints/step-000008/model"
+    for file in sorted((tmp_path / "peaceful" / last).iterdir()):
+        assert (tmp_path / "run" / last / file.name).read_bytes() == file.read_bytes()
+
+
+def test_an_adapter_learns_to_write_what_was_demonstrated(tmp_path: Path) -> None:
+    policy = adapted_policy()
+    optimizer = OptimizerConfig(lr=1e-1, warmup=5)
+    config = CONFIG.model_copy(update={"steps": 60, "optimizer": optimizer})
+    warm_start(policy, repeated(only_target(), seed=0), config, toy_run(tmp_path / "run"), held_out=only_target()[:2])
+    losses = [
+        row["evaluation/loss"] for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "evaluation/loss" in row
+    ]
+    assert losses[0] == pytest.approx(math.log(12), abs=0.3)
+    assert losses[-1] < losses[0] - 0.1, "as far as the small embeddings, which stay as they are, let it fall"
+
+
+@pytest.mark.parametrize("make", [tiny_policy, adapted_policy], ids=["full", "adapter with dropout"])
+def test_more_steps_on_resume_end_as_if_asked_for_at_once(tmp_path: Path, make: Callable[[], Policy]) -> None:
+    constant = OptimizerConfig(lr=2e-2, warmup=3, schedule="constant")
+    few = CONFIG.model_copy(update={"steps": 5, "optimizer": constant, "evaluate_every": 3})
+    many = few.model_copy(update={"steps": 9})
+    at_once, policy = make(), make()
+    held_out = demonstrations()[:2]
+    shown = repeated(demonstrations(), seed=1)
+    warm_start(at_once, shown, many, toy_run(tmp_path / "once"), held_out=held_out)
+    warm_start(make(), shown, few, toy_run(tmp_path / "run"), held_out=held_out)
+    outcome = warm_start(policy, shown, many, toy_run(tmp_path / "run"), held_out=held_out, resume=True)
+    assert outcome.step == 9
+    expected = at_once.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in policy.model.state_dict().items())
+    rows = [
+        [
+            {name: value for name, value in row.items() if not name.startswith(("seconds/", "speed/"))}
+            for row in read_metrics(tmp_path / run / "metrics.jsonl")
+        ]
+        for run in ("once", "run")
+    ]
+    assert rows[0] == rows[1], "not even the evaluation at the former end is left"
+    with pytest.raises(CheckpointError, match="steps"):
+        warm_start(make(), shown, few, toy_run(tmp_path / "run"), resume=True)
+
+
+def test_more_steps_are_refused_where_the_rate_depends_on_their_number(tmp_path: Path) -> None:
+    few = CONFIG.model_copy(update={"steps": 3})
+    shown = repeated(demonstrations(), seed=1)
+    warm_start(tiny_policy(), shown, few, toy_run(tmp_path / "run"))
+    with pytest.raises(CheckpointError, match="different: steps"):
+        warm_start(tiny_policy(), shown, few.model_copy(update={"steps": 4}), toy_run(tmp_path / "run"), resume=True)

@@ -1,0 +1,137 @@
+"""Shopping as an environment for the episode loop: one thing to buy, or several one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mem1.envs.actions import ActionForm
+from mem1.envs.webshop.prompts import render_prompt
+from mem1.envs.webshop.visit import Look, Shop, Visit
+from mem1.tasks.webshop import goal_of
+from mem1.types import Action, Click, Malformed, Observation, Score, Search, Task
+
+
+@dataclass(frozen=True, slots=True)
+class _Purchase:
+    """What came of one goal; ``what`` is ``None`` where nothing was bought."""
+
+    what: str | None
+    reward: float
+    success: bool
+    parts: Mapping[str, float | None]
+
+
+_NOTHING = _Purchase(
+    None, 0.0, success=False, parts=dict.fromkeys(("bought", "r_type", "r_att", "r_option", "r_price"), 0.0)
+)
+
+
+class ShopEnvironment:
+    """One episode of shopping (an ``Environment``). Each goal of the task has a visit and a turn limit of its own."""
+
+    def __init__(
+        self,
+        task: Task,
+        shop: Shop,
+        *,
+        turns_per_goal: int = 10,
+        look: Look = "text",
+        form: ActionForm = "tags",
+        prompt: str | Path = "instruct",
+    ) -> None:
+        self.task = task
+        self._shop = shop
+        self._limit = turns_per_goal
+        self._look = look
+        self._form = form
+        self._prompt = prompt
+        self._goals = tuple(goal_of(objective) for objective in task.objectives)
+        self._purchases: list[_Purchase] = []
+        self._visit = Visit(shop, self._goals[0])
+        self._turns = 0
+
+    @property
+    def max_turns(self) -> int:
+        """Turns of the whole episode."""
+        return self._limit * self.task.size
+
+    @property
+    def objective(self) -> int:
+        """Index of the goal being worked on."""
+        return min(len(self._purchases), self.task.size - 1)
+
+    @property
+    def visit(self) -> Visit:
+        """The visit for that goal."""
+        return self._visit
+
+    @property
+    def answers(self) -> tuple[str | None, ...]:
+        """What was bought for each goal, ``None`` where nothing was."""
+        bought = tuple(purchase.what for purchase in self._purchases)
+        return (*bought, *[None] * (self.task.size - len(bought)))
+
+    def reset(self) -> tuple[str, Observation | None]:
+        """The prompt, and the start page with the first wish on it."""
+        return render_prompt(self._prompt, self.task, self._form), self._observation()
+
+    async def step(self, action: Action) -> Observation:
+        """Search, click, or say what an action looks like."""
+        if len(self._purchases) >= self.task.size:
+            return Observation(head="Everything was bought.", done=True)
+        self._turns += 1
+        match action:
+            case Search() | Click():
+                said = "" if self._visit.do(action) else _not_offered(action)
+            case Malformed(reason=reason):
+                said = f"No action was taken: {reason}"
+            case _:
+                said = f"{action.type} is not possible here"
+        if self._visit.done:
+            return self._next("Bought.", spent=False)
+        if self._turns >= self._limit:
+            return self._next("No turns left: nothing was bought.", spent=True)
+        return self._observation(said)
+
+    def score(self) -> Score:
+        """The shop's rewards so far: 0 for a goal nothing was bought for. ``em`` is success, a reward of 1."""
+        purchases = [*self._purchases, *[_NOTHING] * (self.task.size - len(self._purchases))]
+        return Score(
+            em=tuple(float(purchase.success) for purchase in purchases),
+            f1=(None,) * len(purchases),
+            answered=tuple(purchase.what is not None for purchase in purchases),
+            scorer=f"webshop: {self._shop.label}; {self._limit} steps a goal",
+            rewards=tuple(purchase.reward for purchase in purchases),
+            parts=tuple(dict(purchase.parts) for purchase in purchases),
+        )
+
+    def _next(self, said: str, *, spent: bool) -> Observation:
+        """Close this goal and go on to the next, if there is one."""
+        self._purchases.append(self._purchase())
+        self._turns = 0
+        if len(self._purchases) >= self.task.size:
+            return Observation(head=said, done=True, spent=spent)
+        self._visit = Visit(self._shop, self._goals[len(self._purchases)])
+        return self._observation(f"{said} The next wish:")
+
+    def _purchase(self) -> _Purchase:
+        reward = self._visit.reward
+        if reward is None:
+            return _NOTHING
+        return _Purchase(self._visit.bought(), reward.total, reward.success, {"bought": 1.0, **reward.parts})
+
+    def _observation(self, said: str = "") -> Observation:
+        """The page; then, never cut, the turns left and what can be done."""
+        left = self._limit - self._turns
+        hint = "Turns left: 1, the purchase is due." if left == 1 else f"Turns left: {left}."
+        words = ["Search is possible."] if self._shop.machine.can_search(self._visit.state) else []
+        offered = [one for one in self._visit.clickables if one != "search"]
+        if offered:
+            words.append(f"Can be clicked: {' '.join(f'[{one}]' for one in offered)}")
+        return Observation(head=said, passages=(self._visit.text(self._look),), tail=" ".join([hint, *words]))
+
+
+def _not_offered(action: Search | Click) -> str:
+    return "There is no search on this page." if isinstance(action, Search) else "There is no such thing to click here."

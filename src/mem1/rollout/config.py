@@ -1,0 +1,67 @@
+"""Settings of distillation and of reading what was distilled. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from mem1.config import Config
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class KeepConfig(Config):
+    """Which of a teacher's episodes become demonstrations; see ``rejection.select`` for the order of the rules.
+
+    ``minimum``: least reward divided by the task's objectives (1 for EM: everything right; ``None``: any).
+    ``per_task``: at most so many of one task, the best first ("best of n" is ``minimum = None``, ``per_task = 1``).
+    ``top``: the best share of what is left, over all tasks. ``malformed`` and ``forced`` say whether episodes with a
+    turn without a readable action, or with a state that was closed by force, may stay.
+    """
+
+    minimum: float | None = 1.0
+    per_task: Count = 1
+    top: Share = 1.0
+    malformed: bool = False
+    forced: bool = False
+
+    @field_validator("minimum", mode="before")
+    @classmethod
+    def _any(cls, value: object) -> object:
+        return None if value == "none" else value  # TOML has no null
+
+
+class DistillConfig(Config):
+    """Collecting demonstrations: ``samples`` episodes of each of the recipe's tasks.
+
+    ``teacher``: ``"engine"`` is the recipe's model in the recipe's engine, ``"expert"`` the scripted expert, which
+    writes the same every time and needs one sample. ``concurrency``: episodes in flight. ``give_up_after`` failed
+    episodes in a row the teacher is taken to be gone.
+    """
+
+    teacher: Literal["engine", "expert"] = "engine"
+    samples: Count = 4
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    concurrency: Count = 32
+    give_up_after: Count = 32
+    keep: KeepConfig = KeepConfig()
+
+
+class DemonstrationsConfig(Config):
+    """Demonstrations from distilled runs, for a warm start. Without ``runs`` the scripted expert writes them.
+
+    ``held_out``: the share of the tasks whose demonstrations only measure the loss, or another distilled run to measure
+    it on. ``prompt``: ``"recipe"`` lays down the task prompt that the student will see, ``"recorded"`` the teacher's.
+    """
+
+    runs: tuple[Path, ...] = ()
+    held_out: Annotated[float, Field(ge=0, lt=1)] | Path = 0.1
+    prompt: Literal["recipe", "recorded"] = "recipe"
+
+    @field_validator("runs", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value

@@ -1,0 +1,38 @@
+"""What the warm start's demonstrations are about in the web shop: small invented catalogues, a new one each lesson."""
+
+from __future__ import annotations
+
+import random
+
+from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.inference.shopper import Shopper
+from mem1.rollout.demonstrations import Lesson
+from mem1.rollout.limits import derive_seed
+from mem1.tasks.compose import compose
+from mem1.tasks.webshop import Webshop, WebshopConfig
+from mem1.types import Composition
+
+
+def shop_lesson(
+    source: Webshop,
+    env: WebshopEnvConfig,
+    number: int,
+    *,
+    seed: int,
+    products: int,
+    real: float,
+    objectives: int,
+    count: int,
+) -> Lesson:
+    """Lesson ``number``: ``count`` tasks of ``objectives`` goals, shown by a shopper who knows what to look for.
+
+    With probability ``real`` they are the source's own train goals, else those of ``products`` invented products that
+    no other lesson has.
+    """
+    rng = random.Random(derive_seed(seed, "shop lesson", number))
+    invented = rng.random() >= real
+    shop = WebshopConfig(products=products, catalogue_seed=rng.getrandbits(40)).build() if invented else source
+    tasks = compose(
+        [shop], composition=Composition.SEQUENTIAL, objectives=objectives, count=count, seed=number, split="train"
+    )
+    return Lesson(tasks, env.build(shop), make_expert=Shopper, actions=env.actions, form=env.form)

@@ -1,0 +1,107 @@
+"""What a distilled run holds besides its episodes: them as text, and which of them were kept.
+
+Token ids belong to one tokenizer. Scripts say the same in text, with observations as the environment gave them, so that
+a student with another tokenizer, other budgets or another memory policy can be shown them as it will see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from mem1.errors import StorageError
+from mem1.storage.atomic import storage_errors, write_atomic
+from mem1.storage.json_lines import LineWriter, read_lines
+from mem1.types import Observation, Record
+
+
+class ScriptTurn(Record):
+    """One turn as text.
+
+    ``written`` is what the policy wrote, without an end-of-text token; ``observation`` what the environment returned,
+    before it was neutralised and cut to anybody's budget.
+    """
+
+    written: str
+    observation: Observation
+
+
+class Script(Record):
+    """One episode as text; ``id`` is the episode's. ``first`` is shown before the first turn, if anything is."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    prompt: str
+    first: Observation | None
+    turns: tuple[ScriptTurn, ...]
+
+
+class Distillation(Record):
+    """The outcome of a distillation: who taught, what was asked, what was kept and why the rest was not.
+
+    ``tokenizer`` identifies the token ids (``None``: nobody's but the teacher's own), ``tags`` the tag names in use.
+    ``rewards`` counts episodes by reward an objective, ``rejected`` by reason; ``kept`` are the ids of the
+    demonstrations in the order of the tasks.
+    """
+
+    schema_version: Literal[1] = 1
+    teacher: str
+    strategy: str
+    tokenizer: str | None
+    tags: dict[str, str]
+    tasks: int
+    episodes: int
+    rewards: dict[str, int]
+    rejected: dict[str, int]
+    kept: tuple[str, ...]
+
+
+class ScriptWriter:
+    """Appends scripts to ``path``, one flushed line each; reopening a file continues it."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = LineWriter(path)
+
+    def write(self, script: Script) -> None:
+        """Append one script. Raises ``StorageError``."""
+        self._lines.write(script.model_dump_json().encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+
+def read_scripts(path: Path) -> Iterator[Script]:
+    """All whole scripts of a file. Raises ``StorageError`` naming a bad line."""
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            yield Script.model_validate_json(line.text)
+        except ValidationError as error:
+            raise StorageError(
+                f"not a script of this version: {error.errors()[0]['msg']}",
+                where=f"{path}, line {number}",
+                mend="distill again with this version of mem1",
+            ) from error
+
+
+def write_distillation(path: Path, record: Distillation) -> None:
+    """Write the outcome atomically. Raises ``StorageError``."""
+    write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+
+
+def read_distillation(path: Path) -> Distillation:
+    """Read an outcome. Raises ``StorageError`` when it is missing, damaged or of another version."""
+    with storage_errors(f"read {path.name}", path):
+        data = path.read_bytes()
+    try:
+        return Distillation.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StorageError(
+            f"{path.name} is not an outcome of this version: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            where=str(path),
+            mend="select again from what was sampled: mem1 distill RECIPE --run DIR --resume",
+        ) from error
