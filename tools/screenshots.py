@@ -65,7 +65,7 @@ def main() -> int:
         print("no chromium here: make chromium", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        run = arguments.run or make_run(Path(folder) / "small")
+        run = (arguments.run or make_run(Path(folder) / "small")).resolve()
         report = build_report(run).html.as_uri()
         with served(run) as base:
             take(browser, [*of_viewer(run, base), *of_report(report)])
