@@ -7,10 +7,10 @@ VLLM := .venv-vllm
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all venv-vllm test-vllm bench demo hooks clean
+.PHONY: help setup check format test test-all venv-vllm test-vllm bench demo screenshots chromium hooks clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv with the pinned dependencies (a few minutes, once)
 
@@ -59,6 +59,12 @@ bench: setup  ## the speed figures that README claims
 
 demo: setup  ## warm start, reinforcement learning, evaluation and report on two CPU cores
 	$(BIN)/mem1 demo
+
+screenshots: setup  ## the pictures in docs/images/, from a small run made for it (needs chromium)
+	$(BIN)/python tools/screenshots.py
+
+chromium:  ## install the browser that page tests and screenshots use (Debian, Ubuntu; asks for root)
+	if [ "$$(id -u)" = 0 ]; then apt-get install -y chromium; else sudo apt-get install -y chromium; fi
 
 hooks: setup  ## run the checks before each commit
 	git config core.hooksPath .githooks

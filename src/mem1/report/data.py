@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from mem1.errors import StorageError
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
 from mem1.storage.atomic import read_json
-from mem1.storage.episodes import EpisodeEntry, list_episodes, read_episode
+from mem1.storage.episodes import EpisodeEntry, iter_episodes, read_episode
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Episode
@@ -115,12 +116,13 @@ def sample_episodes(data: RunData, *, per_strategy: int = 3) -> list[Episode]:
         return [
             read_episode(path, entry)
             for path in data.run.episode_files().values()
-            for entry in latest(list_episodes(path))[-per_strategy:]
+            # Each may have been run anew once; a whole index is more than a page needs in memory.
+            for entry in latest(deque(iter_episodes(path), maxlen=2 * per_strategy))[-per_strategy:]
         ]
     path = data.run.episodes(data.last.label)
     if not path.is_file():
         return []
-    kept = [entry for entry in latest(list_episodes(path)) if entry.id in data.transcripts]
+    kept = latest(entry for entry in iter_episodes(path) if entry.id in data.transcripts)
     found: list[Episode] = []
     for strategy in reversed(data.last.plan.strategies):  # the state strategy comes last in a plan, first here
         mine = sorted((entry for entry in kept if entry.id.split("/")[1] == strategy), key=lambda e: e.objectives)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from importlib import util
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mem1.errors import ModelError
 from mem1.inference.base import Tokenizer
 from mem1.inference.hf_loading import load_model, load_tokenizer
 from mem1.inference.hf_tokenizer import HfTokenizer
+from mem1.storage.vocabulary import Vocabulary
 from tests.unit.inference.hf_models import EXACT, build
 
 TEXTS = ["", " ", "a  b\n\n c ", "<think>x</think>", "naïve 漢字 😀", "</information><answer>", "don 't , stop ."]
@@ -51,6 +53,45 @@ def test_tokenizer_round_trip() -> None:
     assert tokenizer.encode("<think></think>") == [257, 258]
     assert tokenizer.eos_id == 256
     assert tokenizer.vocabulary_size == 259
+
+
+def metaspace_tokenizer() -> HfTokenizer:
+    """Blanks as a sign of their own, dropped in front of a text, with bytes for what has no token; like Llama 2's."""
+    pieces = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", "a", "b", "\u2581a"]
+    raw = RawTokenizer(
+        models.BPE(
+            vocab={piece: index for index, piece in enumerate(pieces)},
+            merges=[("\u2581", "a")],
+            unk_token="<unk>",
+            byte_fallback=True,
+        )
+    )
+    raw.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    raw.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return HfTokenizer(PreTrainedTokenizerFast(tokenizer_object=raw))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("name", ["builtin:tiny", "bytes"])
+def test_pieces_joined_are_what_the_tokenizer_decodes(name: str) -> None:
+    tokenizer = byte_tokenizer() if name == "bytes" else load_tokenizer(name)
+    vocabulary = Vocabulary(tokenizer.pieces())
+    rng = random.Random(0)
+    for _ in range(300):  # ids at random: most of what they spell is no text at all
+        ids = [rng.randrange(tokenizer.vocabulary_size) for _ in range(20)]
+        assert vocabulary.text(ids) == tokenizer.decode(ids)
+    for text in TEXTS:
+        assert vocabulary.text(tokenizer.encode(text)) == text
+
+
+def test_pieces_of_a_tokenizer_that_is_not_byte_level() -> None:
+    tokenizer = metaspace_tokenizer()
+    vocabulary = Vocabulary(tokenizer.pieces())
+    for text in ("ab a", "a é b"):  # é has no token: two bytes
+        assert vocabulary.text(tokenizer.encode(text)) == text
+    assert tokenizer.pieces()[1 + 0xC3] == b"\xc3"
+    assert tokenizer.pieces()[-1] == b" a"
 
 
 def test_model_and_tokenizer_come_back(folder: Path) -> None:

@@ -46,7 +46,7 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.addresses += [value or "" for name, value in attrs if name in ("href", "src", "action", "srcset")]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        if tag not in ("meta", "br", "input", "line", "polyline", "polygon", "rect", "path"):
+        if tag not in ("meta", "link", "br", "input", "line", "polyline", "polygon", "rect", "path"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -1,7 +1,7 @@
 """Where a context's tokens come from, on episodes played under real memory policies; lengths are counted by hand.
 
-One token is one byte or one tag: ``<think>known: nothing</think>`` has 16, ``<search>Perú</search>`` 7 (ú is two bytes),
-``<information>passage about Perú, long enough</information>`` 34.
+One token is one byte or one tag: ``<think>known: nothing</think>`` has 16, ``<search>Perú</search>`` 7 (ú is two
+bytes), ``<information>passage about Perú, long enough</information>`` 34.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def test_without_the_vocabulary_whole_blocks_have_the_texts_of_their_records() -
     assert action.text == "<search>Chile</search>"
     assert observation.text == "<information>passage about Chile, long enough</information>"
     assert [one.text for one in texts.dropped(texts.origins.context(1))] == []
-    assert [one.text for one in texts.dropped(texts.origins.context(2))][0] == "<think>known: nothing</think>"
+    assert texts.dropped(texts.origins.context(2))[0].text == "<think>known: nothing</think>"
     assert texts.written(episode.turns[0]) == ()
 
 

@@ -138,9 +138,7 @@ def test_a_killed_writer_loses_at_most_the_episode_it_was_writing(tmp_path: Path
                     break
             time.sleep(0.003)  # somewhere in the middle of things
             process.send_signal(signal.SIGKILL)
-            for line in process.stdout:
-                pass
-            reported = int(line)
+            reported = int([line, *process.stdout][-1])
         listed = list_episodes(path)
         # Everything that was said to be written is there, and at most one more that was not said yet.
         assert [one.id for one in listed] == [f"e{k}" for k in range(len(listed))]

@@ -15,10 +15,12 @@ from rich.console import Console
 from mem1.errors import BackendError, CheckpointError, ConfigError, NoSignalError
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
+from mem1.train.batch import make_batch
 from mem1.train.config import Grpo, OptimizerConfig, TrainConfig
 from mem1.train.loop import Evaluate
 from mem1.train.policy import Policy
-from mem1.train.trainer import Trainer
+from mem1.train.prepare import Minibatch
+from mem1.train.trainer import Trainer, _with_advantages
 from mem1.types import EpisodeError, EpisodeGroup, StopReason
 from tests.e2e.toy import ToyRollout, tiny_policy, toy_run, toy_trainer
 
@@ -95,6 +97,9 @@ def test_records_metrics_evaluations_and_episodes(tmp_path: Path) -> None:
     episodes = list(read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz"))
     assert len(episodes) == 3 * 8
     assert sum(e.advantage for e in episodes if e.advantage is not None) == pytest.approx(0, abs=1e-4)
+    assert any(e.advantage for e in episodes)
+    for episode in episodes:  # without a critic, all tokens of an episode have the same
+        assert all(turn.advantage == pytest.approx(episode.advantage, abs=1e-6) for turn in episode.turns)
     assert "step 3/3  reward" in screen.getvalue()
     assert "evaluation after step 2: em 0.2" in screen.getvalue()
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
@@ -237,3 +242,21 @@ def test_a_step_in_which_everything_failed_ends_the_run_before_it(tmp_path: Path
 def test_an_evaluation_without_a_score_is_no_result(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="nothing could be scored in the evaluation after step 0"):
         trainer_of(tmp_path, config_of(), evaluate=lambda step: {})[1].train()
+
+
+def test_each_turn_is_credited_with_the_mean_over_its_sampled_tokens(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    (group,) = ToyRollout(policy, groups=1, size=1)(0)
+    first = group.episodes[0]
+    forced = first.turns[0].model_copy(update={"sampled_mask": (False,) * len(first.turns[0].sampled_mask)})
+    episode = first.model_copy(update={"turns": (*first.turns, forced.model_copy(update={"index": len(first.turns)}))})
+    batch = make_batch([episode], capacity=512)
+    counts = [sum(turn.sampled_mask) for turn in episode.turns]
+    # The tokens of turn t have the advantages 10 t, 10 t + 1, ...; their mean is 10 t + (n - 1) / 2.
+    values = torch.tensor([10.0 * t + k for t, count in enumerate(counts) for k in range(count)])
+    minibatch = Minibatch(batch, torch.ones(batch.size), values, None, None, None, None, None)
+    (credited,) = _with_advantages(minibatch)
+    expected = [10 * t + (count - 1) / 2 if count else None for t, count in enumerate(counts)]
+    assert [turn.advantage for turn in credited.turns] == expected
+    assert expected[-1] is None
+    assert credited.advantage == pytest.approx(float(values.mean()))

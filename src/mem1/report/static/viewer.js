@@ -138,12 +138,9 @@ function onKey(event) {
 
 // ---------------------------------------------------------------- marks
 
+// A mark is an episode as part of an address: what a page shows of an id may differ from it (signs that hide).
 function marks() {
   try { return JSON.parse(stored(sessionStorage, "mem1-marks") || "[]"); } catch { return []; }
-}
-
-function same(one, row) {
-  return one.file === row.dataset.file && one.id === row.dataset.id;
 }
 
 function toggleMark() {
@@ -153,8 +150,8 @@ function toggleMark() {
 }
 
 function mark(row, on) {
-  const rest = marks().filter((one) => !same(one, row));
-  if (on) rest.push({ file: row.dataset.file, id: row.dataset.id });
+  const rest = marks().filter((one) => one !== row.dataset.mark);
+  if (on) rest.push(row.dataset.mark);
   store(sessionStorage, "mem1-marks", JSON.stringify(rest.slice(-2)));
   showMarks();
 }
@@ -162,14 +159,14 @@ function mark(row, on) {
 function showMarks() {
   const kept = marks();
   for (const row of document.querySelectorAll(".list tbody tr")) {
-    row.querySelector("input").checked = kept.some((one) => same(one, row));
+    row.querySelector("input").checked = kept.includes(row.dataset.mark);
   }
   const both = document.getElementById("both");
   if (!both) return;
   both.hidden = kept.length < 2;
   if (kept.length === 2) {
-    const [a, b] = kept;
-    both.href = "/compare?" + new URLSearchParams({ file: a.file, id: a.id, file2: b.file, id2: b.id });
+    const right = new URLSearchParams(kept[1]);
+    both.href = `/compare?${kept[0]}&` + new URLSearchParams({ file2: right.get("file"), id2: right.get("id") });
   }
 }
 

@@ -154,20 +154,26 @@ class Catalogue:
     def _take(self, label: str, reader: IndexReader) -> None:
         self._choices = None
         self.problems.pop(label, None)
+        entries = reader.read()
         self._database.execute("BEGIN")
-        try:
-            entries = reader.read()
-            while some := list(islice(entries, _BATCH)):
-                numbered = list(enumerate(some, start=self._next))
-                rows = [(n, label, _question(line), *map(line.__getattribute__, _COLUMNS)) for n, line in numbered]
-                self._database.executemany(f"INSERT INTO episodes VALUES ({', '.join('?' * len(rows[0]))})", rows)
-                words = [(n, _words(line)) for n, line in numbered]
-                self._database.executemany("INSERT INTO words VALUES (?, ?)", words)
-                self._next += len(some)
-        except StorageError as error:
-            self.problems[label] = str(error)
-        finally:
-            self._database.execute("COMMIT")
+        while label not in self.problems:
+            some: list[IndexLine] = []
+            try:
+                for line in islice(entries, _BATCH):  # what came before an error counts
+                    some.append(line)
+            except StorageError as error:
+                self.problems[label] = str(error)
+            if not some:
+                break
+            self._insert(label, some)
+        self._database.execute("COMMIT")
+
+    def _insert(self, label: str, lines: list[IndexLine]) -> None:
+        numbered = list(enumerate(lines, start=self._next))
+        rows = [(n, label, _question(line), *map(line.__getattribute__, _COLUMNS)) for n, line in numbered]
+        self._database.executemany(f"INSERT INTO episodes VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        self._database.executemany("INSERT INTO words VALUES (?, ?)", [(n, _words(line)) for n, line in numbered])
+        self._next += len(lines)
 
     def _forget(self, label: str) -> None:
         self._database.execute("DELETE FROM words WHERE n IN (SELECT n FROM episodes WHERE label = ?)", [label])

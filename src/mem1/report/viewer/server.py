@@ -39,12 +39,11 @@ def make_server(run_dir: Path, port: int = 0) -> ThreadingHTTPServer:
 
     Handler.viewer = viewer
     try:
-        server = _Server((ADDRESS, port), Handler)
+        server = _Server((ADDRESS, port), Handler, viewer)
     except OSError as error:
         raise StorageError(
             f"cannot listen on port {port}: {error.strerror}", where=ADDRESS, mend="choose another --port, or 0 for any"
         ) from error
-    server.viewer = viewer
     return server
 
 
@@ -61,12 +60,15 @@ def static(name: str) -> bytes:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    viewer: Viewer
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], viewer: Viewer) -> None:
+        self._viewer = viewer
+        super().__init__(address, handler)
 
     def server_close(self) -> None:
         """Stop listening and delete the catalogue."""
         super().server_close()
-        self.viewer.catalogue.close()
+        self._viewer.catalogue.close()
 
 
 class _Handler(BaseHTTPRequestHandler):
