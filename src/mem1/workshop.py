@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from mem1.envs.base import Environment
+from mem1.errors import ConfigError
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.base import Engine, Tokenizer
@@ -76,7 +77,14 @@ class Workshop:
     @cached_property
     def retriever(self) -> Retriever:
         """What a search asks."""
-        return self.recipe.retriever.build(_passages(self.source))
+        passages, config = _passages(self.source), self.recipe.retriever
+        if not passages and getattr(config, "corpus", "elsewhere") is None:
+            raise ConfigError(
+                f"there is nothing to search: a source of type {self.recipe.source.type} brings no passages of its own",
+                where="retriever.corpus",
+                mend="name a file of passages: --retriever.corpus FILE",
+            )
+        return config.build(passages)
 
     @cached_property
     def tokenizer(self) -> HfTokenizer:
@@ -342,6 +350,7 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
+        self.engine.set_version(version)
         memories = self.recipe.compared
         parts = {name: self.parts(memories[name], config.temperature) for name in config.strategies}
         return asyncio.run(

@@ -6,6 +6,7 @@ metrics.jsonl               one line of numbers a step
 episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
 views.json                  how far training views are from what the policy saw
+clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
 demonstrations.json         what a warm start learned from
@@ -122,6 +123,11 @@ class RunDir:
     def views(self) -> Path:
         """JSON list, one row a training view."""
         return self.path / "views.json"
+
+    @property
+    def clock(self) -> Path:
+        """Seconds that a demonstration has taken so far."""
+        return self.path / "clock.json"
 
     @property
     def distillation(self) -> Path:

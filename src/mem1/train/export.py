@@ -16,6 +16,7 @@ from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import MODEL, Checkpoints, read_progress
+from mem1.train.provenance import note_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +60,7 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
                 with no_bars():
                     model.save_pretrained(temporary)
             load_tokenizer(str(latest / MODEL)).save(temporary)
+            note_steps(temporary, step)
             os.replace(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
