@@ -266,7 +266,7 @@ class Workshop:
         expert = recipe.distill.teacher == "expert"
         tokenizer: Tokenizer = self.tokenizer if expert else self.engine.tokenizer
         return Teacher(
-            name="expert" if expert else f"{recipe.model} ({recipe.engine.type})",
+            name="expert" if expert else f"{getattr(recipe.engine, 'model', recipe.model)} ({recipe.engine.type})",
             parts=self.parts(engine=self._expert if expert else None),
             strategy=recipe.memory.type,
             tokenizer=getattr(tokenizer, "fingerprint", None),
@@ -350,7 +350,8 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
-        self.engine.set_version(version)
+        if version:
+            self.engine.set_version(version)
         memories = self.recipe.compared
         parts = {name: self.parts(memories[name], config.temperature) for name in config.strategies}
         return asyncio.run(
