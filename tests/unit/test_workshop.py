@@ -34,9 +34,14 @@ def test_the_clock_goes_on_where_an_interruption_left_it(tmp_path: Path, monkeyp
     run = RunDir.create(tmp_path, "run", Config())
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    with pytest.raises(KeyboardInterrupt), _clock(run):
-        now[0] += 7
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with _clock(run):
+            now[0] += 7
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert read_json(run.clock) == {"seconds": 7.0}
     now[0] = 5.0
     with _clock(run) as seconds:
