@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import multiprocessing
 import os
 import random
 import signal
-import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mem1.cli.main import main
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.memory.config import StateMemoryConfig
-from mem1.rollout.config import DistillConfig
-from mem1.rollout.distill import Teacher, distill
-from mem1.rollout.group import group_jobs
 from mem1.storage.distillation import read_distillation
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode
+from tests.e2e.distiller import JOBS, distill_in_child
 from tests.e2e.test_recipes import command
-from tests.e2e.toy import toy_run
-from tests.unit.rollout.worlds import BUDGETS, World, parts, task
 
 RECIPE = """
 name = "small"
@@ -142,29 +132,11 @@ def test_a_start_that_fails_leaves_no_run_behind(tmp_path: Path, capsys: pytest.
 
 # ---------------------------------------------------------------- killed
 
-JOBS = group_jobs([task(f"t{i}") for i in range(20)], 3, seed=0, label="teacher")
-
-
-def distill_in_child(path: Path, news: Connection) -> None:
-    """Distill or go on at ``path``; send each episode's id when it is finished."""
-
-    def write(session: str, context: str) -> str:
-        time.sleep(0.002)
-        good = int(session[-1]) == 1
-        return f"<think>{session[-4:]}</think><answer>{'Lima' if good else 'Quito'}</answer>"
-
-    engine = ScriptedEngine(write, CharTokenizer())
-    memory = StateMemoryConfig(budgets=BUDGETS).build()
-    teacher = Teacher("toy", parts(engine, World, memory), "state", None, {})
-    asyncio.run(
-        distill(JOBS, teacher, DistillConfig(), toy_run(path), on_episode=lambda episode: news.send(episode.id))
-    )
-
 
 class _Child:
     def __init__(self, path: Path) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.e2e.test_distill"])
+        context.set_forkserver_preload(["tests.e2e.distiller"])
         self.news, far = context.Pipe(duplex=False)
         self.process = context.Process(target=distill_in_child, args=(path, far))
         self.process.start()
