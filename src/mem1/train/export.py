@@ -69,6 +69,6 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
 
 
 def _whole(folder: Path, dtype: str) -> PreTrainedModel:
-    model = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
+    model: PreTrainedModel = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
     model.config.dtype = getattr(torch, dtype)
     return model
