@@ -6,9 +6,12 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
 
 from mem1.config import differences, load
 from mem1.envs.prompts import render_prompt
@@ -19,11 +22,12 @@ from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
-from mem1.storage.atomic import write_json
+from mem1.storage.atomic import read_json, write_json
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import coverage
 from mem1.tasks.parquet import write_tasks
 from mem1.train.config import may_go_on
+from mem1.train.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
 
@@ -83,13 +87,13 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
     shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    return _rows(shop.evaluate("evaluation", resume=resume))
+    return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    evaluation = shop.evaluate("evaluation", resume=resume)
+    evaluation = shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume)
     table = verdict_table(evaluation)
     return {
         "report": str(build_report(shop.run.path).html),
@@ -130,7 +134,6 @@ def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
 
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Evaluate the warm start, train it, evaluate again, report; returns the headline. Raises ``Mem1Error``."""
-    began = time.perf_counter()
     shop = _open(
         recipe,
         overrides,
@@ -138,17 +141,19 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
         resume=resume,
         needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
     )
-    before = shop.evaluate_warm_start(resume=resume)
-    outcome = shop.train(resume=resume)
-    if outcome.interrupted:
-        raise KeyboardInterrupt
-    after = shop.evaluate("trained", version=outcome.step, resume=resume)
-    write_json(shop.run.views, shop.views(turns=6, episodes=4))
-    report = build_report(shop.run.path)
+    with _clock(shop.run) as seconds:
+        before = shop.evaluate_warm_start(resume=resume)
+        outcome = shop.train(resume=resume)
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        after = shop.evaluate("trained", version=outcome.step, resume=resume)
+        write_json(shop.run.views, shop.views(turns=6, episodes=4))
+        report = build_report(shop.run.path)
+        minutes = seconds() / 60
     return {
         "report": str(report.html),
         **_gain(before, after),
-        "minutes": (time.perf_counter() - began) / 60,
+        "minutes": minutes,
         "look at": f"mem1 view {shop.run.path}",
     }
 
@@ -201,6 +206,7 @@ def _open(
     elif opened.config(Recipe) != recipe:
         opened.write_config(recipe)
     shop.write_to(opened)
+    Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
     return shop
 
 
@@ -218,6 +224,21 @@ def _refuse_changes(
             mend=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
             "rate's schedule is constant)",
         )
+
+
+@contextmanager
+def _clock(run: RunDir) -> Iterator[Callable[[], float]]:
+    """Seconds worked on ``run``, those before it was interrupted included; kept however the block ends."""
+    before = float(read_json(run.clock)["seconds"]) if run.clock.is_file() else 0.0
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        return before + time.perf_counter() - began
+
+    try:
+        yield seconds
+    finally:
+        write_json(run.clock, {"seconds": seconds()})
 
 
 def _evaluation_needs(shop: Workshop) -> tuple[object, ...]:

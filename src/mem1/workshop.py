@@ -93,8 +93,15 @@ class Workshop:
     @cached_property
     def retriever(self) -> Retriever:
         """What a search asks."""
-        retriever = self.recipe.retriever
-        return retriever.build(() if retriever.has_corpus else _passages(*self.sources))
+        passages, config = _passages(*self.sources), self.recipe.retriever
+        if not config.has_corpus and not passages:
+            kinds = ", ".join(source.type for source in self.recipe.all_sources)
+            raise ConfigError(
+                f"there is nothing to search: a source of type {kinds} brings no passages of its own",
+                where="retriever.corpus",
+                mend="name a file of passages: --retriever.corpus FILE",
+            )
+        return config.build(() if config.has_corpus else passages)
 
     @cached_property
     def tokenizer(self) -> HfTokenizer:
@@ -342,7 +349,7 @@ class Workshop:
         expert = recipe.distill.teacher == "expert"
         tokenizer: Tokenizer = self.tokenizer if expert else self.engine.tokenizer
         return Teacher(
-            name="expert" if expert else f"{recipe.model} ({recipe.engine.type})",
+            name="expert" if expert else f"{getattr(recipe.engine, 'model', recipe.model)} ({recipe.engine.type})",
             parts=self.parts(engine=self._expert if expert else None),
             strategy=recipe.memory.type,
             tokenizer=getattr(tokenizer, "fingerprint", None),
@@ -437,6 +444,8 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
+        if version and isinstance(self.recipe.engine, TransformersConfig):
+            self.sampler.set_version(version)
         memories, cap = self._compared()
         parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}
         return asyncio.run(

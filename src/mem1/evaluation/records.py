@@ -138,7 +138,7 @@ class Transcript(Record):
 
 
 class PolicyInfo(Record):
-    """Which policy was evaluated. ``version`` counts weight updates; 0 is the warm start."""
+    """Which policy was evaluated. ``version`` counts the steps of the run it comes from; 0: of no run, or its start."""
 
     model: str
     checkpoint: str | None = None

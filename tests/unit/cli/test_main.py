@@ -48,7 +48,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> Recipes:
 
             return call
 
-        names = ("train", "warmstart", "evaluate", "compare", "demo", "compose", "views")
+        names = ("train", "warmstart", "distill", "evaluate", "compare", "demo", "compose", "views")
         monkeypatch.setattr(mem1, "recipes", SimpleNamespace(**{name: act(name) for name in names}), raising=False)
         return calls
 
@@ -91,7 +91,7 @@ def test_a_mistyped_command_is_met_with_the_nearest(capsys: pytest.CaptureFixtur
     ],
 )
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("name", ["train", "warmstart", "evaluate", "demo"])
+@pytest.mark.parametrize("name", ["train", "warmstart", "distill", "evaluate", "demo"])
 def test_recipe_keys_are_flags_in_any_place(
     recipes: Recipes, name: str, flags: list[str], expected: list[str], before: bool, tmp_path: Path
 ) -> None:
