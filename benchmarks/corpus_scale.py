@@ -2,9 +2,9 @@
 
 The passages are the real ones (``../shared/data/qa``), repeated; in each copy a sixth of the words are others, drawn
 from the whole text, and the title is numbered. Each build runs in a process of its own, so that its peak memory can be
-told. Queries are real questions, one after the other on one thread; milliseconds are those of the processor (and, apart,
-of the clock, which a busy machine stretches). Files go to ``$MEM1_BENCH_CACHE`` (default ``~/.cache/mem1/bench``),
-1.3 GB of them.
+told. Queries are real questions, one after the other on one thread; milliseconds are those of the processor, and,
+apart, of the clock, which a busy machine stretches. 1.3 GB of files go to ``$MEM1_BENCH_CACHE`` (default
+``~/.cache/mem1/bench``).
 
 Aim: 10^6 passages built in less than 2 GB, a median below 20 ms. ``--quick``: up to 10^5.
 """
