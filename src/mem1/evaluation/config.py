@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mem1.config import Config
+from mem1.tasks.compose import Order
 from mem1.types import Composition
 
 Count = Annotated[int, Field(ge=1)]
@@ -24,6 +25,7 @@ class EvaluateConfig(Config):
     strategies: tuple[str, ...] = Field(default=("full", "window", "state"), min_length=1)
     compositions: tuple[Composition, ...] = Field(default=(Composition.PARALLEL,), min_length=1)
     horizons: tuple[Count, ...] = Field(default=(1, 2, 4, 8, 16, 32), min_length=1)
+    order: Order = "shuffled"  # "consecutive": grouped as published data is, then the tasks shuffled
     tasks: Count = 100
     objectives_per_cell: Count | None = None
     fewest_tasks: Count = 8
@@ -35,6 +37,13 @@ class EvaluateConfig(Config):
     transcripts: Annotated[int, Field(ge=0)] = 1
     resamples: Annotated[int, Field(ge=100)] = 2000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> Self:
+        unordered = {Composition.MIXED, Composition.CHAINED} & set(self.compositions)
+        if self.order == "consecutive" and unordered:
+            raise ValueError(f"{min(unordered).value} tasks have no consecutive order")
+        return self
 
     def tasks_at(self, objectives: int) -> int:
         """How many tasks of so many objectives are run."""
