@@ -4,17 +4,24 @@ It works as the trained policy is meant to: the page holds the answers still nee
 a value is written only after it was read in an observation. Words stand after a blank, as they do in running text, so
 that they have the same tokens where they are copied. Where the retriever did not show the answer the expert says
 "unknown", so that its score is the share of questions whose answer can be found.
+
+Questions of a dataset, of which only the answers are known, are looked up as they stand. Their answers can be any word
+("no", "4"), so they are found only as whole words of a passage, not in the line above with the turns left.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mem1.retrieval.recall import held_answer
+from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
+_NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
 
 
 @dataclass(slots=True)
@@ -25,6 +32,7 @@ class _Lookup:
     query: str
     wanted: tuple[str, ...]
     label: str = ""
+    as_words: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +81,7 @@ class Expert:
         awaited, script.awaited = script.awaited, None
         if awaited is None:
             return False
-        value = next((w for w in awaited.wanted if w.lower() in shown.lower()), UNKNOWN)
+        value = _read(awaited, shown)
         note = f"{awaited.label}: {value}" if awaited.label else value
         if script.lookups and value != UNKNOWN:
             script.passing = note
@@ -90,12 +98,23 @@ class Expert:
         return f"<think> {page}</think><answer> {given}</answer>"
 
 
+def _read(awaited: _Lookup, shown: str) -> str:
+    """What was looked for as it turned up in the observation, else ``UNKNOWN``."""
+    if not awaited.as_words:
+        return next((w for w in awaited.wanted if w.lower() in shown.lower()), UNKNOWN)
+    passages = shown.partition("\n")[2].partition("</")[0]
+    return held_answer(_NUMBER.sub("", passages), awaited.wanted) or UNKNOWN
+
+
 def _lookups(objective: Objective) -> list[_Lookup]:
     """The searches an objective needs: two where the entity is described by a bridge value, else one."""
     facts = objective.metadata
     about = facts.get("about") or (objective.standalone or objective.question).strip().rstrip("?")
+    if "relation" not in facts:
+        # Of the accepted answers one that can be given: ";" would split it.
+        return [_Lookup(about, about, givable(objective), as_words=True)]
     if not facts.get("bridge"):
-        return [_Lookup(about, about, objective.answers, facts.get("relation", ""))]
+        return [_Lookup(about, about, objective.answers, facts["relation"])]
     described = about.partition(f"{facts['relation']} of the ")[2]
     resolved = f"{facts['relation']} of {facts['entity']}"
     return [

@@ -120,10 +120,28 @@ def test_questions_of_a_dataset() -> None:
     """Without metadata the question itself is looked up, and the note has no label."""
     plain = Objective(id="q", question="who wrote Emma?", answers=("Austen", "Jane Austen"), source="nq")
     one = make_task([plain], Composition.PARALLEL, "train")
-    assert script(one, "by jane AUSTEN") == [
+    assert script(one, "Turns left: 5.\nDoc 1(Title: Emma) by jane AUSTEN") == [
         "<think> ? who wrote Emma</think><search> who wrote Emma</search>",
         "<think> Austen</think><answer> Austen</answer>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown", "given"),
+    [
+        (("no",), "Turns left: 4.\nDoc 1(Title: A) nothing in November", "unknown"),
+        (("no",), "Turns left: 4.\nDoc 1(Title: A) he said No.", "no"),
+        (("4",), "Turns left: 4.\nDoc 1(Title: A) in 1994", "unknown"),
+        (("4",), "Turns left: 4.\nDoc 1(Title: A) all 4 of them", "4"),
+        (("1",), "Turns left: 3.\nDoc 1(Title: A) none", "unknown"),
+        (("a; b", "The Beatles"), "Turns left: 4.\nDoc 1(Title: A) a; b by Beatles", "The Beatles"),
+        (("a; b",), "Turns left: 4.\nDoc 1(Title: A) a; b", "unknown"),
+        (("Lima",), "Turns left: 4. Nothing was found.", "unknown"),
+    ],
+)
+def test_answers_of_a_dataset_are_whole_words_of_a_passage(answers: tuple[str, ...], shown: str, given: str) -> None:
+    plain = Objective(id="q", question="q?", answers=answers, source="nq")
+    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(f"<answer> {given}</answer>")
 
 
 def test_only_the_newest_observation_counts() -> None:
