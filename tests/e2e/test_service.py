@@ -276,6 +276,10 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     assert "give a RECIPE or --corpus FILE" in capsys.readouterr().err
     assert main(["serve", "retrieve", "--corpus", str(tmp_path / "none.jsonl"), "--port", "0"]) == 3
     assert "the corpus is missing" in capsys.readouterr().err
+    pages = str(tmp_path / "none.jsonl")
+    assert main(["serve", "retrieve", "--corpus", str(corpus), "--pages", pages, "--port", "0"]) == 3
+    said = capsys.readouterr()
+    assert (said.out, "cannot read the pages" in said.err) == ("", True)
     assert main(["serve", "retrieve", "--corpus", str(corpus), "--workers", "none"]) == 2
     assert "workers" in capsys.readouterr().err
     assert main(["serve", "everything"]) == 2
