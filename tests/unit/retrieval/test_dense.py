@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
 
 from mem1.config import build
 from mem1.errors import ConfigError, DataError, ModelError
@@ -78,7 +78,7 @@ def test_vectors_are_masked_means_of_length_one(encoder_folder: Path) -> None:
     texts = ["red fox", "owl", "blue blue red owl fox x", "red fox"]
     encoder = Encoder(str(encoder_folder), batch=2, device="cpu")
     found = encoder.encode(texts)
-    model = BertModel.from_pretrained(encoder_folder).eval()
+    model = BertModel.from_pretrained(encoder_folder).train(False)
     tokenizer = BertTokenizerFast.from_pretrained(encoder_folder)
     for text, vector in zip(texts, found, strict=True):
         hidden = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].detach()
