@@ -38,7 +38,9 @@ from mem1.rollout.shop_lessons import shop_lesson
 from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
+from mem1.tasks.compose import Order
 from mem1.tasks.compose import compose as compose_tasks
+from mem1.tasks.config import ComposeConfig
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
@@ -188,11 +190,12 @@ class Workshop:
         recipe = self.recipe
         return recipe.tasks.build(self.sources, split=recipe.split, seed=recipe.seed)
 
-    def tasks(self, split: Any, composition: Composition, objectives: int, count: int, seed: int) -> list[Task]:
+    def tasks(
+        self, split: Any, composition: Composition, objectives: int, count: int, seed: int, order: Order = "shuffled"
+    ) -> list[Task]:
         """Tasks for an evaluation."""
-        return compose_tasks(
-            self.sources, composition=composition, objectives=objectives, count=count, seed=seed, split=split
-        )
+        config = ComposeConfig(composition=composition, objectives=objectives, count=count, order=order, shuffle=True)
+        return config.build(self.sources, split=split, seed=seed)
 
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
@@ -486,7 +489,7 @@ class Workshop:
         """The tasks of an evaluation."""
         config, split = self.recipe.evaluate, self.recipe.evaluate_split
         cells = {
-            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed)
+            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed, config.order)
             for composition in config.compositions
             for n in config.horizons
         }

@@ -34,12 +34,13 @@ def serve(
     """
     with bind(config.host, config.port) as listener:
         address = f"http://{config.host}:{listener.getsockname()[1]}"
-        retriever = open_retriever()  # what cannot be opened is told before anybody hears of a server
+        # What cannot be opened is told before anybody hears of a server.
+        retriever, pages = open_retriever(), open_pages() if open_pages is not None else None
         if config.workers == 1:
             on_start(address)
-            run_server(lambda: retriever, config, open_pages, listener)
+            run_server(lambda: retriever, config, (lambda: pages) if pages is not None else None, listener)
         else:
-            del retriever  # an index on disk is built by now; each worker maps it for itself
+            del retriever, pages  # an index on disk is built by now; each worker maps it for itself
             Workers(functools.partial(run_server, open_retriever, config, open_pages, listener), config.workers).run(
                 lambda: on_start(address), patience=config.drain_seconds + 10
             )
