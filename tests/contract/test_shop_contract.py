@@ -28,7 +28,7 @@ ACTIONS = st.lists(
     max_size=20,
 )
 MAKERS = {
-    f"{mode} {look}": WebshopEnvConfig(mode=mode, observation=look, turns_per_goal=4).build(SHOP)  # type: ignore[arg-type]
+    f"{mode} {look}": WebshopEnvConfig(mode=mode, observation=look, turns_per_goal=4).build(SHOP)
     for mode in ("strict", "compat")
     for look in ("text", "text_rich")
 }
