@@ -261,7 +261,9 @@ def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
     first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    return {"tasks": cell.key.name, "strategy": cell.strategy} | {str(name): mean for name, mean in means.items()}
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row |= {str(name): mean for name, mean in means.items()}
+    return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:

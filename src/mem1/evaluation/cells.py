@@ -100,6 +100,7 @@ def make_cell(
         stops={reason: stops[reason] for reason in StopReason if stops[reason]},
         errors=dict(sorted(Counter(episode.error.type for episode in episodes if episode.error).items())),
         trace=trace(episodes),
+        scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
 
 
