@@ -13,7 +13,7 @@ from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.inference.config import EngineConfig
 from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
-from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.config import Bm25Config, RetrieverConfig
 from mem1.rewards.config import ScorerConfig
 from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig, FactbookConfig, SourceConfig
@@ -61,7 +61,7 @@ class Recipe(Config):
     model: str = "builtin:tiny"
     tiny: TinyConfig = TinyConfig()
     source: SourceConfig = FactbookConfig()
-    retriever: Bm25Config = Bm25Config()
+    retriever: RetrieverConfig = Bm25Config()
     scorer: ScorerConfig = ScorerConfig()
     reward: Literal["em", "f1", "env"] = "em"
     env: EnvConfig = QaEnvConfig()

@@ -321,8 +321,16 @@ def _texts() -> Iterable[str]:
         yield objective.question
 
 
-_REWARDS: dict[str, Callable[[Score], float]] = {
-    "em": lambda score: score.em_sum,
-    "f1": lambda score: score.f1_sum,
-    "env": lambda score: score.reward_sum,
+def _em_sum(score: Score) -> float | None:
+    return None if None in score.em else score.em_sum
+
+
+def _f1_sum(score: Score) -> float | None:
+    return None if None in score.f1 else score.f1_sum
+
+
+_REWARDS: dict[str, Callable[[Score], float | None]] = {
+    "em": _em_sum,
+    "f1": _f1_sum,
+    "env": lambda score: None if None in score.rewards else score.reward_sum,
 }

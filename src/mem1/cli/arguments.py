@@ -32,14 +32,14 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--debug", action="store_true", help="show the traceback of every error")
         self._takes_recipe = False
 
-    def add_recipe(self, *, default: Path | None = None, writes_run: bool = True) -> None:
+    def add_recipe(self, *, default: Path | None = None, required: bool = True, writes_run: bool = True) -> None:
         """Add ``RECIPE`` and ``--set``; for commands that write a run directory also ``--run`` and ``--resume``."""
         self._takes_recipe = True
         self.usage = f"{self.prog} RECIPE [options] [--section.key value ...]"
         self.epilog = (
             "Every key of the recipe is a flag: --train.steps 20, or --set seed=3 for those without a section."
         )
-        if default is None:
+        if default is None and required:
             self.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file, e.g. one of recipes/")
         else:
             self.add_argument("recipe", metavar="RECIPE", type=Path, nargs="?", default=default, help="a TOML file")

@@ -13,6 +13,8 @@ from mem1.errors import ConfigError
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run directory")
+    parser.add_argument("--paper", action="store_true", help="one report of all runs beside the published figures")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="where --paper writes (default: the first run)")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw the headline charts as one SVG file")
 
 
@@ -21,6 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     from mem1.report.build import build_report  # templates and figures
     from mem1.report.picture import write_picture
 
+    if arguments.paper:
+        return _beside_published(arguments)
+    if arguments.out is not None:
+        raise ConfigError("--out belongs to --paper", where="mem1 report", mend="a run's own report goes into the run")
     if arguments.picture is not None and len(arguments.runs) > 1:
         raise ConfigError("--picture shows one run", where="mem1 report", mend="give one RUN")
     rows = []
@@ -30,4 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.picture is not None:
             rows[-1]["picture"] = str(write_picture(path, arguments.picture))
     output.show(rows, as_json=arguments.json, title="reports")
+    return 0
+
+
+def _beside_published(arguments: argparse.Namespace) -> int:
+    from mem1.report.paper import build_paper_report
+
+    if arguments.picture is not None:
+        raise ConfigError("--picture has no form for --paper", where="mem1 report", mend="drop one of them")
+    written = build_paper_report(arguments.runs, arguments.out)
+    rows = {"html": str(written.html), "markdown": str(written.markdown), "json": str(written.json)}
+    output.show(rows, as_json=arguments.json, title="beside the published figures")
     return 0

@@ -1,17 +1,27 @@
-"""Which retriever a run uses."""
+"""Which retriever a run uses: a union told apart by ``type``.
+
+Each has ``build(passages)``, which opens or makes the retriever (``passages`` come with the task source and serve where
+no corpus is named), and ``make``, which writes the indexes on disk that ``build`` opens (``mem1 index``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mem1.config import Config
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25 import Bm25Retriever
 from mem1.retrieval.corpus import read_corpus
+from mem1.retrieval.dense_config import DenseConfig
+from mem1.retrieval.hybrid import HybridRetriever
+from mem1.retrieval.progress import Report, quiet
+
+if TYPE_CHECKING:
+    from mem1.retrieval.remote import RemoteRetriever
 
 
 class Bm25Config(Config):
@@ -27,3 +37,65 @@ class Bm25Config(Config):
         """Index ``corpus``, or ``passages`` where no corpus is named. Raises ``DataError``."""
         found = tuple(read_corpus(self.corpus)) if self.corpus is not None else passages
         return Bm25Retriever(found, k1=self.k1, b=self.b, cache_size=self.cache_size)
+
+    def make(self, *, resume: bool, report: Report = quiet) -> None:
+        """Nothing: this index is made when it is opened."""
+
+
+class RemoteConfig(Config):
+    """Another ``POST /retrieve``; see ``RemoteRetriever``. Seconds are ``timeout`` and ``wait``."""
+
+    type: Literal["remote"] = "remote"
+    url: str = Field(pattern=r"^https?://")
+    timeout: float = Field(default=30.0, gt=0)
+    attempts: int = Field(default=4, ge=1)
+    batch: int = Field(default=64, ge=1)
+    wait: float = Field(default=0.005, ge=0)
+    connections: int = Field(default=8, ge=1)
+
+    def build(self, passages: Sequence[Passage] = ()) -> RemoteRetriever:
+        """The client; the service searches a corpus of its own, so ``passages`` are not looked at."""
+        from mem1.retrieval.remote import RemoteRetriever
+
+        return RemoteRetriever(
+            self.url,
+            timeout=self.timeout,
+            attempts=self.attempts,
+            batch=self.batch,
+            wait=self.wait,
+            connections=self.connections,
+        )
+
+    def make(self, *, resume: bool, report: Report = quiet) -> None:
+        """Nothing: the service has its index."""
+
+
+PartConfig = Annotated[Bm25Config | DenseConfig | RemoteConfig, Field(discriminator="type")]
+
+
+class HybridConfig(Config):
+    """Reciprocal rank fusion over ``parts``; see ``HybridRetriever``."""
+
+    type: Literal["hybrid"] = "hybrid"
+    parts: tuple[PartConfig, ...] = (Bm25Config(), DenseConfig())
+    rank_constant: float = Field(default=60.0, gt=0)
+    depth: int = Field(default=50, ge=1)
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if len(self.parts) < 2:
+            raise ValueError("a hybrid joins two retrievers or more: name them in parts")
+        return self
+
+    def build(self, passages: Sequence[Passage] = ()) -> HybridRetriever:
+        """All parts, fused. Raises what the parts raise."""
+        parts = [part.build(passages) for part in self.parts]
+        return HybridRetriever(parts, rank_constant=self.rank_constant, depth=self.depth)
+
+    def make(self, *, resume: bool, report: Report = quiet) -> None:
+        """Write the parts' indexes."""
+        for part in self.parts:
+            part.make(resume=resume, report=report)
+
+
+RetrieverConfig = Annotated[Bm25Config | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")]

@@ -6,6 +6,7 @@ written, the environment answers, the memory takes the answer in.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Parts:
         make_env: A fresh environment for a task.
         make_memory: A fresh memory for a tokenizer.
         temperature: Of sampling; 0 is greedy.
-        reward: The episode's reward from its score.
+        reward: The episode's reward from its score; ``None`` where the score leaves it open.
         actions: The kinds of action that the environment takes.
         form: How the policy writes actions.
     """
@@ -47,7 +48,7 @@ class Parts:
     make_env: Callable[[Task], Environment]
     make_memory: MemoryFactory
     temperature: float
-    reward: Callable[[Score], float]
+    reward: Callable[[Score], float | None]
     actions: Collection[str] = ("search", "answer")
     form: ActionForm = "tags"
 
@@ -142,7 +143,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     error: EpisodeError | None = None
     try:
         stop = await run.to_end()
-        score = run.env.score()
+        score = await asyncio.to_thread(run.env.score)  # a judge takes its time, and others have turns to take
     except (Mem1Error, _PartError) as failure:
         stop, error = StopReason.ERROR, _record(failure)
     finally:

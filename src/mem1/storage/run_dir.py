@@ -9,6 +9,7 @@ views.json                  how far training views are from what the policy saw
 checkpoints/NAME/           checkpoints
 tensorboard/                event files
 report.html  report.md  report.json
+paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_both_row_formats(tmp_path: Path) -> None:
     path.write_text('{"id": "0", "contents": "\\"Lima\\"\\ntext"}\n{"id": 1, "title": "Quito", "text": "t"}\n')
     assert list(read_corpus(path)) == [
         Passage(id="0", title="Lima", text="text"),
-        Passage(id="1", title="Quito", text="t"),
+        Passage(id="1", title="Quito", text="t", extra={"id": 1}),
     ]
 
 

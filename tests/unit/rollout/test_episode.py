@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +15,7 @@ from mem1.inference.toy_tokenizer import CharTokenizer
 from mem1.memory.config import FullMemoryConfig
 from mem1.rollout.episode import run_episode
 from mem1.rollout.limits import derive_seed
-from mem1.types import Action, Answer, Completion, Episode, Malformed, Observation, Search, StopReason
+from mem1.types import Action, Answer, Completion, Episode, Malformed, Observation, Score, Search, StopReason
 from tests.unit.rollout.worlds import BUDGETS, World, job, parts
 
 SEARCH = "<think>a</think><search>Peru</search>"
@@ -55,6 +57,30 @@ def test_the_turn_limit_ends_and_scores() -> None:
     assert (episode.stop, episode.reward, len(episode.turns)) == (StopReason.TURN_LIMIT, 0.0, 3)
     assert episode.score is not None
     assert episode.score.answered == (False,)
+
+
+class Judged(World):
+    """A world whose score waits until two are being scored at once, and leaves the objective unscored."""
+
+    both = threading.Barrier(2, timeout=5)
+
+    def score(self) -> Score:
+        self.both.wait()
+        return Score(em=(None,), f1=(1.0,), answered=(True,), scorer="judge")
+
+
+def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() -> None:
+    """A judge answers over the network: two scores that wait for each other both come."""
+
+    async def scenario() -> list[Episode]:
+        engine = ScriptedEngine(lambda *_: ANSWER, CharTokenizer())
+        some = replace(parts(engine, Judged), reward=lambda score: None if None in score.em else score.em_sum)
+        return list(await asyncio.gather(run_episode(job("a"), some), run_episode(job("b"), some)))
+
+    for episode in asyncio.run(scenario()):
+        assert (episode.stop, episode.reward, episode.failed) == (StopReason.ANSWERED, None, False)
+        assert episode.score is not None
+        assert episode.score.coverage == 0.0
 
 
 def test_an_environment_may_run_out_of_patience_itself() -> None:
