@@ -195,6 +195,7 @@ class Turn(Record):
     ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
     belong to the state section (the rest is the action). ``carried_length`` tokens between the
     prefix and the end of the prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
+    ``advantage`` is what training credited to the turn's sampled tokens, on average.
     """
 
     index: int
@@ -214,6 +215,7 @@ class Turn(Record):
     objective: int = 0
     exact: bool = True
     usage: Usage | None = None
+    advantage: float | None = None
 
     @model_validator(mode="after")
     def _aligned(self) -> Turn:

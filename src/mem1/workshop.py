@@ -27,6 +27,7 @@ from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.storage.run_dir import RunDir
+from mem1.storage.vocabulary import keep_vocabulary
 from mem1.tasks.compose import compose as compose_tasks
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
@@ -86,6 +87,8 @@ class Workshop:
     def engine(self) -> TransformersEngine:
         """The sampler; it shares the policy's weights."""
         engine = self.recipe.engine
+        if self._run is not None:
+            keep_vocabulary(self._run.vocabulary, self.tokenizer)
         return TransformersEngine(
             self.policy.model,
             self.tokenizer,

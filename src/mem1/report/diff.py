@@ -39,6 +39,23 @@ def changes(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ..
     return tuple(old), tuple(new)
 
 
+def merged(before: str, after: str) -> tuple[Piece, ...]:
+    """Both texts in one: what is gone stands in front of what came in its place.
+
+    The pieces that are not new, joined, are ``before`` exactly; those that are not gone are ``after``.
+    """
+    left, right = _words(before), _words(after)
+    if max(len(left), len(right)) > MAX_WORDS:
+        return _one("gone", before) + _one("new", after)
+    found: list[Piece] = []
+    for tag, a, b, c, d in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            found += _one("same", "".join(left[a:b]))
+        else:
+            found += _one("gone", "".join(left[a:b])) + _one("new", "".join(right[c:d]))
+    return tuple(found)
+
+
 def _words(text: str) -> list[str]:
     """Words with the space behind them, so that nothing is lost and spaces alone never match."""
     return re.findall(r"\s+|\S+\s*", text)

@@ -62,10 +62,29 @@ def view_episode(episode: Episode, transcript: Transcript | None, *, max_turns: 
     turns = []
     before = ""
     for turn in shown:
-        turns.append(_turn(episode, turn, before, transcript))
+        turns.append(view_turn(episode, turn, before, transcript))
         before = without_tags(turn.state)
+    return EpisodeView(
+        episode=episode,
+        title=title_of(episode),
+        prompt=transcript.prompt if transcript else None,
+        objectives=view_objectives(episode),
+        turns=tuple(turns),
+        hidden=len(episode.turns) - len(shown),
+        room=max((turn.peak for turn in episode.turns), default=1),
+    )
+
+
+def title_of(episode: Episode) -> str:
+    """What an episode is called: its strategy and its task's shape."""
+    noun = "objective" if episode.task.size == 1 else "objectives"
+    return f"{episode.strategy}: {episode.task.size} {episode.task.composition} {noun}"
+
+
+def view_objectives(episode: Episode) -> tuple[ObjectiveView, ...]:
+    """Each question with what was said to it."""
     score = episode.score
-    objectives = tuple(
+    return tuple(
         ObjectiveView(
             number=k + 1,
             question=objective.standalone or objective.question,
@@ -75,16 +94,6 @@ def view_episode(episode: Episode, transcript: Transcript | None, *, max_turns: 
             f1=score.f1[k] if score else None,
         )
         for k, objective in enumerate(episode.task.objectives)
-    )
-    return EpisodeView(
-        episode=episode,
-        title=f"{episode.strategy}: {episode.task.size} {episode.task.composition} "
-        + ("objective" if episode.task.size == 1 else "objectives"),
-        prompt=transcript.prompt if transcript else None,
-        objectives=objectives,
-        turns=tuple(turns),
-        hidden=len(episode.turns) - len(shown),
-        room=max((turn.peak for turn in episode.turns), default=1),
     )
 
 
@@ -108,7 +117,8 @@ def describe(action: Action) -> tuple[str, str]:
             return "no action", reason
 
 
-def _turn(episode: Episode, turn: Turn, before: str, transcript: Transcript | None) -> TurnView:
+def view_turn(episode: Episode, turn: Turn, before: str, transcript: Transcript | None = None) -> TurnView:
+    """Lay out one turn; ``before`` is the state before it, without tags."""
     old, new = changes(before, without_tags(turn.state))
     kind, text = describe(turn.action)
     kept = transcript is not None and turn.index < len(transcript.contexts)

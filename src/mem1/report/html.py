@@ -14,7 +14,6 @@ from mem1.report.tables import chart_table
 
 # The page may hold style and nothing else that a browser would run or fetch.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-VIEWER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'"
 
 
 def to_html(document: Document) -> str:

@@ -36,15 +36,16 @@ class LineWriter:
 
     A path ending in ``.gz`` is compressed. A torn last line, left by a crash, is cut off when the file
     is opened again. A line that could not be written whole (full disk) is taken back, so the file
-    stays readable and writing can go on once there is room.
+    stays readable and writing can go on once there is room. Only what follows byte ``whole``, up to
+    which the lines are known to be whole, is read for that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: int = 0) -> None:
         self.path = path
         with storage_errors(f"open {path.name}", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_file():
-                cut_torn_line(path)
+                cut_torn_line(path, whole)
             self._file = path.open("ab", buffering=0)
             self._size = os.fstat(self._file.fileno()).st_size
 
@@ -101,12 +102,15 @@ def read_span(path: Path, offset: int, length: int) -> bytes:
         raise _damaged(path, offset, error) from error
 
 
-def cut_torn_line(path: Path) -> int:
-    """Cut off what a crash left behind the last whole line; returns the number of bytes removed."""
+def cut_torn_line(path: Path, whole: int = 0) -> int:
+    """Cut off what a crash left behind the last whole line; returns the number of bytes removed.
+
+    The first ``whole`` bytes are known to be whole lines, and are not read if the file is compressed.
+    """
     size = path.stat().st_size
-    end = 0
+    end = whole
     if _compressed(path):
-        for line in read_lines(path):
+        for line in read_lines(path, whole):
             end = line.offset + line.length
     else:
         with path.open("rb") as file:
@@ -135,6 +139,8 @@ def _members(file: IO[bytes], start: int, path: Path) -> Iterator[Line]:
             try:
                 text += inflater.decompress(rest)
             except zlib.error as error:
+                if not used and _only_zeros(rest, file):
+                    return  # torn: after a power cut a file may have its new length but not yet its new content
                 raise _damaged(path, offset, error) from error
             used += len(rest) - len(inflater.unused_data)
             rest = inflater.unused_data if inflater.eof else file.read(_BLOCK)
@@ -143,6 +149,12 @@ def _members(file: IO[bytes], start: int, path: Path) -> Iterator[Line]:
         for line in bytes(text).splitlines():
             yield Line(line, offset, used)
         offset += used
+
+
+def _only_zeros(rest: bytes, file: IO[bytes]) -> bool:
+    while rest and not rest.strip(b"\0"):
+        rest = file.read(_BLOCK)
+    return not rest
 
 
 def _last_newline(file: IO[bytes], size: int) -> int:

@@ -5,6 +5,7 @@ versions.json  seeds.json   what it ran on, and from which seeds
 metrics.jsonl               one line of numbers a step
 episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
+vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
 checkpoints/NAME/           checkpoints
 tensorboard/                event files
@@ -102,6 +103,11 @@ class RunDir:
     def tensorboard(self) -> Path:
         """Directory of TensorBoard event files."""
         return self.path / "tensorboard"
+
+    @property
+    def vocabulary(self) -> Path:
+        """Directory of vocabularies (see ``storage/vocabulary.py``)."""
+        return self.path / "vocabulary"
 
     @property
     def views(self) -> Path:

@@ -169,16 +169,26 @@ class Trainer:
 
 
 def _credited(groups: Sequence[EpisodeGroup], minibatches: Sequence[Minibatch]) -> Iterator[Episode]:
-    """All episodes, those trained on with their advantage (with a critic: the mean over their tokens)."""
-    advantages: dict[str, float] = {}
-    for minibatch in minibatches:
-        batch = minibatch.batch
-        sums = torch.zeros(len(batch.episodes)).index_add_(0, batch.episode_of, minibatch.advantages)
-        means = (sums / batch.starts.diff()).tolist()
-        advantages |= {episode.id: mean for episode, mean in zip(batch.episodes, means, strict=True)}
+    """All episodes, those trained on with their advantage and that of each turn (means over sampled tokens)."""
+    credited = {episode.id: episode for part in minibatches for episode in _with_advantages(part)}
     for group in groups:
         for episode in group.episodes:
-            yield episode.model_copy(update={"advantage": advantages.get(episode.id)})
+            yield credited.get(episode.id) or episode.model_copy(update={"advantage": None})
+
+
+def _with_advantages(minibatch: Minibatch) -> Iterator[Episode]:
+    batch = minibatch.batch
+    for index, episode in enumerate(batch.episodes):
+        mine = slice(int(batch.starts[index]), int(batch.starts[index + 1]))
+        advantages, turn_of = minibatch.advantages[mine], batch.turn_of[mine]
+        counts = turn_of.bincount(minlength=len(episode.turns))
+        sums = torch.zeros(len(episode.turns)).index_add_(0, turn_of, advantages)
+        turns = tuple(
+            turn.model_copy(update={"advantage": total / count if count else None})
+            for turn, total, count in zip(episode.turns, sums.tolist(), counts.tolist(), strict=True)
+        )
+        whole = float(advantages.mean()) if len(advantages) else None
+        yield episode.model_copy(update={"advantage": whole, "turns": turns})
 
 
 def _trained(policy: Policy, critic: Policy | None, config: TrainConfig) -> Trained:

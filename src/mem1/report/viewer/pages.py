@@ -1,86 +1,56 @@
-"""The viewer's two pages: the list of a run's episodes with filters, and one episode."""
+"""The viewer's pages: the list of a run's episodes, one episode, one turn in full, two episodes side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from threading import Lock
 from urllib.parse import urlencode
 
 from mem1.errors import DataError
 from mem1.evaluation.records import Evaluation, Transcript
-from mem1.report.data import latest, unique
-from mem1.report.episode_view import view_episode
-from mem1.report.html import VIEWER_POLICY, render
-from mem1.storage.episodes import EpisodeEntry, list_episodes, read_episode
+from mem1.report.episode_view import ObjectiveView, title_of, view_objectives
+from mem1.report.html import environment
+from mem1.report.viewer.bars import HEIGHT, NAMES, WIDTH, Skyline, skyline
+from mem1.report.viewer.catalogue import Catalogue, Listed
+from mem1.report.viewer.filter import ORDERS, OUTCOMES, Filter
+from mem1.report.viewer.texts import Texts
+from mem1.report.viewer.turns import TurnPart, view_turns
+from mem1.storage.episodes import read_episode
 from mem1.storage.run_dir import RunDir
-from mem1.types import Record, StopReason
+from mem1.storage.vocabulary import Vocabulary, read_vocabularies
+from mem1.types import Episode
 
-PAGE = 100
-ORDERS: dict[str, Callable[[EpisodeEntry], float]] = {
-    "": lambda entry: 0,
-    "lowest EM": lambda entry: _known(entry.em_sum),
-    "highest EM": lambda entry: _known(entry.em_sum, -1.0),
-    "highest peak": lambda entry: -entry.peak_without_prompt,
-    "most turns": lambda entry: -entry.turns,
-}
+PAGE = 100  # episodes
+TURNS = 50  # turns of an episode on one page
 
 
-class Filter(Record):
-    """What the list shows. Empty text means all. ``score`` bounds EM per objective from above or below."""
+@dataclass(frozen=True, slots=True)
+class EpisodePart:
+    """An episode laid out: ``turns`` are those of one page, the first of them number ``first`` (counted from 1)."""
 
-    file: str = ""
-    strategy: str = ""
-    objectives: str = ""
-    stop: str = ""
-    score: str = ""
-    order: str = ""
-    page: int = 0
-
-    @classmethod
-    def read(cls, query: Mapping[str, str]) -> Filter:
-        """From the fields of a form. Raises ``DataError`` for a field that has no such value."""
-        known = {name: value for name, value in query.items() if name in cls.model_fields}
-        page = known.pop("page", "0")
-        if not page.isdecimal() or len(page) > 9:
-            raise DataError(f"no such page: {page!r}", where="page", mend="use the links of the list")
-        chosen = cls(page=int(page), **known)
-        for name, value, choices in (("order", chosen.order, ORDERS), ("score", chosen.score, SCORES)):
-            if value not in choices:
-                raise DataError(
-                    f"no such {name}: {value!r}", where=name, mend=f"one of {', '.join(map(repr, choices))}"
-                )
-        return chosen
-
-    def takes(self, entry: EpisodeEntry) -> bool:
-        """Whether ``entry`` is to be shown."""
-        return (
-            self.strategy in ("", entry.strategy)
-            and self.objectives in ("", str(entry.objectives))
-            and self.stop in ("", entry.stop.value)
-            and SCORES[self.score](entry)
-        )
-
-    def link(self, page: int) -> str:
-        """The address of another page of the same list."""
-        values = {name: value for name, value in self.model_dump().items() if value and name != "page"}
-        return "/?" + urlencode(values | {"page": page})
+    listed: Listed
+    episode: Episode
+    title: str
+    objectives: tuple[ObjectiveView, ...]
+    skyline: Skyline
+    turns: tuple[TurnPart, ...]
+    prompt: str | None
+    spelled: bool
+    first: int
+    address: str
 
 
-SCORES: dict[str, Callable[[EpisodeEntry], bool]] = {
-    "": lambda entry: True,
-    "all right": lambda entry: entry.em_sum is not None and entry.em_sum >= entry.objectives,
-    "some wrong": lambda entry: entry.em_sum is not None and entry.em_sum < entry.objectives,
-    "none right": lambda entry: entry.em_sum == 0,
-    "not scored": lambda entry: entry.em_sum is None,
-}
-
-
-@dataclass
 class Viewer:
-    """Renders the pages of one run; reads the disk anew each time, so a running training can be watched."""
+    """Renders the pages of one run. What is written meanwhile shows with the next page, so a run can be watched."""
 
-    run: RunDir
-    transcripts: dict[str, tuple[float, dict[str, Transcript]]] = field(default_factory=dict)
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self.catalogue = Catalogue(run)
+        self._lock = Lock()
+        self._vocabularies: dict[tuple[str, ...], tuple[Vocabulary, ...]] = {}
+        self._transcripts: dict[str, tuple[float, dict[str, Transcript]]] = {}
 
     @property
     def name(self) -> str:
@@ -90,78 +60,190 @@ class Viewer:
     def index(self, query: Mapping[str, str]) -> str:
         """The list. Raises ``DataError`` for a bad query."""
         chosen = Filter.read(query)
-        files = self.run.episode_files()
-        if chosen.file and chosen.file not in files:
-            raise DataError(f"no such episode file: {chosen.file!r}", where="file", mend="choose one of the list")
-        listed = [
-            (name, entry)
-            for name, path in files.items()
-            if chosen.file in ("", name)
-            for entry in latest(list_episodes(path))
-        ]
-        found = sorted(
-            (pair for pair in listed if chosen.takes(pair[1])), key=lambda pair: ORDERS[chosen.order](pair[1])
-        )
-        page = min(chosen.page, max(0, (len(found) - 1) // PAGE))
-        choices = {
-            "file": tuple(files),
-            "strategy": unique(entry.strategy for _, entry in listed),
-            "objectives": tuple(str(n) for n in sorted({entry.objectives for _, entry in listed})),
-            "score": tuple(SCORES)[1:],
-            "stop": tuple(reason.value for reason in StopReason),
-            "order": tuple(ORDERS)[1:],
-        }
-        return render(
+        self.catalogue.refresh()
+        rows, total = self.catalogue.page(chosen, PAGE)
+        page = min(chosen.page, max(0, total - 1) // PAGE)
+        return self._render(
             "viewer_index.html",
-            policy=VIEWER_POLICY,
-            run=self.name,
             chosen=chosen,
-            choices=choices,
-            rows=[(name, entry, _address(name, entry.id)) for name, entry in found[page * PAGE : (page + 1) * PAGE]],
-            total=len(found),
+            choices=self.catalogue.choices(),
+            outcomes=tuple(OUTCOMES),
+            orders=tuple(ORDERS),
+            problems=self.catalogue.problems,
+            learnt=self.catalogue.learnt_from,
+            rows=[(one, address(one, chosen)) for one in rows],
+            total=total,
+            size=self.catalogue.size,
             first=page * PAGE,
-            before=chosen.link(page - 1) if page else None,
-            after=chosen.link(page + 1) if (page + 1) * PAGE < len(found) else None,
+            before="/?" + chosen.query(page=page - 1) if page else None,
+            after="/?" + chosen.query(page=page + 1) if (page + 1) * PAGE < total else None,
         )
 
     def episode(self, query: Mapping[str, str]) -> str:
-        """One episode, every turn. Raises ``DataError`` if there is none."""
-        file, id = query.get("file", ""), query.get("id", "")
-        path = self.run.episode_files().get(file)
-        entries = latest(list_episodes(path)) if path is not None else []
-        at = next((k for k, entry in enumerate(entries) if entry.id == id), None)
-        if path is None or at is None:
-            raise DataError(f"no such episode: {id!r} in {file!r}", where="address", mend="choose one from the list")
-        view = view_episode(read_episode(path, entries[at]), self._transcript(file, id))
-        return render(
+        """One episode turn by turn. Raises ``DataError`` if there is none."""
+        chosen = Filter.read(query)
+        self.catalogue.refresh()
+        listed = self._find(query, "file", "id")
+        before, after = self.catalogue.neighbours(chosen, listed)
+        part = self._part(listed, _from(query), chosen)
+        if part.first > max(len(part.episode.turns), 1):
+            raise DataError(
+                f"no turn {part.first}: there are {len(part.episode.turns)}", where="from", mend="a smaller number"
+            )
+        others = self.catalogue.same_task(listed)
+        return self._render(
             "viewer_episode.html",
-            policy=VIEWER_POLICY,
-            run=self.name,
-            file=file,
-            view=view,
-            before=_address(file, entries[at - 1].id) if at else None,
-            after=_address(file, entries[at + 1].id) if at + 1 < len(entries) else None,
+            part=part,
+            chosen=chosen,
+            back="/?" + chosen.query(page=chosen.page),
+            before=address(before, chosen) if before else None,
+            after=address(after, chosen) if after else None,
+            others=[(one, comparison(listed, one)) for one in others],
+            pages=_pages(len(part.episode.turns), part.address),
         )
+
+    def turn(self, query: Mapping[str, str]) -> str:
+        """What a turn saw, what it did not see, and what it wrote token by token. Raises ``DataError``."""
+        self.catalogue.refresh()
+        listed = self._find(query, "file", "id")
+        episode, texts = self._read(listed)
+        number = query.get("turn", "")
+        if not number.isdecimal() or not 1 <= int(number[:9]) <= len(episode.turns):
+            raise DataError(f"no such turn: {number!r}", where="address", mend=f"1 to {len(episode.turns)}")
+        index = int(number) - 1
+        context = texts.origins.context(index)
+        return self._render(
+            "viewer_part.html" if "part" in query else "viewer_turn.html",
+            title=title_of(episode),
+            listed=listed,
+            number=index + 1,
+            back=address(listed) + f"&from={_page_of(index)}#turn-{index + 1}",
+            turn=episode.turns[index],
+            seen=texts.in_context(index, context),
+            unseen=texts.dropped(context),
+            tokens=texts.written(episode.turns[index]),
+        )
+
+    def compare(self, query: Mapping[str, str]) -> str:
+        """Two episodes side by side; without a second one, the same task under another strategy.
+
+        Raises ``DataError``.
+        """
+        self.catalogue.refresh()
+        left = self._find(query, "file", "id")
+        others = self.catalogue.same_task(left)
+        if query.get("id2"):
+            right = self._find(query, "file2", "id2")
+        elif others:
+            right = others[0]
+        else:
+            raise DataError(
+                f"no other episode of the task {left.entry.task_id!r}",
+                where=left.entry.id,
+                mend="mark two episodes in the list (key x), then compare them (key c)",
+            )
+        first = _from(query)
+        sides = [self._part(one, first, Filter()) for one in (left, right)]
+        longest = max(len(side.episode.turns) for side in sides)
+        if first > max(longest, 1):
+            raise DataError(f"no turn {first}: the longer one has {longest}", where="from", mend="a smaller number")
+        choices = [one for one in others if one.n != right.n]
+        return self._render(
+            "viewer_compare.html",
+            sides=sides,
+            rows=list(zip_longest(*(side.turns for side in sides))),
+            swap=comparison(right, left),
+            others=[(one, comparison(left, one)) for one in choices],
+            pages=_pages(longest, comparison(left, right)),
+            same_task=left.entry.task_id == right.entry.task_id,
+        )
+
+    def pulse(self) -> str:
+        """How many episodes there are by now, for a page that asks whether to be loaded anew."""
+        self.catalogue.refresh()
+        return str(self.catalogue.size)
 
     def failure(self, message: str) -> str:
         """A page that says what is wrong."""
-        return render("viewer_failure.html", policy=VIEWER_POLICY, run=self.name, message=message)
+        return self._render("viewer_failure.html", message=message)
+
+    def _render(self, template: str, **values: object) -> str:
+        made = environment().get_template(template)
+        return made.render(run=self.name, names=NAMES, width=WIDTH, height=HEIGHT, **values)
+
+    def _find(self, query: Mapping[str, str], file: str, id: str) -> Listed:
+        label, name = query.get(file, ""), query.get(id, "")
+        found = self.catalogue.find(label, name)
+        if found is None:
+            raise DataError(f"no such episode: {name!r} in {label!r}", where="address", mend="choose one from the list")
+        return found
+
+    def _read(self, listed: Listed) -> tuple[Episode, Texts]:
+        episode = read_episode(self.run.episode_files()[listed.label], listed.entry)
+        return episode, Texts(episode, self._known_vocabularies(), self._transcript(listed.label, episode.id))
+
+    def _part(self, listed: Listed, first: int, chosen: Filter) -> EpisodePart:
+        episode, texts = self._read(listed)
+        shown = range(first - 1, min(first - 1 + TURNS, len(episode.turns)))
+        return EpisodePart(
+            listed=listed,
+            episode=episode,
+            title=title_of(episode),
+            objectives=view_objectives(episode),
+            skyline=skyline(episode, texts.origins, TURNS),
+            turns=view_turns(episode, texts, shown),
+            prompt=texts.prompt,
+            spelled=texts.vocabulary is not None,
+            first=first,
+            address=address(listed, chosen),
+        )
+
+    def _known_vocabularies(self) -> tuple[Vocabulary, ...]:
+        """Read once; a run writes each when it begins."""
+        names = tuple(sorted(path.name for path in self.run.vocabulary.glob("*.json.gz")))
+        with self._lock:
+            if names not in self._vocabularies:
+                self._vocabularies = {names: read_vocabularies(self.run.vocabulary)}
+            return self._vocabularies[names]
 
     def _transcript(self, label: str, id: str) -> Transcript | None:
         """The contexts kept by the evaluation of the same name; read once per version of its file."""
         if label not in self.run.evaluations():
             return None
         changed = self.run.evaluation(label).stat().st_mtime
-        if label not in self.transcripts or self.transcripts[label][0] != changed:
-            kept = self.run.read_evaluation(label, Evaluation).transcripts
-            self.transcripts[label] = changed, {one.episode_id: one for one in kept}
-        return self.transcripts[label][1].get(id)
+        with self._lock:
+            if label not in self._transcripts or self._transcripts[label][0] != changed:
+                kept = self.run.read_evaluation(label, Evaluation).transcripts
+                self._transcripts[label] = changed, {one.episode_id: one for one in kept}
+            return self._transcripts[label][1].get(id)
 
 
-def _known(value: float | None, sign: float = 1.0) -> float:
-    """A sorting key that puts what is not scored last."""
-    return float("inf") if value is None else sign * value
+def address(listed: Listed, chosen: Filter | None = None) -> str:
+    """Where an episode is shown; ``chosen`` is the list that it was chosen from, to go on in."""
+    rest = chosen.query(page=chosen.page) if chosen else ""
+    return "/episode?" + urlencode({"file": listed.label, "id": listed.entry.id}) + ("&" + rest if rest else "")
 
 
-def _address(file: str, id: str) -> str:
-    return "/episode?" + urlencode({"file": file, "id": id})
+def comparison(left: Listed, right: Listed) -> str:
+    """Where two episodes are shown side by side."""
+    return "/compare?" + urlencode(
+        {"file": left.label, "id": left.entry.id, "file2": right.label, "id2": right.entry.id}
+    )
+
+
+def _from(query: Mapping[str, str]) -> int:
+    """The first turn of the page of turns that is asked for."""
+    number = query.get("from", "1")
+    if not number.isdecimal() or len(number) > 9 or int(number) < 1:
+        raise DataError(f"no such turn: {number!r}", where="from", mend="a number from 1 on")
+    return _page_of(int(number) - 1)
+
+
+def _pages(turns: int, address: str) -> list[tuple[int, int, str]]:
+    """First and last turn of each page of turns, with its address."""
+    return [(k + 1, min(k + TURNS, turns), f"{address}&from={k + 1}#turns") for k in range(0, turns, TURNS)]
+
+
+def _page_of(index: int) -> int:
+    """Number of the first turn on the page that holds the turn at ``index``."""
+    return index // TURNS * TURNS + 1

@@ -1,0 +1,69 @@
+"""One turn as the viewer shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mem1.report.diff import Piece, merged
+from mem1.report.episode_view import TurnView, view_turn, without_tags
+from mem1.report.viewer.bars import Rectangle, bar_of, room_of, strip_of
+from mem1.report.viewer.origins import Context
+from mem1.report.viewer.texts import Texts
+from mem1.types import Answer, Episode, StopReason, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPart:
+    """A turn laid out: its bar to the episode's scale, the strip of its history, the state with its changes marked.
+
+    ``seen`` of ``history`` tokens of earlier turns were in context. ``score`` is the exact match of the answer that
+    the turn gave, ``None`` where it gave none or it was not scored.
+    """
+
+    turn: Turn
+    view: TurnView
+    bar: tuple[Rectangle, ...]
+    strip: tuple[Rectangle, ...]
+    context: Context
+    seen: int
+    history: int
+    state: tuple[Piece, ...]
+    forced: int
+    score: float | None
+
+
+def view_turns(episode: Episode, texts: Texts, numbers: Sequence[int]) -> tuple[TurnPart, ...]:
+    """The turns of those ``numbers`` (counted from 0)."""
+    return tuple(_parts(episode, texts, numbers))
+
+
+def _parts(episode: Episode, texts: Texts, numbers: Sequence[int]) -> Iterator[TurnPart]:
+    room = room_of(episode)
+    for index in numbers:
+        turn = episode.turns[index]
+        before = without_tags(episode.turns[index - 1].state) if index else ""
+        context = texts.origins.context(index)
+        history = texts.origins.history_length(index)
+        yield TurnPart(
+            turn=turn,
+            view=view_turn(episode, turn, before),
+            bar=bar_of(turn, room),
+            strip=strip_of(context),
+            context=context,
+            seen=history - context.dropped_length,
+            history=history,
+            state=merged(before, without_tags(turn.state)),
+            forced=len(turn.sampled_mask) - sum(turn.sampled_mask),
+            score=_score(episode, turn),
+        )
+
+
+def _score(episode: Episode, turn: Turn) -> float | None:
+    """What an answer scored: its own objective's exact match, or all of them where one answer is due for all."""
+    score, last = episode.score, turn.index == len(episode.turns) - 1
+    if score is None or not isinstance(turn.action, Answer):
+        return None
+    if episode.task.reveal == "one_by_one":
+        return score.em[turn.objective] if turn.objective < len(score.em) else None
+    return score.em_sum if last and episode.stop is StopReason.ANSWERED else None
