@@ -26,6 +26,7 @@ from mem1.rollout.episode import Parts
 from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.rollout.shop_lessons import shop_lesson
+from mem1.rollout.shop_texts import demonstration_texts
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
 from mem1.tasks.compose import compose as compose_tasks
@@ -42,6 +43,7 @@ from mem1.train.warmstart import warm_start
 from mem1.types import Composition, Episode, EpisodeGroup, Objective, Score, Task
 
 _NEW_TINY = "new:tiny"
+_TEXT_LESSONS = 12  # demonstrations of so many lessons are what a shop's tokenizer is trained on
 
 
 class Workshop:
@@ -72,8 +74,14 @@ class Workshop:
     def tokenizer(self) -> HfTokenizer:
         """The policy's tokenizer; for a new tiny model, trained on the world's train split."""
         if self.recipe.model == _NEW_TINY:
-            return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
+            return train_tokenizer(self._texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
         return load_tokenizer(self.recipe.model)
+
+    def _texts(self) -> Iterable[str]:
+        """What a new tokenizer is trained on: nothing of what is held out."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return demonstration_texts(map(self._lesson, range(_TEXT_LESSONS)), self.recipe.memory.build())
+        return _texts()
 
     @cached_property
     def policy(self) -> Policy:
