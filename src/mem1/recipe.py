@@ -21,6 +21,7 @@ from mem1.train.config import TrainConfig, WarmstartConfig
 from mem1.train.tiny.config import TinyConfig
 from mem1.types import Composition
 
+SHOPPER = "builtin:shopper"
 Share = Annotated[float, Field(ge=0, le=1)]
 EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type")]
 
@@ -49,7 +50,8 @@ class LessonsConfig(Config):
 class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
-    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``).
+    ``model`` is a directory, ``builtin:tiny``, ``package:smollm2``, or ``new:tiny`` (made from ``tiny``);
+    ``builtin:shopper`` is no model but the rule-based shopper (``inference/shopper.py``).
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults.
@@ -87,6 +89,14 @@ class Recipe(Config):
             raise ValueError(
                 f"evaluate.strategies names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _shop_is_whole(self) -> Self:
+        if (self.env.type == "webshop") != (self.source.type == "webshop"):
+            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
+        if self.model == SHOPPER and not (isinstance(self.env, WebshopEnvConfig) and self.env.readable_by_rules):
+            raise ValueError(f'{SHOPPER} shops in env.type = "webshop" with observation = "text" and form = "tags"')
         return self
 
     @property

@@ -17,9 +17,10 @@ from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.hf_loading import load_model, load_tokenizer
 from mem1.inference.hf_tokenizer import HfTokenizer
+from mem1.inference.shopper import shopper_engine
 from mem1.inference.transformers import TransformersEngine
 from mem1.memory.tags import Tags
-from mem1.recipe import Recipe
+from mem1.recipe import SHOPPER, Recipe
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
 from mem1.rollout.episode import Parts
@@ -127,7 +128,7 @@ class Workshop:
     def parts(self, memory: Any = None, temperature: float = 1.0) -> Parts:
         """What the episode loop needs, with the recipe's memory policy or another."""
         return Parts(
-            engine=self.engine,
+            engine=shopper_engine() if self.recipe.model == SHOPPER else self.engine,
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,

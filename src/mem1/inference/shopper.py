@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mem1.inference.scripted import ScriptedEngine
 from mem1.types import Task
 
 _SEPARATOR = " [SEP] "
@@ -55,7 +56,8 @@ class _Script:
     targets: tuple[str, ...] = ()
     goal: int = -1
     wish: Wish = field(default_factory=lambda: Wish("", (), None))
-    rejected: list[str] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)  # products put back, and how many wanted options each had
+    open: str = ""
     left: list[str] | None = None  # options still to be clicked for the open product
 
 
@@ -100,40 +102,48 @@ class Shopper:
         return self._on_results(script, page)
 
     def _on_results(self, script: _Script, page: _Page) -> str:
-        """Open the best product that was not put back: the known one, else the first that can be afforded."""
+        """Open the known product where it is shown, else the first that can be afforded and was not put back."""
         script.left = None
         found = _results(page)
         target = script.targets[script.goal].lower() if script.goal < len(script.targets) else ""
         if target in (asin for asin, _ in found):
-            return _written(script, "click", target)
-        if target and _NEXT in page.offered and page.turns > self._needed(script) + 1:
+            return self._open(script, target)
+        if target and _NEXT in page.offered and page.turns > _needed(script):
             return _written(script, "click", _NEXT)
         limit = script.wish.limit or float("inf")
         fresh = [asin for asin, price in found if asin not in script.rejected and price <= limit]
-        fresh = fresh or [asin for asin, _ in found if asin not in script.rejected] or [asin for asin, _ in found]
-        if fresh:
-            return _written(script, "click", fresh[0])
-        return _written(script, "click", _BACK)
-
-    def _on_item(self, script: _Script, page: _Page) -> str:
-        """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
-        if script.left is None:
-            asked = script.wish.options
-            script.left = [value for _, value in asked if value in page.offered]
-            lacks = len(script.left) < len(asked)
-            # Putting back takes a turn, opening another one too; that one is then bought.
-            if lacks and page.turns >= self._needed(script) + 1 and not script.targets:
-                opened = next((asin for asin in reversed(script.rejected)), None)
-                if opened is not None or page.turns >= self._needed(script) + 1:
-                    return _written(script, "click", _PREVIOUS)
-        if script.left:
-            return _written(script, "click", script.left.pop(0))
-        return _written(script, "click", _BUY)
+        last = page.turns <= _needed(script) + 1
+        if script.rejected and (last or not fresh):
+            return self._open(script, max(script.rejected, key=script.rejected.__getitem__))
+        choice = fresh or [asin for asin, _ in found]
+        return self._open(script, choice[0]) if choice else _written(script, "click", _BACK)
 
     @staticmethod
-    def _needed(script: _Script) -> int:
-        """Turns to open a product, choose everything and buy."""
-        return len(script.wish.options) + 2
+    def _open(script: _Script, asin: str) -> str:
+        script.open = asin
+        return _written(script, "click", asin)
+
+    @staticmethod
+    def _on_item(script: _Script, page: _Page) -> str:
+        """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
+        if script.left is None:
+            wanted = [value for _, value in script.wish.options]
+            script.left = [value for value in wanted if value in page.offered]
+            told = script.goal < len(script.targets)
+            known = script.open in script.rejected
+            if len(script.left) < len(wanted) and page.turns > _needed(script) and not told and not known:
+                script.rejected[script.open] = len(script.left)
+                return _written(script, "click", _PREVIOUS)
+        if not script.left:
+            return _written(script, "click", _BUY)
+        written = _written(script, "click", script.left[0])
+        script.left.pop(0)
+        return written
+
+
+def _needed(script: _Script) -> int:
+    """Turns to open a product, choose everything and buy."""
+    return len(script.wish.options) + 2
 
 
 def _read_page(shown: str) -> _Page:
@@ -160,3 +170,8 @@ def _written(script: _Script, kind: str, thing: str) -> str:
     limit = f" below {script.wish.limit:g}" if script.wish.limit is not None else ""
     back = f" not {' '.join(script.rejected)}" if script.rejected else ""
     return f"<think> {'; '.join(left)}{limit}{back}</think><{kind}> {thing}</{kind}>"
+
+
+def shopper_engine() -> ScriptedEngine:
+    """A shopper that is told nothing, as an engine; each word counts as a token."""
+    return ScriptedEngine(Shopper())

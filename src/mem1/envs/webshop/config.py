@@ -44,6 +44,11 @@ class WebshopEnvConfig(Config):
         """The kinds of action that the environment takes."""
         return ("search", "click")
 
+    @property
+    def readable_by_rules(self) -> bool:
+        """Whether the rule-based shopper can read its pages and write its actions."""
+        return self.observation == "text" and self.form == "tags"
+
     def open(self, source: Webshop) -> Shop:
         """The shop itself. Raises ``Mem1Error``."""
         return open_shop(source, mode=self.mode, nouns=self.nouns, search=self.search, shown=self.shown)
