@@ -7,6 +7,8 @@ looked for.
 
 from __future__ import annotations
 
+import re
+
 # The sign itself and the two that Unicode compatibility normalisation (which some tokenizers do) would turn into it.
 LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}"
 LOOK_ALIKE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
@@ -27,3 +29,12 @@ _TABLE = breaking(LOOK_ALIKE)
 def without_tags(text: str) -> str:
     """``text`` with every ``<`` broken; of the same length, and unchanged where there is none."""
     return text.translate(_TABLE)
+
+
+# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def spelled_out(text: str) -> str:
+    """``text`` with the characters written as their numbers that would hide, reorder or break what stands around."""
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text)
