@@ -128,9 +128,11 @@ def _rows(evaluation: Evaluation) -> list[Summary]:
 
 
 def _row(cell: Cell) -> Summary:
-    return {"tasks": cell.key.name, "strategy": cell.strategy} | {
-        str(measure): metric.mean for measure, metric in cell.metrics.items()
-    }
+    return (
+        {"tasks": cell.key.name, "strategy": cell.strategy}
+        | {str(measure): metric.mean for measure, metric in cell.metrics.items()}
+        | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
+    )
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:

@@ -82,6 +82,7 @@ def make_cell(strategy: str, key: CellKey, episodes: Sequence[Episode], bootstra
         stops={reason: stops[reason] for reason in StopReason if stops[reason]},
         errors=dict(sorted(Counter(episode.error.type for episode in episodes if episode.error).items())),
         trace=trace(episodes),
+        scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
 
 

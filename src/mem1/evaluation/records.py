@@ -61,6 +61,7 @@ class Cell(Record):
     stops: dict[StopReason, int]
     errors: dict[str, int] = Field(default_factory=dict)
     trace: tuple[TurnPoint, ...] = ()
+    scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
 
     @model_validator(mode="after")
     def _aligned(self) -> Cell:

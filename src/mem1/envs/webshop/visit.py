@@ -60,6 +60,7 @@ class Visit:
         self.goal = goal
         self.state: State = START
         self.reward: Reward | None = None
+        self._bought: State | None = None
 
     @property
     def done(self) -> bool:
@@ -98,13 +99,16 @@ class Visit:
                 nouns=self.shop.nouns,
                 mode=self.shop.mode,
             )
+            self._bought = after
         self.state = after
         return True
 
     def bought(self) -> str:
         """What was bought, in words, e.g. ``W2X4K (color: red, size: 8)``. Raises ``ValueError`` before a purchase."""
-        product = self.shop.machine.product(self.state)
-        options = ", ".join(f"{name}: {value}" for name, value in self.state.options.items())
+        if self._bought is None:
+            raise ValueError("nothing was bought yet")
+        product = self.shop.machine.product(self._bought)
+        options = ", ".join(f"{name}: {value}" for name, value in self._bought.options.items())
         return f"{product.asin} ({options})" if options else product.asin
 
     def _meant(self, target: str) -> str:
