@@ -111,11 +111,12 @@ class _Pages:
 
     async def _act(self, request: Request, act: Callable[[Customer, _Form], None]) -> Response:
         customer = self._customer(request)
-        if customer is not None:
-            form = _form(await request.body())
-            # A search of a large catalogue takes a while, in which others are served.
-            await asyncio.to_thread(_locked, customer, lambda: act(customer, form))
-        return _back()
+        if customer is None:
+            return _back()
+        form = _form(await request.body())
+        # A search of a large catalogue takes a while, in which others are served.
+        await asyncio.to_thread(_locked, customer, lambda: act(customer, form))
+        return _back(customer.version)
 
     def _search(self, customer: Customer, form: _Form) -> None:
         customer.search(_number(form, "version"), form.get("words", "")[: self._config.max_query])
@@ -155,8 +156,10 @@ def _number(form: _Form, name: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
-def _back() -> RedirectResponse:
-    return RedirectResponse("./", status_code=303)
+def _back(version: int = 0) -> RedirectResponse:
+    """To the page that the person is on. Its number gives the browser's history an entry of its own for each page:
+    going back there leads to the present page once more, and not out of the shop."""
+    return RedirectResponse(f"./?page={version}" if version else "./", status_code=303)
 
 
 async def _static(request: Request) -> Response:

@@ -72,7 +72,7 @@ class Customer:
         if version != self.version or action is None:
             self.notice = STALE
             return
-        if not self.visit.do(action):
+        if self.visit.done or not self.visit.do(action):
             self.notice = NOT_OFFERED
             return
         self.steps += 1
