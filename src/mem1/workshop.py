@@ -21,10 +21,11 @@ from mem1.inference.build import connect
 from mem1.inference.config import TransformersConfig
 from mem1.inference.expert import Expert, enlist_all
 from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.shopper import shopper_engine
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.memory.tags import Tags
-from mem1.recipe import Recipe
+from mem1.recipe import SHOPPER, Recipe
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
 from mem1.rollout.distill import TEACHER, Teacher, distill
@@ -35,6 +36,7 @@ from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.rollout.replay import Student
 from mem1.rollout.shop_lessons import shop_lesson
+from mem1.rollout.shop_texts import demonstration_texts
 from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
@@ -54,6 +56,7 @@ if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there 
     from mem1.train.warmstart import Demonstrations
 
 _NEW_TINY = "new:tiny"
+_TEXT_LESSONS = 12  # demonstrations of so many lessons are what a shop's tokenizer is trained on
 
 
 class Workshop:
@@ -112,8 +115,14 @@ class Workshop:
         from mem1.train.tiny.model import train_tokenizer
 
         if self.recipe.model == _NEW_TINY:
-            return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
+            return train_tokenizer(self._texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
         return load_tokenizer(self.recipe.model, chat=self._local().chat)
+
+    def _texts(self) -> Iterable[str]:
+        """What a new tokenizer is trained on: nothing of what is held out."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return demonstration_texts(map(self._lesson, range(_TEXT_LESSONS)), self.recipe.memory.build())
+        return _texts()
 
     @cached_property
     def policy(self) -> Policy:
@@ -181,6 +190,8 @@ class Workshop:
     @cached_property
     def engine(self) -> Engine:
         """What writes."""
+        if self.recipe.model == SHOPPER:
+            return shopper_engine()
         config = self.recipe.engine
         return self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
 

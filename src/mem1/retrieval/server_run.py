@@ -50,7 +50,7 @@ def run_server(
     open_retriever: Opener, config: ServiceConfig, open_pages: Callable[[], PageStore] | None, listener: socket.socket
 ) -> None:
     """Serve ``listener`` in this process until a signal."""
-    _Server(_settings(open_retriever, config, open_pages)).run([listener])
+    GentleServer(_settings(open_retriever, config, open_pages)).run([listener])
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -71,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class GentleServer(uvicorn.Server):
     """A server for which a signal is an order to finish, not a way to die: the process then ends with code 0."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

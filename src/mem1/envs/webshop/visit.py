@@ -10,7 +10,7 @@ from mem1.envs.webshop.machine import START, Machine, Mode, Page, State
 from mem1.envs.webshop.nouns import Nouns, load_nouns
 from mem1.envs.webshop.pages import Node, nodes, plain, rich
 from mem1.envs.webshop.reward import Reward, purchase_reward
-from mem1.envs.webshop.search import SearchKind, make_search
+from mem1.envs.webshop.search import SHOWN, SearchKind, make_search
 from mem1.tasks.webshop import Webshop
 from mem1.tasks.webshop_goals import Goal
 from mem1.text import LOOK_ALIKE
@@ -35,15 +35,20 @@ class Shop:
 
 
 def open_shop(
-    source: Webshop, *, mode: Mode = "strict", nouns: str = "content_words", search: SearchKind = "auto"
+    source: Webshop,
+    *,
+    mode: Mode = "strict",
+    nouns: str = "content_words",
+    search: SearchKind = "auto",
+    shown: int = SHOWN,
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
-    index = make_search(tuple(source.products.values()), search)
+    index = make_search(tuple(source.products.values()), search, shown)
     return Shop(
         machine=Machine(source.products, index, mode),
         price=source.price,
         nouns=load_nouns(nouns),
-        label=f"{source.label}; {mode} mode, search {index.name}, nouns {nouns}",
+        label=f"{source.label}; {mode} mode, search {index.name} top {shown}, nouns {nouns}",
     )
 
 
