@@ -15,6 +15,7 @@ from rich.console import Console
 
 from mem1.config import differences, load
 from mem1.envs.prompts import render_prompt
+from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
@@ -121,6 +122,8 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
+    if not isinstance(env, QaEnvConfig):
+        raise ConfigError("only questions are exchanged as Parquet", where="env.type", mend='set env.type = "qa"')
     write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
     return len(shop.train_tasks)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mem1.config import load
+from mem1.envs.qa import QaEnvConfig
 from mem1.recipe import Recipe
 from mem1.train.config import Ppo
 from mem1.types import Composition, Task
@@ -48,6 +49,7 @@ def test_the_published_settings_are_stated(path: Path) -> None:
         2,
         "consecutive",
     )
+    assert isinstance(recipe.env, QaEnvConfig)
     assert recipe.env.max_turns == "published"
     budgets = recipe.memory.budgets
     assert (budgets.state + budgets.action, budgets.observation) == (1000, 1000)

@@ -16,8 +16,8 @@ from mem1.inference.hf_adapter import BASE, WEIGHTS
 from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import MODEL, Checkpoints, read_progress
-from mem1.train.provenance import note_steps
+from mem1.train.checkpoint import Checkpoints, read_progress
+from mem1.train.provenance import MODEL, note_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.memory.observations import ObservationWriter
+from mem1.memory.observations import BlockWriter
 from mem1.memory.tags import Tags
 from mem1.types import Observation
 
@@ -14,7 +14,7 @@ TOKENIZER = CharTokenizer()
 
 
 def show(budget: int, **parts: object) -> str:
-    writer = ObservationWriter(TOKENIZER, Tags(), budget + 2)  # the two tags are a token each
+    writer = BlockWriter(TOKENIZER, Tags(), budget + 2)  # the two tags are a token each
     text = writer(Observation.model_validate({"head": "", **parts})).text
     return text.removeprefix("<information>").removesuffix("</information>")
 
@@ -33,5 +33,5 @@ def test_a_tail_gets_half_of_the_room_at_most() -> None:
 
 @given(budget=st.integers(1, 60), head=st.text(max_size=40), page=st.text(max_size=80), tail=st.text(max_size=80))
 def test_the_budget_holds(budget: int, head: str, page: str, tail: str) -> None:
-    writer = ObservationWriter(TOKENIZER, Tags(), budget + 2)
+    writer = BlockWriter(TOKENIZER, Tags(), budget + 2)
     assert len(writer(Observation(head=head, passages=(page,), tail=tail)).token_ids) <= budget + 2

@@ -10,7 +10,7 @@ from mem1.envs.webshop.env import ShopEnvironment
 from mem1.envs.webshop.visit import Look
 from mem1.inference.toy_tokenizer import CharTokenizer
 from mem1.memory.neutralise import Neutraliser
-from mem1.memory.observations import ObservationWriter
+from mem1.memory.observations import BlockWriter
 from mem1.memory.tags import Tags
 from mem1.report.html import environment
 from mem1.report.viewer.shop_page import Kind, Part, ShopPage, read_page
@@ -25,7 +25,7 @@ PREV = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} Prev"
 
 def shown(observation: Observation) -> str:
     """An observation as it is stored, without its tags."""
-    text = ObservationWriter(CharTokenizer(), Tags(), 100_000)(observation).text
+    text = BlockWriter(CharTokenizer(), Tags(), 100_000)(observation).text
     return text.removeprefix("<information>").removesuffix("</information>")
 
 

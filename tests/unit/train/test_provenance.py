@@ -10,9 +10,9 @@ from mem1.config import Config
 from mem1.errors import CheckpointError
 from mem1.inference.hf_loading import load_tokenizer
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import MODEL, Checkpoints, get_rng
+from mem1.train.checkpoint import Checkpoints, get_rng
 from mem1.train.export import export
-from mem1.train.provenance import steps_of
+from mem1.train.provenance import MODEL, steps_of
 from tests.unit.train.test_checkpoint import progress, trained
 
 
