@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mem1.errors import ConfigError
 from mem1.problems import explain, key_path
@@ -19,6 +19,11 @@ class Config(BaseModel):
     """Base of every configuration class: frozen, an unknown key is an error, defaults validated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def by_default(kind: str) -> BeforeValidator:
+    """For a union of configurations told apart by ``type``: where a recipe leaves it out, it means ``kind``."""
+    return BeforeValidator(lambda value: {"type": kind, **value} if isinstance(value, dict) else value)
 
 
 def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = ()) -> ConfigT:

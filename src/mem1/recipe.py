@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from mem1.config import Config
+from mem1.config import Config, by_default
 from mem1.envs.qa import QaEnvConfig
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.evaluation.config import EvaluateConfig
@@ -34,12 +34,7 @@ SHOPPER = "builtin:shopper"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def _qa_by_default(value: Any) -> Any:
-    """Recipes may leave out ``env.type``: they then mean question answering."""
-    return {"type": "qa", **value} if isinstance(value, dict) else value
-
-
-EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type"), BeforeValidator(_qa_by_default)]
+EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type"), by_default("qa")]
 
 
 class LessonsConfig(Config):

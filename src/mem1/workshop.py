@@ -349,7 +349,7 @@ class Workshop:
                 recipe.demonstrations,
                 student,
                 fingerprint=self.tokenizer.fingerprint,
-                tags=memory.tags.model_dump(),
+                tags=memory.tags.model_dump(exclude_none=True),
                 prompt_of=lambda task: self.make_env(task).reset()[0],
                 seed=recipe.seed,
             )
@@ -367,7 +367,7 @@ class Workshop:
             parts=self.parts(engine=self._expert if expert else None),
             strategy=recipe.memory.type,
             tokenizer=getattr(tokenizer, "fingerprint", None),
-            tags=recipe.memory.tags.model_dump(),
+            tags=recipe.memory.tags.model_dump(exclude_none=True),
         )
 
     def distill(self) -> Distillation:

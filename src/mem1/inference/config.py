@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mem1.config import Config
+from mem1.config import Config, by_default
 from mem1.prices import Prices
 
 Schedule = Literal["continuous", "lockstep"]
@@ -156,11 +156,6 @@ class VllmConfig(Config):
     extra: dict[str, Any] = Field(default_factory=dict)
 
 
-def _with_type(value: Any) -> Any:
-    """Recipes may leave out ``type``: they then mean ``transformers``."""
-    return {"type": "transformers", **value} if isinstance(value, dict) else value
-
-
 EngineConfig = Annotated[
-    TransformersConfig | OpenAiConfig | VllmConfig, Field(discriminator="type"), BeforeValidator(_with_type)
+    TransformersConfig | OpenAiConfig | VllmConfig, Field(discriminator="type"), by_default("transformers")
 ]

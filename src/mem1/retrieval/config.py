@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mem1.config import Config
+from mem1.config import Config, by_default
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25 import Bm25Retriever
 from mem1.retrieval.corpus import read_corpus
@@ -118,5 +118,7 @@ class HybridConfig(Config):
 
 
 RetrieverConfig = Annotated[
-    Bm25Config | Bm25DiskConfig | DenseConfig | HybridConfig | RemoteConfig, Field(discriminator="type")
+    Bm25Config | Bm25DiskConfig | DenseConfig | HybridConfig | RemoteConfig,
+    Field(discriminator="type"),
+    by_default("bm25"),
 ]

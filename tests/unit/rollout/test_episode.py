@@ -74,7 +74,9 @@ def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() 
 
     async def scenario() -> list[Episode]:
         engine = ScriptedEngine(lambda *_: ANSWER, CharTokenizer())
-        some = replace(parts(engine, Judged), reward=lambda score: None if None in score.em else score.em_sum)
+        some = replace(
+            parts(engine, Judged), scoring_waits=True, reward=lambda score: None if None in score.em else score.em_sum
+        )
         return list(await asyncio.gather(run_episode(job("a"), some), run_episode(job("b"), some)))
 
     for episode in asyncio.run(scenario()):
