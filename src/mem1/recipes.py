@@ -6,12 +6,16 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rich.console import Console
+
 from mem1.config import differences, load
 from mem1.envs.prompts import render_prompt
+from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
@@ -19,11 +23,12 @@ from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
-from mem1.storage.atomic import write_json
+from mem1.storage.atomic import read_json, write_json
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import coverage
 from mem1.tasks.parquet import write_tasks
 from mem1.train.config import may_go_on
+from mem1.train.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
 
@@ -83,13 +88,13 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
     shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    return _rows(shop.evaluate("evaluation", resume=resume))
+    return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    evaluation = shop.evaluate("evaluation", resume=resume)
+    evaluation = shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume)
     table = verdict_table(evaluation)
     return {
         "report": str(build_report(shop.run.path).html),
@@ -117,6 +122,8 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
+    if not isinstance(env, QaEnvConfig):
+        raise ConfigError("only questions are exchanged as Parquet", where="env.type", mend='set env.type = "qa"')
     write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
     return len(shop.train_tasks)
 
@@ -130,7 +137,6 @@ def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
 
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Evaluate the warm start, train it, evaluate again, report; returns the headline. Raises ``Mem1Error``."""
-    began = time.perf_counter()
     shop = _open(
         recipe,
         overrides,
@@ -138,17 +144,19 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
         resume=resume,
         needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
     )
-    before = shop.evaluate_warm_start(resume=resume)
-    outcome = shop.train(resume=resume)
-    if outcome.interrupted:
-        raise KeyboardInterrupt
-    after = shop.evaluate("trained", version=outcome.step, resume=resume)
-    write_json(shop.run.views, shop.views(turns=6, episodes=4))
-    report = build_report(shop.run.path)
+    with _clock(shop.run) as seconds:
+        before = shop.evaluate_warm_start(resume=resume)
+        outcome = shop.train(resume=resume)
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        after = shop.evaluate("trained", version=outcome.step, resume=resume)
+        write_json(shop.run.views, shop.views(turns=6, episodes=4))
+        report = build_report(shop.run.path)
+        minutes = seconds() / 60
     return {
         "report": str(report.html),
         **_gain(before, after),
-        "minutes": (time.perf_counter() - began) / 60,
+        "minutes": minutes,
         "look at": f"mem1 view {shop.run.path}",
     }
 
@@ -201,6 +209,7 @@ def _open(
     elif opened.config(Recipe) != recipe:
         opened.write_config(recipe)
     shop.write_to(opened)
+    Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
     return shop
 
 
@@ -220,6 +229,21 @@ def _refuse_changes(
         )
 
 
+@contextmanager
+def _clock(run: RunDir) -> Iterator[Callable[[], float]]:
+    """Seconds worked on ``run``, those before it was interrupted included; kept however the block ends."""
+    before = float(read_json(run.clock)["seconds"]) if run.clock.is_file() else 0.0
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        return before + time.perf_counter() - began
+
+    try:
+        yield seconds
+    finally:
+        write_json(run.clock, {"seconds": seconds()})
+
+
 def _evaluation_needs(shop: Workshop) -> tuple[object, ...]:
     return shop.engine, shop.make_env, shop.cells
 
@@ -237,9 +261,12 @@ def _rows(evaluation: Evaluation) -> list[Summary]:
 
 
 def _row(cell: Cell) -> Summary:
-    return {"tasks": cell.key.name, "strategy": cell.strategy} | {
-        str(measure): metric.mean for measure, metric in cell.metrics.items()
-    }
+    """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
+    first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
+    means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row |= {str(name): mean for name, mean in means.items()}
+    return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:

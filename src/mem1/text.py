@@ -7,6 +7,8 @@ looked for.
 
 from __future__ import annotations
 
+import re
+
 # The sign itself and the two that Unicode compatibility normalisation (which some tokenizers do) would turn into it.
 LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}"
 LOOK_ALIKE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
@@ -32,3 +34,12 @@ def without_tags(text: str) -> str:
 def well_formed(text: str) -> str:
     """``text`` with lone surrogates, as JSON may hold them, replaced by the sign for broken characters."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def spelled_out(text: str) -> str:
+    """``text`` with the characters written as their numbers that would hide, reorder or break what stands around."""
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", text)

@@ -21,10 +21,11 @@ from mem1.inference.build import connect
 from mem1.inference.config import TransformersConfig
 from mem1.inference.expert import Expert, enlist_all
 from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.shopper import shopper_engine
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.memory.tags import Tags
-from mem1.recipe import Recipe
+from mem1.recipe import SHOPPER, Recipe
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
 from mem1.rollout.distill import TEACHER, Teacher, distill
@@ -35,10 +36,13 @@ from mem1.rollout.group import as_groups, group_jobs, run_jobs
 from mem1.rollout.limits import derive_seed
 from mem1.rollout.replay import Student
 from mem1.rollout.shop_lessons import shop_lesson
+from mem1.rollout.shop_texts import demonstration_texts
 from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
+from mem1.tasks.compose import Order
 from mem1.tasks.compose import compose as compose_tasks
+from mem1.tasks.config import ComposeConfig
 from mem1.tasks.factbook import factbook_world
 from mem1.tasks.synthetic import synthetic_world
 from mem1.tasks.world import World
@@ -52,6 +56,7 @@ if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there 
     from mem1.train.warmstart import Demonstrations
 
 _NEW_TINY = "new:tiny"
+_TEXT_LESSONS = 12  # demonstrations of so many lessons are what a shop's tokenizer is trained on
 
 
 class Workshop:
@@ -93,8 +98,15 @@ class Workshop:
     @cached_property
     def retriever(self) -> Retriever:
         """What a search asks."""
-        retriever = self.recipe.retriever
-        return retriever.build(() if retriever.has_corpus else _passages(*self.sources))
+        passages, config = _passages(*self.sources), self.recipe.retriever
+        if not config.has_corpus and not passages:
+            kinds = ", ".join(source.type for source in self.recipe.all_sources)
+            raise ConfigError(
+                f"there is nothing to search: a source of type {kinds} brings no passages of its own",
+                where="retriever.corpus",
+                mend="name a file of passages: --retriever.corpus FILE",
+            )
+        return config.build(() if config.has_corpus else passages)
 
     @cached_property
     def tokenizer(self) -> HfTokenizer:
@@ -103,8 +115,14 @@ class Workshop:
         from mem1.train.tiny.model import train_tokenizer
 
         if self.recipe.model == _NEW_TINY:
-            return train_tokenizer(_texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
-        return load_tokenizer(self.recipe.model, chat=self._local.chat)
+            return train_tokenizer(self._texts(), self.recipe.tiny.vocabulary, Tags().control_strings)
+        return load_tokenizer(self.recipe.model, chat=self._local().chat)
+
+    def _texts(self) -> Iterable[str]:
+        """What a new tokenizer is trained on: nothing of what is held out."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return demonstration_texts(map(self._lesson, range(_TEXT_LESSONS)), self.recipe.memory.build())
+        return _texts()
 
     @cached_property
     def policy(self) -> Policy:
@@ -115,9 +133,8 @@ class Workshop:
 
         if self.recipe.model == _NEW_TINY:
             return Policy(make_tiny(self.recipe.tiny, self.tokenizer.vocabulary_size))
-        return Policy(load_model(self.recipe.model, dtype=self._local.dtype, device=self._local.device))
+        return Policy(load_model(self.recipe.model, dtype=self._local().dtype, device=self._local().device))
 
-    @property
     def _local(self) -> TransformersConfig:
         """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
         engine = self.recipe.engine
@@ -161,7 +178,7 @@ class Workshop:
     def _sampler(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
         from mem1.inference.transformers import TransformersEngine
 
-        engine = self._local
+        engine = self._local()
         return TransformersEngine(
             model,
             tokenizer,
@@ -173,6 +190,8 @@ class Workshop:
     @cached_property
     def engine(self) -> Engine:
         """What writes."""
+        if self.recipe.model == SHOPPER:
+            return shopper_engine()
         config = self.recipe.engine
         return self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
 
@@ -182,11 +201,12 @@ class Workshop:
         recipe = self.recipe
         return recipe.tasks.build(self.sources, split=recipe.split, seed=recipe.seed)
 
-    def tasks(self, split: Any, composition: Composition, objectives: int, count: int, seed: int) -> list[Task]:
+    def tasks(
+        self, split: Any, composition: Composition, objectives: int, count: int, seed: int, order: Order = "shuffled"
+    ) -> list[Task]:
         """Tasks for an evaluation."""
-        return compose_tasks(
-            self.sources, composition=composition, objectives=objectives, count=count, seed=seed, split=split
-        )
+        config = ComposeConfig(composition=composition, objectives=objectives, count=count, order=order, shuffle=True)
+        return config.build(self.sources, split=split, seed=seed)
 
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
@@ -227,6 +247,7 @@ class Workshop:
 
     def train(self, *, resume: bool) -> Outcome:
         """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.trainer import Trainer
 
         self.seed()
@@ -273,6 +294,7 @@ class Workshop:
 
     def warm_start(self, *, resume: bool) -> Outcome:
         """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
+        self._local()
         from mem1.train.warmstart import warm_start
 
         self.seed()
@@ -341,7 +363,7 @@ class Workshop:
         expert = recipe.distill.teacher == "expert"
         tokenizer: Tokenizer = self.tokenizer if expert else self.engine.tokenizer
         return Teacher(
-            name="expert" if expert else f"{recipe.model} ({recipe.engine.type})",
+            name="expert" if expert else f"{getattr(recipe.engine, 'model', recipe.model)} ({recipe.engine.type})",
             parts=self.parts(engine=self._expert if expert else None),
             strategy=recipe.memory.type,
             tokenizer=getattr(tokenizer, "fingerprint", None),
@@ -436,6 +458,8 @@ class Workshop:
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
+        if version and isinstance(self.recipe.engine, TransformersConfig):
+            self.sampler.set_version(version)
         memories, cap = self._compared()
         parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}
         return asyncio.run(
@@ -476,7 +500,7 @@ class Workshop:
         """The tasks of an evaluation."""
         config, split = self.recipe.evaluate, self.recipe.evaluate_split
         cells = {
-            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed)
+            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed, config.order)
             for composition in config.compositions
             for n in config.horizons
         }

@@ -18,7 +18,7 @@ from mem1.config import Config
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.config import OpenAiConfig
+from mem1.inference.config import OpenAiConfig, Timeouts
 from mem1.inference.openai import OpenAiEngine
 from mem1.inference.toy_tokenizer import ByteTokenizer
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
@@ -115,7 +115,7 @@ def parts(url: str, *, exact: bool, patience: float) -> dict[str, Parts]:
         tokenizer="the test's" if exact else "builtin:utf8",
         retries=2,
         first_wait=0.001,
-        timeouts={"connect": 5, "read": patience, "total": 5},
+        timeouts=Timeouts(connect=5, read=patience, total=30),
         slots=16,
     )
     engine = OpenAiEngine(config, "scripted", TOKENIZER)

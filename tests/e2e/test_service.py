@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -14,12 +15,14 @@ import httpx
 import pytest
 
 from mem1.cli.main import main
+from mem1.errors import BackendError
+from mem1.retrieval.server_workers import Workers
 from tests.e2e.serving import Service, serving, write_corpus
 
 SECOND = tuple(word for name in ("header", "body", "write", "idle") for word in (f"--{name}-seconds", "1"))
 SHORT = ("--max-body", "100000", *SECOND)
 HEAD = b"POST /retrieve HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +270,31 @@ def test_workers_share_a_port_are_counted_together_and_replaced(tmp_path: Path) 
         )
 
 
+def dies() -> None:
+    """A worker that does not come far."""
+    os._exit(3)
+
+
+@pytest.mark.slow
+def test_workers_that_keep_dying_end_the_service() -> None:
+    former = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(BackendError, match="workers keep dying, the last with exit code 3"):
+        Workers(dies, 1).run(lambda: None, patience=5)
+    assert signal.getsignal(signal.SIGTERM) == former
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil")
+    with serving("--corpus", str(write_corpus(tmp_path / "corpus.jsonl")), "--workers", "2") as service:
+        httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=PATIENCE)
+        children = psutil.Process(service.process.pid).children()
+        service.process.kill()
+        service.process.wait(PATIENCE)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
+        assert alive == []
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -276,6 +304,10 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     assert "give a RECIPE or --corpus FILE" in capsys.readouterr().err
     assert main(["serve", "retrieve", "--corpus", str(tmp_path / "none.jsonl"), "--port", "0"]) == 3
     assert "the corpus is missing" in capsys.readouterr().err
+    pages = str(tmp_path / "none.jsonl")
+    assert main(["serve", "retrieve", "--corpus", str(corpus), "--pages", pages, "--port", "0"]) == 3
+    said = capsys.readouterr()
+    assert (said.out, "cannot read the pages" in said.err) == ("", True)
     assert main(["serve", "retrieve", "--corpus", str(corpus), "--workers", "none"]) == 2
     assert "workers" in capsys.readouterr().err
     assert main(["serve", "everything"]) == 2

@@ -6,6 +6,7 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import ConfigError
+from mem1.evaluation.config import ALL_STRATEGIES
 from mem1.memory.config import WindowMemoryConfig
 from mem1.recipe import Recipe
 
@@ -23,7 +24,7 @@ def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
         },
         where="test",
     )
-    assert list(recipe.compared) == ["full", "window", "state"]
+    assert list(recipe.compared) == ["full", "window", "state", "state_recall", "summary", "notes"]
     assert {(one.budgets.state, one.budgets.observation) for one in recipe.compared.values()} == {(50, 99)}
     window = recipe.compared["window"]
     assert isinstance(window, WindowMemoryConfig)
@@ -32,10 +33,18 @@ def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
 
 
 def test_a_strategy_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"evaluate.strategies names notes; there are full, window, state"):
-        build(Recipe, {"evaluate": {"strategies": ["state", "notes"]}}, where="test")
+    with pytest.raises(ConfigError, match=r"evaluate.strategies names diary; there are full, window, state, state_re"):
+        build(Recipe, {"evaluate": {"strategies": ["state", "diary"]}}, where="test")
+    with pytest.raises(ConfigError, match=r"evaluate.baseline names diary; there are full, window, state, state_re"):
+        build(Recipe, {"evaluate": {"baseline": "diary"}}, where="test")
 
 
 def test_a_strategy_set_up_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="strategies name a memory policy twice: full, full"):
         build(Recipe, {"strategies": [{"type": "full"}, {"type": "full"}]}, where="test")
+
+
+def test_every_strategy_can_be_compared() -> None:
+    recipe = Recipe.model_validate({"evaluate": {"strategies": ALL_STRATEGIES}})
+    assert tuple(recipe.compared) == ALL_STRATEGIES
+    assert len({one.budgets for one in recipe.compared.values()}) == 1

@@ -31,7 +31,7 @@ COMMANDS = {
     "report": "write a run's report: one HTML file, Markdown and JSON",
     "view": "read a run's episodes turn by turn",
     "views": "compare training views of rewritten contexts with what the policy saw",
-    "serve": "run a service for other programs: passage search over HTTP",
+    "serve": "run a service: passage search over HTTP for programs, the web shop for people",
     "bench": "measure the speed figures that README claims",
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SERVICES = {
     "retrieve": "passage search over HTTP, as Search-R1, MEM1 and verl ask for it",
+    "webshop": "the web shop as a page in a browser, for people",
 }
 """Each service is a module ``serve_NAME`` beside this one, with ``configure`` and ``run`` like any command."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,8 @@ from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Ta
 class QaEnvConfig(Config):
     """How question answering is presented.
 
-    ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``);
+    ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``; ``"published"``: 6 up to four
+    objectives, 20 for more, as in the paper);
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
@@ -30,7 +31,7 @@ class QaEnvConfig(Config):
 
     type: Literal["qa"] = "qa"
     top_k: int = Field(default=3, ge=1)
-    max_turns: int | None = Field(default=None, ge=1)
+    max_turns: Annotated[int, Field(ge=1)] | Literal["published"] | None = None
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
@@ -74,7 +75,13 @@ class QaEnvironment:
         """Turns of the whole episode."""
         if self.one_by_one:
             return self._config.turns_per_objective * self.task.size
-        return self._config.max_turns or default_max_turns(self.task.size)
+        match self._config.max_turns:
+            case "published":
+                return 6 if self.task.size <= 4 else 20
+            case None:
+                return default_max_turns(self.task.size)
+            case turns:
+                return turns
 
     @property
     def objective(self) -> int:

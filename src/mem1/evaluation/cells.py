@@ -9,10 +9,11 @@ from itertools import combinations
 
 from mem1.evaluation.efficiency import efficiency
 from mem1.evaluation.measures import Measure
-from mem1.evaluation.prices import Prices, cost
+from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
 from mem1.evaluation.statistics import bootstrap_mean, paired_difference, paired_ratio
+from mem1.prices import Prices
 from mem1.types import Episode, StopReason
 
 # What pairs of strategies are compared on.
@@ -99,6 +100,7 @@ def make_cell(
         stops={reason: stops[reason] for reason in StopReason if stops[reason]},
         errors=dict(sorted(Counter(episode.error.type for episode in episodes if episode.error).items())),
         trace=trace(episodes),
+        scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
 
 

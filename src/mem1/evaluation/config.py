@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mem1.config import Config
-from mem1.evaluation.prices import Prices
+from mem1.prices import Prices
+from mem1.tasks.compose import Order
 from mem1.types import Composition
 
 ALL_STRATEGIES = ("full", "window", "state", "state_recall", "summary", "notes")
@@ -32,6 +33,7 @@ class EvaluateConfig(Config):
     strategies: tuple[str, ...] = Field(default=("full", "window", "state"), min_length=1)
     compositions: tuple[Composition, ...] = Field(default=(Composition.PARALLEL,), min_length=1)
     horizons: tuple[Count, ...] = Field(default=(1, 2, 4, 8, 16, 32), min_length=1)
+    order: Order = "shuffled"  # "consecutive": grouped as published data is, then the tasks shuffled
     tasks: Count = 100
     objectives_per_cell: Count | None = None
     fewest_tasks: Count = 8
@@ -46,6 +48,13 @@ class EvaluateConfig(Config):
     baseline: str = "full"
     equal_budget: Count | Literal["state"] | None = None
     prices: Prices | None = None
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> Self:
+        unordered = {Composition.MIXED, Composition.CHAINED} & set(self.compositions)
+        if self.order == "consecutive" and unordered:
+            raise ValueError(f"{min(unordered).value} tasks have no consecutive order")
+        return self
 
     def tasks_at(self, objectives: int) -> int:
         """How many tasks of so many objectives are run."""

@@ -14,6 +14,11 @@ class Measure(StrEnum):
     EM_PER_OBJECTIVE = "em_per_objective"
     F1_PER_OBJECTIVE = "f1_per_objective"
     REWARD = "reward"
+    SCORE = "score"
+    R_TYPE = "r_type"
+    R_ATT = "r_att"
+    R_OPTION = "r_option"
+    R_PRICE = "r_price"
     ANSWER_RATE = "answer_rate"
     COVERAGE = "coverage"
     TURNS = "turns"
@@ -54,6 +59,11 @@ SPECS: dict[Measure, Spec] = {
     Measure.EM_PER_OBJECTIVE: Spec("EM / objective", "", 3, "exact match, mean over scored objectives"),
     Measure.F1_PER_OBJECTIVE: Spec("F1 / objective", "", 3, "F1, mean over scored objectives"),
     Measure.REWARD: Spec("Reward", "", 3, "the reward of the episode"),
+    Measure.SCORE: Spec("Score", "", 1, "100 x the environment's reward, mean over objectives"),
+    Measure.R_TYPE: Spec("Type", "", 3, "part of the shop's reward: the right kind of product; mean over objectives"),
+    Measure.R_ATT: Spec("Attributes", "", 3, "wanted attributes that were met / wanted, mean over objectives"),
+    Measure.R_OPTION: Spec("Options", "", 3, "wanted options that were chosen / wanted, mean over objectives with any"),
+    Measure.R_PRICE: Spec("Price", "", 3, "purchases within the price limit / objectives"),
     Measure.ANSWER_RATE: Spec("Answered", "", 3, "objectives that got an answer / all objectives"),
     Measure.COVERAGE: Spec("Coverage", "", 3, "objectives that could be scored / all objectives"),
     Measure.TURNS: Spec("Turns", "", 1, "contexts the policy saw"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mem1.evaluation.measures import Measure
-from mem1.types import Episode
+from mem1.types import Episode, Score
 
 
 def quality(episode: Episode) -> dict[Measure, float | None]:
@@ -23,6 +23,7 @@ def quality(episode: Episode) -> dict[Measure, float | None]:
                 Measure.REWARD,
                 Measure.ANSWER_RATE,
                 Measure.COVERAGE,
+                *_PARTS,
             )
         ) | {Measure.REWARD: episode.reward}
     em = [value for value in score.em if value is not None]
@@ -35,4 +36,17 @@ def quality(episode: Episode) -> dict[Measure, float | None]:
         Measure.REWARD: episode.reward,
         Measure.ANSWER_RATE: sum(score.answered) / len(score.answered),
         Measure.COVERAGE: score.coverage,
-    }
+    } | _environment(score)
+
+
+_PARTS = (Measure.SCORE, Measure.R_TYPE, Measure.R_ATT, Measure.R_OPTION, Measure.R_PRICE)
+
+
+def _environment(score: Score) -> dict[Measure, float | None]:
+    """The environment's own rewards and their parts: means over the objectives that have them."""
+    rewards = [value for value in score.rewards if value is not None]
+    found: dict[Measure, float | None] = {Measure.SCORE: 100 * sum(rewards) / len(rewards) if rewards else None}
+    for part in _PARTS[1:]:
+        values = [value for parts in score.parts if (value := parts.get(part.value)) is not None]
+        found[part] = sum(values) / len(values) if values else None
+    return found

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from mem1.evaluation.measures import Measure
-from mem1.evaluation.prices import Prices
+from mem1.prices import Prices
 from mem1.types import Composition, Record, StopReason
 
 
@@ -62,6 +62,7 @@ class Cell(Record):
     stops: dict[StopReason, int]
     errors: dict[str, int] = Field(default_factory=dict)
     trace: tuple[TurnPoint, ...] = ()
+    scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
 
     @model_validator(mode="after")
     def _aligned(self) -> Cell:
@@ -138,7 +139,7 @@ class Transcript(Record):
 
 
 class PolicyInfo(Record):
-    """Which policy was evaluated. ``version`` counts weight updates; 0 is the warm start."""
+    """Which policy was evaluated. ``version`` counts the steps of the run it comes from; 0: of no run, or its start."""
 
     model: str
     checkpoint: str | None = None

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mem1.config import Config
+from mem1.prices import Prices
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"(?i)api.?key|authori[sz]ation|password|secret")
 # What the engine itself says in a request.
 _OURS = {
     "model",
@@ -26,7 +28,6 @@ _OURS = {
     "return_token_ids",
 }
 
-Price = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -46,20 +47,6 @@ class TransformersConfig(Config):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     chat: bool = False
-
-
-class Prices(Config):
-    """Prices of a million tokens. ``cached_input``: of input read from the server's cache; ``None``: as ``input``."""
-
-    input: Price
-    output: Price
-    cached_input: Price | None = None
-    currency: str = "USD"
-
-    def cost(self, *, prompt: int, cached: int, completion: int) -> float:
-        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are."""
-        cheap = self.input if self.cached_input is None else self.cached_input
-        return ((prompt - cached) * self.input + cached * cheap + completion * self.output) / 1e6
 
 
 class Timeouts(Config):
@@ -134,6 +121,8 @@ class OpenAiConfig(Config):
     def _leaves_ours_alone(cls, extra: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(_OURS & extra.keys()):
             raise ValueError(f"the engine itself sets {', '.join(taken)}")
+        if secret := sorted(key for key in extra if _SECRET.search(key)):
+            raise ValueError(f"{', '.join(secret)}: keys never stand in a recipe; see engine.key_env")
         return extra
 
     @model_validator(mode="after")

@@ -71,14 +71,14 @@ def text_of(choice: TextChoice | ChatChoice) -> str:
 
 
 def restore_stop(
-    text: str, choice: TextChoice | ChatChoice, sent: Sequence[str], known: Sequence[str]
+    text: str, choice: TextChoice | ChatChoice, sent: Sequence[str], known: Sequence[str], begun: str = ""
 ) -> tuple[str, bool]:
     """``text`` with the stop string that the server cut off, and whether the policy ended it by itself.
 
     Servers cut off the string that they stopped at. Some say which it was, or leave it in. Of those that do not, a
     text is taken to have stopped at the tag that it leaves open: ``<search>Lima`` at ``</search>``; where the last
     tag is a closing one, it ended by itself. Only strings that were ``sent`` are restored; ``known`` are all that
-    have a meaning in what is being written.
+    have a meaning in what is being written, and ``begun`` is what was written of it before.
     """
     if not ended_by(choice):
         return text, False
@@ -90,6 +90,6 @@ def restore_stop(
     if choice.tells_stop:
         return text, True
     names = {stop[2:-1] for stop in (*sent, *known) if _CLOSING.fullmatch(stop)}
-    tags = [tag for tag in _TAG.finditer(text) if tag["name"] in names]
+    tags = [tag for tag in _TAG.finditer(begun + text) if tag["name"] in names]
     closing = f"</{tags[-1]['name']}>" if tags and not tags[-1]["slash"] else None
     return (text + closing, False) if closing is not None and closing in sent else (text, True)

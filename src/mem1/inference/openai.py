@@ -110,7 +110,7 @@ class OpenAiEngine:
                 "/completions", body, lambda text: _complete(read_answer(TextAnswer, text))
             )
             choice, counts = text_answer.choices[0], text_answer.usage
-            text, ended = restore_stop(text_of(choice), choice, stops, known)
+            text, ended = restore_stop(text_of(choice), choice, stops, known, begun)
         else:
             body["messages"], more = messages(prompt, carried, begun, ask.section, continues=config.continues)
             body |= more
@@ -118,7 +118,7 @@ class OpenAiEngine:
                 "/chat/completions", body, lambda text: _complete(read_answer(ChatAnswer, text))
             )
             chosen, counts = chat_answer.choices[0], chat_answer.usage
-            text, ended = restore_stop(text_of(chosen), chosen, stops, known)
+            text, ended = restore_stop(text_of(chosen), chosen, stops, known, begun)
         ids = tuple(self._tokenizer.encode(well_formed(text)))
         return Piece(ids, (0.0,) * len(ids), ended, self._usage(counts, seconds))
 

@@ -112,8 +112,7 @@ class Shopper:
             return _written(script, "click", _NEXT)
         limit = script.wish.limit or float("inf")
         fresh = [asin for asin, price in found if asin not in script.rejected and price <= limit]
-        last = page.turns <= _needed(script) + 1
-        if script.rejected and (last or not fresh):
+        if script.rejected and not fresh:
             return self._open(script, max(script.rejected, key=script.rejected.__getitem__))
         choice = fresh or [asin for asin, _ in found]
         return self._open(script, choice[0]) if choice else _written(script, "click", _BACK)

@@ -187,6 +187,8 @@ def _closed(session: str) -> BackendError:
 def _stop(llm: AsyncLLM, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def end() -> None:
         llm.shutdown()
+        # Its finalizer calls it again, at a time when the interpreter may have taken vLLM's modules apart.
+        vars(llm)["shutdown"] = lambda *_: None
 
     asyncio.run_coroutine_threadsafe(end(), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)

@@ -89,10 +89,15 @@ class WindowMemoryConfig(_MemoryConfig):
 
 
 class StateMemoryConfig(_MemoryConfig):
-    """MEM1: keep the last turn only. ``carry`` names the blocks of it that the next context holds."""
+    """MEM1: keep the last turn only. ``carry`` names the blocks of it that the next context holds.
+
+    ``scratch`` is the tag of a block at the head of the state that is not carried, for policies that think first and
+    then write their page: ``tags = { state = "summary" }, scratch = "think"``.
+    """
 
     type: Literal["state"] = "state"
     carry: tuple[Block, ...] = CARRY
+    scratch: str | None = None
 
     @field_validator("carry")
     @classmethod
@@ -101,7 +106,7 @@ class StateMemoryConfig(_MemoryConfig):
 
     def build(self) -> MemoryFactory:
         """A factory of ``StateMemory``."""
-        return _Factory(self.tags, self.budgets, lambda turn: StateMemory(turn, self.carry))
+        return _Factory(self.tags, self.budgets, lambda turn: StateMemory(turn, self.carry, self.scratch))
 
     def sized(self, tokens: int) -> Self:
         """With another page."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.base import Ask
+from mem1.memory.neutralise import Neutraliser
 from mem1.types import Completion
 
 Ids = tuple[int, ...]
@@ -43,12 +45,14 @@ class SideTask:
     async def __call__(self, ask: Ask, own: Tokenizer, prefix: Ids, material: Ids) -> str:
         """The text that the engine asked writes about ``material``, the block's closing tag left out.
 
-        With the policy's own tokenizer all ids are used as they are. Another engine's tokenizer may need more tokens
-        for the same text: then the oldest material gives way, so that the limit holds in its tokens too.
+        With the policy's own tokenizer all ids are used as they are. For another engine the material becomes text that
+        is harmless to its tokenizer, which has other control strings. It may need more tokens: then the oldest material
+        gives way, so that the limit holds in its tokens too.
         """
         other = ask.tokenizer
         if other is not own:
-            prefix, material = _again(prefix, own, other), _again(material, own, other)
+            prefix = tuple(other.encode(own.decode(prefix)))
+            material = tuple(other.encode(_neutraliser(other.special_strings)(own.decode(material))))
         room = self.limit(own) - self.budget
         last = self.opening(other)[:room]
         kept = min(len(material), room - len(last))
@@ -64,5 +68,6 @@ class SideTask:
         return tokenizer.decode(ids).partition(f"</{self.tag}>")[0].strip()
 
 
-def _again(ids: Ids, own: Tokenizer, other: Tokenizer) -> Ids:
-    return tuple(other.encode(own.decode(ids)))
+@lru_cache(maxsize=8)
+def _neutraliser(special_strings: tuple[str, ...]) -> Neutraliser:
+    return Neutraliser(special_strings)

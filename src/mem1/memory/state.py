@@ -5,6 +5,7 @@ Source: arXiv 2506.15841, section 3; the hard bound is this program's own.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection
 from typing import Literal
 
@@ -23,11 +24,14 @@ class StateMemory(SelfContained):
     Args:
         turn: The common form of a turn.
         carry: Which blocks of the last turn the next context holds.
+        scratch: Tag of a block at the head of the state that is not carried (the published shopping agent thinks, then
+            writes a summary, and carries the summary only).
     """
 
-    def __init__(self, turn: TurnFormat, carry: Collection[Block]) -> None:
+    def __init__(self, turn: TurnFormat, carry: Collection[Block], scratch: str | None = None) -> None:
         self._turn = turn
         self._carry = frozenset(carry)
+        self._scratch_end = None if scratch is None else turn.tags.closing(scratch)
         self._prompt: tuple[int, ...] = ()
         self._written: tuple[int, ...] = ()
         self._observation: tuple[int, ...] = ()
@@ -65,10 +69,20 @@ class StateMemory(SelfContained):
     def read(self, completion: Completion) -> Written:
         """Replace the state and the action by what was just written."""
         written = self._turn.split(completion)
-        state = completion.token_ids[: written.state_length] if "state" in self._carry else ()
+        page = completion.token_ids[: written.state_length]
+        state = page[self._scratch_length(page) :] if "state" in self._carry else ()
         action = completion.token_ids[written.state_length :] if "action" in self._carry else ()
         self._written = state + action
         return written
+
+    def _scratch_length(self, page: tuple[int, ...]) -> int:
+        """How many tokens reach to the end of the scratch block; 0 where it was not closed."""
+        end = self._scratch_end
+        decode = self._turn.tokenizer.decode
+        if end is None or end not in decode(page):
+            return 0
+        # The fewest tokens whose text holds the closing tag: it holds it from there on, so bisection finds them.
+        return bisect_left(range(len(page)), True, key=lambda count: end in decode(page[:count]))
 
     def observe(self, observation: Observation) -> Shown:
         """Replace the observation by what just came back."""

@@ -18,6 +18,7 @@ from mem1.report.plots import (
     over_horizons,
     session_charts,
 )
+from mem1.report.shop import shop_table
 from mem1.report.svg import Chart
 from mem1.report.tables import (
     Table,
@@ -94,8 +95,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     main, others = data.main_strategy, [name for name in data.strategies if name != data.main_strategy]
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
-    verdict = verdict_table(last)
-    tables = (*([change] if change else []), *([verdict] if verdict else []), side_by_side(last))
+    shopping, verdict = shop_table(last), verdict_table(last)
+    tables = (*(table for table in (shopping, change, verdict) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]

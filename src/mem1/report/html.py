@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from mem1.report.document import Document
 from mem1.report.svg import Chart, draw
 from mem1.report.tables import chart_table
+from mem1.text import spelled_out
 
 # The page may hold style and nothing else that a browser would run or fetch.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -24,10 +24,6 @@ def to_html(document: Document) -> str:
 def render(template: str, **values: object) -> str:
     """A template with the style sheet inlined. Everything but our own SVG is escaped."""
     return environment().get_template(template).render(style=Markup(style()), **values)
-
-
-# Control characters but tab and newline, marks that reorder text, and halves of surrogate pairs.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @cache
@@ -50,7 +46,7 @@ def visible(value: object) -> object:
     """Text with the characters spelled out that would hide, reorder or break what stands around them."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return _UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", value)
+    return spelled_out(value)
 
 
 @cache

@@ -16,10 +16,10 @@ def to_markdown(document: Document) -> str:
     for section in document.sections:
         lines += ["", f"## {escape(section.title)}", "", escape(section.lead)]
         for table in (*section.tables, *section.folded):
-            lines += ["", f"### {escape(table.title)}", "", *_table(table), "", escape(table.note)]
+            lines += ["", f"### {escape(table.title)}", "", *table_lines(table), "", escape(table.note)]
         for chart in section.charts:
             table = chart_table(chart)
-            lines += ["", f"### {escape(chart.title)}", "", escape(chart.caption), "", *_table(table)]
+            lines += ["", f"### {escape(chart.title)}", "", escape(chart.caption), "", *table_lines(table)]
     return "\n".join(lines) + "\n"
 
 
@@ -30,7 +30,8 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _table(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
+    """A table's rows, its head first."""
     heads = [_head(column) for column in table.columns]
     rules = ["---:" if column.numeric else "---" for column in table.columns]
     rows = [[_entry(entry) for entry in row] for row in table.rows]

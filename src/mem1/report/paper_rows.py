@@ -55,12 +55,11 @@ class OwnRow:
         """What to call it."""
         return f"{self.run}, {self.label}: {self.strategy}"
 
-    @property
-    def tasks(self) -> str:
-        """How many tasks it rests on."""
-        counts = unique(metric.n for metrics in self.at.values() for metric in list(metrics.values())[:1])
-        shown = str(counts[0]) if len(counts) == 1 else f"{min(counts)}-{max(counts)}"
-        return f"{self.composition}, n = {shown}"
+    def tasks(self, *horizons: int) -> str:
+        """Its composition, and how many tasks it rests on at these horizons."""
+        metrics = [next(iter(self.at[n].values())) for n in horizons if self.at.get(n)]
+        counts = sorted({metric.n for metric in metrics})
+        return f"{self.composition}, n = {'-'.join(str(n) for n in unique((*counts[:1], *counts[-1:])))}"
 
 
 def own_rows(paths: Sequence[Path]) -> list[OwnRow]:

@@ -34,7 +34,7 @@ def summed(rows: Sequence[OwnRow], papers: Published, scorer: str, n: int) -> Ta
         + _about(scorer, theirs),
         columns=(*_heads(), Column("EM"), Column("F1"), Column("peak ×100"), Column("s")),
         rows=tuple(
-            [_own(row, _four(row, n)) for row in mine]
+            [_own(row, [n], _four(row, n)) for row in mine]
             + [_printed(row, papers, _printed_four(row.at.get(n))) for row in theirs]
         ),
     )
@@ -65,7 +65,7 @@ def per_objective(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Tab
         "Published rows: the printed sum divided by the number of objectives, which no paper prints itself.",
         columns=tuple(columns),
         rows=tuple(
-            [_own(row, [e for n in horizons for e in own(row, n)]) for row in mine]
+            [_own(row, horizons, [e for n in horizons for e in own(row, n)]) for row in mine]
             + [_printed(row, papers, [e for n in horizons for e in printed(row, n)]) for row in theirs]
         ),
     )
@@ -83,7 +83,7 @@ def training(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | 
         note="The published rows were trained on two objectives. " + _about(scorer, theirs),
         columns=(*_heads(), *(Column("EM", _objectives(n)) for n in horizons)),
         rows=tuple(
-            [_own(row, [_mean(row.at.get(n, {}).get(Measure.EM), 3) for n in horizons]) for row in mine]
+            [_own(row, horizons, [_mean(row.at.get(n, {}).get(Measure.EM), 3) for n in horizons]) for row in mine]
             + [_printed(row, papers, [_value(row.at.get(n, Figures()).em, 3) for n in horizons]) for row in theirs]
         ),
     )
@@ -99,11 +99,11 @@ def webshop(rows: Sequence[OwnRow], papers: Published) -> Table:
     """WebShop: average final reward in percent, peak in thousands, dependency in millions, seconds."""
     entries = []
     for row in rows:
-        for metrics in row.at.values():
+        for n, metrics in row.at.items():
             peak = _scaled(metrics.get(Measure.PEAK), 1e-3, 2)
             dependency = _scaled(metrics.get(Measure.DEPENDENCY), 1e-6, 3)
             reward, seconds = _scaled(metrics.get(Measure.REWARD), 100, 2), _mean(metrics.get(Measure.SECONDS), 2)
-            entries.append(_own(row, [reward, peak, dependency, seconds]))
+            entries.append(_own(row, [n], [reward, peak, dependency, seconds]))
     for shop in papers.webshop:
         figures = [_value(v, 2) for v in (shop.reward, shop.peak, shop.dependency, shop.seconds)]
         entries.append((Entry(shop.system), Entry(papers.cite(shop.source)), *figures))
@@ -137,8 +137,8 @@ def _heads() -> tuple[Column, ...]:
     )
 
 
-def _own(row: OwnRow, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    return (Entry(row.system, strong=True), Entry(f"{_OWN}: {row.tasks}"), *entries)
+def _own(row: OwnRow, horizons: Iterable[int], entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return (Entry(row.system, strong=True), Entry(f"{_OWN}: {row.tasks(*horizons)}"), *entries)
 
 
 def _printed(row: PublishedRow, papers: Published, entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -110,9 +110,9 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
 
 def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table:
     """Every strategy at every horizon: the main measures, or all of them with all intervals."""
-    measures = tuple(
-        m for m in (Measure if all_measures else SIDE_BY_SIDE) if m is not Measure.COST or priced(evaluation)
-    )
+    known = {measure for cell in evaluation.cells for measure in cell.metrics}
+    wanted = tuple(m for m in Measure if m in known) if all_measures else SIDE_BY_SIDE
+    measures = tuple(m for m in wanted if m is not Measure.COST or priced(evaluation))
     bounded = tuple(Measure) if all_measures else _WITH_INTERVAL
     title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]

@@ -52,7 +52,7 @@ class Bm25DiskRetriever:
         # Zeros for every passage; a search adds to those it meets and clears them again.
         self._sums = np.zeros(info.rows, dtype=np.float32)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bm25")
-        self._cached = lru_cache(maxsize=cache_size)(self._find)
+        self._cached = lru_cache(maxsize=cache_size)(self.find)
 
     @classmethod
     def open(
@@ -83,7 +83,8 @@ class Bm25DiskRetriever:
     def _find_all(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
         return [list(self._cached(query, top_k)) for query in queries]
 
-    def _find(self, query: str, top_k: int) -> tuple[Hit, ...]:
+    def find(self, query: str, top_k: int) -> tuple[Hit, ...]:
+        """One search, now, in the caller's thread; not for two threads at once."""
         numbers = [n for word in self._split(query) if (n := self._vocabulary.number(word)) is not None]
         if not numbers:
             return ()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mem1.errors import DataError
 from mem1.retrieval.store import CorpusStore
+from mem1.retrieval.tokens import Tokens
 from mem1.storage.atomic import read_json, storage_errors
 from mem1.types import Record
 
@@ -30,7 +31,7 @@ class Bm25Info(Record):
     """What ``bm25.json`` keeps: how the index was made, and of which corpus."""
 
     schema_version: Literal[1] = 1
-    tokens: str
+    tokens: Tokens
     k1: float
     b: float
     rows: int
@@ -77,7 +78,7 @@ def read_info(folder: Path) -> Bm25Info:
     return Bm25Info.model_validate(read_json(folder / INFO))
 
 
-def check_info(info: Bm25Info, folder: Path, store: CorpusStore, *, tokens: str, k1: float, b: float) -> None:
+def check_info(info: Bm25Info, folder: Path, store: CorpusStore, *, tokens: Tokens, k1: float, b: float) -> None:
     """Raise ``DataError`` where an index is not the one wanted: scores were fixed when it was built."""
     for name, then, now in (
         ("tokens", info.tokens, tokens),

@@ -20,6 +20,7 @@ from mem1.retrieval.dense_config import DenseConfig
 from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.hybrid import HybridRetriever
 from mem1.retrieval.progress import Report, quiet
+from mem1.retrieval.tokens import Tokens, tokenizer
 
 if TYPE_CHECKING:
     from mem1.retrieval.remote import RemoteRetriever
@@ -31,6 +32,7 @@ class Bm25Config(Config):
     type: Literal["bm25"] = "bm25"
     k1: float = Field(default=0.9, ge=0)
     b: float = Field(default=0.4, ge=0, le=1)
+    tokens: Tokens = "words"
     corpus: Path | None = None  # None: the passages that come with the task source
     cache_size: int = Field(default=4096, ge=0)
 
@@ -42,7 +44,8 @@ class Bm25Config(Config):
     def build(self, passages: Sequence[Passage] = ()) -> Bm25Retriever:
         """Index ``corpus``, or ``passages`` where no corpus is named. Raises ``DataError``."""
         found = tuple(read_corpus(self.corpus)) if self.corpus is not None else passages
-        return Bm25Retriever(found, k1=self.k1, b=self.b, cache_size=self.cache_size)
+        split = tokenizer(self.tokens)
+        return Bm25Retriever(found, k1=self.k1, b=self.b, tokenize=split, cache_size=self.cache_size)
 
     def make(self, *, resume: bool, report: Report = quiet) -> None:
         """Nothing: this index is made when it is opened."""

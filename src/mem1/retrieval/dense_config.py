@@ -63,12 +63,21 @@ class DenseConfig(Config):
         """Whether it searches a corpus of its own, and not the passages that come with the task source."""
         return self.corpus is not None
 
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """What goes in front of a query, and of a passage."""
+        known = ("query: ", "passage: ") if "e5" in Path(self.encoder).name.lower() else ("", "")
+        return (
+            known[0] if self.query_prefix is None else self.query_prefix,
+            known[1] if self.passage_prefix is None else self.passage_prefix,
+        )
+
     def build(self, passages: Sequence[Passage] = ()) -> DenseRetriever:
         """Open the index; without one encode ``corpus``, or ``passages``, now. Raises ``DataError``, ``ModelError``."""
         from mem1.retrieval.dense import DenseRetriever, dense_in_memory
         from mem1.retrieval.dense_index import check_made, open_index
 
-        query, passage = self._prefixes()
+        query, passage = self.prefixes
         if self.index is None:
             found = tuple(read_corpus(self.corpus)) if self.corpus is not None else passages
             return dense_in_memory(found, self._encoder(), query_prefix=query, passage_prefix=passage)
@@ -92,7 +101,7 @@ class DenseConfig(Config):
             from mem1.retrieval.dense import encode_passages
             from mem1.retrieval.dense_index import build_dense
 
-            encoder, (_, prefix) = self._encoder(), self._prefixes()
+            encoder, (_, prefix) = self._encoder(), self.prefixes
             build_dense(
                 store,
                 self.index,
@@ -102,13 +111,6 @@ class DenseConfig(Config):
                 resume=resume,
                 report=report,
             )
-
-    def _prefixes(self) -> tuple[str, str]:
-        known = ("query: ", "passage: ") if "e5" in Path(self.encoder).name.lower() else ("", "")
-        return (
-            known[0] if self.query_prefix is None else self.query_prefix,
-            known[1] if self.passage_prefix is None else self.passage_prefix,
-        )
 
     def _encoder(self) -> Encoder:
         from mem1.retrieval.dense_encoder import Encoder
@@ -129,7 +131,7 @@ class DenseConfig(Config):
             "encoder": self.encoder,
             "pooling": self.pooling,
             "max_tokens": str(self.max_tokens),
-            "passage_prefix": self._prefixes()[1],
+            "passage_prefix": self.prefixes[1],
         }
         return Plan(
             made_with=made_with,

@@ -34,7 +34,7 @@ Compression = Literal["none", "float16", "int8"]
 
 DENSE = "dense.json"
 VECTORS = "vectors.faiss"
-_CHUNK = 1024  # passages between two points from which a build can go on
+_CHUNK = 256  # passages between two points from which a build can go on
 _BLOCK = 1 << 16  # vectors handed to FAISS at a time
 _PER_LIST = 64  # vectors that an inverted list is trained on
 _SUFFIX: dict[Compression, str] = {"none": "Flat", "float16": "SQfp16", "int8": "SQ8"}

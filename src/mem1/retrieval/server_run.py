@@ -34,12 +34,13 @@ def serve(
     """
     with bind(config.host, config.port) as listener:
         address = f"http://{config.host}:{listener.getsockname()[1]}"
-        retriever = open_retriever()  # what cannot be opened is told before anybody hears of a server
+        # What cannot be opened is told before anybody hears of a server.
+        retriever, pages = open_retriever(), open_pages() if open_pages is not None else None
         if config.workers == 1:
             on_start(address)
-            run_server(lambda: retriever, config, open_pages, listener)
+            run_server(lambda: retriever, config, (lambda: pages) if pages is not None else None, listener)
         else:
-            del retriever  # an index on disk is built by now; each worker maps it for itself
+            del retriever, pages  # an index on disk is built by now; each worker maps it for itself
             Workers(functools.partial(run_server, open_retriever, config, open_pages, listener), config.workers).run(
                 lambda: on_start(address), patience=config.drain_seconds + 10
             )
@@ -49,7 +50,7 @@ def run_server(
     open_retriever: Opener, config: ServiceConfig, open_pages: Callable[[], PageStore] | None, listener: socket.socket
 ) -> None:
     """Serve ``listener`` in this process until a signal."""
-    _Server(_settings(open_retriever, config, open_pages)).run([listener])
+    GentleServer(_settings(open_retriever, config, open_pages)).run([listener])
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -70,7 +71,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class GentleServer(uvicorn.Server):
     """A server for which a signal is an order to finish, not a way to die: the process then ends with code 0."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Literal
 
-Tokens = Literal["words"]
-"""Ways to split a text."""
+Tokens = Literal["words", "lucene"]
+"""Ways to split a text: ``words`` as below, ``lucene`` as Lucene's English analysis (stop words, stems)."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -22,6 +22,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(plain.lower())
 
 
-def tokenizer(name: str) -> Callable[[str], list[str]]:
-    """The way to split a text that bears this name."""
-    return {"words": words}[name]
+def tokenizer(name: Tokens) -> Callable[[str], list[str]]:
+    """The way to split a text that bears this name. Raises ``ConfigError`` where a package for it is missing."""
+    if name == "words":
+        return words
+    from mem1.retrieval.lucene_tokens import lucene_tokens
+
+    lucene_tokens("stems")  # a missing stemmer is told of now, not at the first passage
+    return lucene_tokens

@@ -16,22 +16,17 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class KeepConfig(Config):
     """Which of a teacher's episodes become demonstrations; see ``rejection.select`` for the order of the rules.
 
-    ``minimum``: least reward divided by the task's objectives (1 for EM: everything right; ``None``: any).
-    ``per_task``: at most so many of one task, the best first ("best of n" is ``minimum = None``, ``per_task = 1``).
+    ``minimum``: least reward divided by the task's objectives (1 for EM: everything right; ``"none"``: any).
+    ``per_task``: at most so many of one task, the best first ("best of n" is ``minimum = "none"``, ``per_task = 1``).
     ``top``: the best share of what is left, over all tasks. ``malformed`` and ``forced`` say whether episodes with a
     turn without a readable action, or with a state that was closed by force, may stay.
     """
 
-    minimum: float | None = 1.0
+    minimum: float | Literal["none"] = 1.0
     per_task: Count = 1
     top: Share = 1.0
     malformed: bool = False
     forced: bool = False
-
-    @field_validator("minimum", mode="before")
-    @classmethod
-    def _any(cls, value: object) -> object:
-        return None if value == "none" else value  # TOML has no null
 
 
 class DistillConfig(Config):

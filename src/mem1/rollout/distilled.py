@@ -151,7 +151,7 @@ async def _read(
         )
     same_tokenizer = fingerprint is not None and outcome.tokenizer == fingerprint
     for episode, script in _kept(RunDir(path), outcome):
-        exact = same_tokenizer and all(getattr(turn, "exact", True) for turn in episode.turns)
+        exact = same_tokenizer and all(turn.exact for turn in episode.turns)
         prompt = prompt_of(episode.task) if config.prompt == "recipe" else None
         found = await replay(episode, script, student, same_tokens=exact, prompt=prompt)
         pile.read += 1

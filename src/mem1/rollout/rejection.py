@@ -81,7 +81,7 @@ def _by_itself(episode: Episode, keep: KeepConfig) -> Reason | None:
         return Reason.MALFORMED
     if not keep.forced and not all(all(turn.sampled_mask) for turn in episode.turns):
         return Reason.FORCED
-    if keep.minimum is not None and _merit(episode) < keep.minimum:
+    if keep.minimum != "none" and _merit(episode) < keep.minimum:
         return Reason.MINIMUM
     return None
 

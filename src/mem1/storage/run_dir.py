@@ -7,6 +7,7 @@ episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
+clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
 demonstrations.json         what a warm start learned from
@@ -129,6 +130,11 @@ class RunDir:
     def views(self) -> Path:
         """JSON list, one row a training view."""
         return self.path / "views.json"
+
+    @property
+    def clock(self) -> Path:
+        """Seconds that a demonstration has taken so far."""
+        return self.path / "clock.json"
 
     @property
     def distillation(self) -> Path:

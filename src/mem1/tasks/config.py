@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mem1.config import Config
+from mem1.errors import DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import Order, Reveal, compose
 from mem1.tasks.csv_files import CsvFiles
@@ -17,6 +18,7 @@ from mem1.tasks.hf_data import HfData
 from mem1.tasks.parquet import ParquetSource
 from mem1.tasks.qa_files import QaFiles
 from mem1.tasks.qa_rows import Columns
+from mem1.tasks.shuffle import digest
 from mem1.tasks.webshop import WebshopConfig
 from mem1.tasks.world import World
 from mem1.types import Composition, Objective, Task
@@ -134,13 +136,18 @@ SourceConfig = Annotated[
 
 
 class ComposeConfig(Config):
-    """How objectives become tasks; see ``compose``. ``count = "all"`` goes with ``order = "consecutive"``."""
+    """How objectives become tasks; see ``compose``. ``count = "all"`` goes with ``order = "consecutive"``.
+
+    With ``shuffle`` consecutive groups are put in a seeded order before the first ``count`` are taken, as a loader of
+    published training data does.
+    """
 
     composition: Composition = Composition.PARALLEL
     objectives: int = Field(default=2, ge=1)
     count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
     order: Order = "shuffled"
     reveal: Reveal | None = None
+    shuffle: bool = False
 
     @model_validator(mode="after")
     def _meaningful(self) -> ComposeConfig:
@@ -152,13 +159,23 @@ class ComposeConfig(Config):
 
     def build(self, sources: Sequence[Source] | Sequence[Objective], *, split: Split, seed: int) -> list[Task]:
         """Compose the tasks. Raises ``DataError`` or ``ConfigError``."""
-        return compose(
+        count = None if self.count == "all" else self.count
+        regroup = self.shuffle and self.order == "consecutive"
+        tasks = compose(
             sources,
             composition=self.composition,
             objectives=self.objectives,
-            count=None if self.count == "all" else self.count,
+            count=None if regroup else count,
             seed=seed,
             split=split,
             order=self.order,
             reveal=self.reveal,
         )
+        if not regroup:
+            return tasks
+        if count is not None and count > len(tasks):
+            raise DataError(
+                f"split {split!r} has {len(tasks)} consecutive groups of {self.objectives} objectives, not {count}",
+                mend="ask for fewer tasks or fewer objectives a task, or use order = 'shuffled'",
+            )
+        return sorted(tasks, key=lambda task: digest("tasks", seed, task.id))[:count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mem1.errors import DataError
 from mem1.storage.rows import Row
 from mem1.tasks.base import Split
 from mem1.tasks.qa_files import QaSource
-from mem1.tasks.qa_rows import Columns, read_qa
+from mem1.tasks.qa_rows import Columns, QaRows, read_qa
 
 _MEND = "the first row names the columns; each row below has a question and at least one answer"
 
@@ -44,10 +45,10 @@ class CsvFiles(QaSource):
                     known["id"] = values.pop(id_column)
                 yield row._replace(values={**known, "metadata": values})
 
-        columns = Columns(id="id" if id_column else None, answers="answers")
-        super().__init__(
-            name, {split: lambda path=path: read_qa(rows(path), name, columns) for split, path in files.items()}
-        )
+        def read(path: Path) -> QaRows:
+            return read_qa(rows(path), name, Columns(id="id" if id_column else None, answers="answers"))
+
+        super().__init__(name, {split: partial(read, path) for split, path in files.items()})
 
 
 def read_table(path: Path, delimiter: str, wanted: Sequence[str]) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mem1.errors import ConfigError, DataError, boundary
 from mem1.storage.rows import Row
 from mem1.tasks.base import Split
 from mem1.tasks.qa_files import QaSource
-from mem1.tasks.qa_rows import FLASHRAG, Columns, read_qa
+from mem1.tasks.qa_rows import FLASHRAG, Columns, QaRows, read_qa
 
 
 class HfData(QaSource):
@@ -38,9 +39,10 @@ class HfData(QaSource):
                     values = {**values, columns.answers: [values[columns.answers]]}
                 yield Row(values, f"{where}, row {number}", mend)
 
-        super().__init__(
-            name, {ours: lambda theirs=theirs: read_qa(rows(theirs), name, columns) for ours, theirs in splits.items()}
-        )
+        def read(theirs: str) -> QaRows:
+            return read_qa(rows(theirs), name, columns)
+
+        super().__init__(name, {ours: partial(read, theirs) for ours, theirs in splits.items()})
 
 
 def _load(path: str, config: str | None, split: str, revision: str | None) -> Any:

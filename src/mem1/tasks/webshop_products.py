@@ -132,7 +132,7 @@ def _read_object(path: Path) -> Mapping[str, Any]:
 
 
 def _product(asin: str, record: Mapping[str, Any], extra: Mapping[str, Any], place: str) -> Product:
-    bullets = record.get("small_description") or ""
+    bullets = record.get("small_description", "")
     instruction = extra.get("instruction")
     return Product(
         asin=asin,

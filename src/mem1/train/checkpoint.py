@@ -35,13 +35,12 @@ from mem1.inference.hf_loading import no_bars
 from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
 from mem1.train.adapters import is_adapted, load_adapter, save_adapter
 from mem1.train.config import may_go_on
+from mem1.train.provenance import MANIFEST, MODEL
 from mem1.types import Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-MANIFEST = "checkpoint.json"
-MODEL = "model"  # folder of the weights and what belongs beside them
 LATEST = "latest"
 
 

@@ -16,7 +16,8 @@ from mem1.inference.hf_adapter import BASE, WEIGHTS
 from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import MODEL, Checkpoints, read_progress
+from mem1.train.checkpoint import Checkpoints, read_progress
+from mem1.train.provenance import MODEL, note_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -60,6 +61,7 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
                 with no_bars():
                     model.save_pretrained(temporary)
             load_tokenizer(str(latest / MODEL)).save(temporary)
+            note_steps(temporary, step)
             os.replace(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -68,6 +70,6 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
 
 
 def _whole(folder: Path, dtype: str) -> PreTrainedModel:
-    model = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
+    model: PreTrainedModel = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
     model.config.dtype = getattr(torch, dtype)
     return model

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from mem1.errors import NoSignalError
+from mem1.errors import ConfigError, NoSignalError
 from mem1.rollout.effort import Effort
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import Progress, Trained
@@ -103,9 +103,13 @@ class Trainer:
         return self._loop.run(self, resume=resume)
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
-        """The rollout of the next step. Raises if not one of its episodes got going (see ``Effort``)."""
+        """The rollout of the next step.
+
+        Raises if not one of its episodes got going (see ``Effort``), and ``ConfigError`` if one holds inexact tokens.
+        """
         groups = self._rollout(progress.step)
         Effort(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
+        _check_exact(groups)
         return groups
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
@@ -164,6 +168,18 @@ class Trainer:
         ]
         self._optimizer.zero_grad(set_to_none=True)
         return updates
+
+
+def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
+    """Raise ``ConfigError`` if what was sampled is not known token by token: there is nothing to compare with."""
+    for episode in (episode for group in groups for episode in group.episodes):
+        if not all(turn.exact for turn in episode.turns):
+            raise ConfigError(
+                f"episode {episode.id!r} was written by a server that gives text: neither the ids that it sampled nor "
+                "their log-probabilities are known",
+                where="engine.type",
+                mend='train with [engine] type = "transformers"; text can be learned from by supervised training only',
+            )
 
 
 def _credited(groups: Sequence[EpisodeGroup], minibatches: Sequence[Minibatch]) -> Iterator[Episode]:

@@ -14,7 +14,7 @@ import pytest
 from mem1.cli.main import main
 from mem1.config import load
 from mem1.recipe import Recipe
-from mem1.retrieval.config import Bm25DiskConfig
+from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.store_build import PROGRESS
 
 

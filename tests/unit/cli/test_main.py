@@ -48,7 +48,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> Recipes:
 
             return call
 
-        names = ("train", "warmstart", "evaluate", "demo", "compose", "views")
+        names = ("train", "warmstart", "distill", "evaluate", "compare", "demo", "compose", "views")
         monkeypatch.setattr(mem1, "recipes", SimpleNamespace(**{name: act(name) for name in names}), raising=False)
         return calls
 
@@ -91,7 +91,7 @@ def test_a_mistyped_command_is_met_with_the_nearest(capsys: pytest.CaptureFixtur
     ],
 )
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("name", ["train", "warmstart", "evaluate", "demo"])
+@pytest.mark.parametrize("name", ["train", "warmstart", "distill", "evaluate", "demo"])
 def test_recipe_keys_are_flags_in_any_place(
     recipes: Recipes, name: str, flags: list[str], expected: list[str], before: bool, tmp_path: Path
 ) -> None:
@@ -101,6 +101,52 @@ def test_recipe_keys_are_flags_in_any_place(
     words = [name, *flags, str(path)] if before else [name, str(path), *flags]
     assert main([*words, "--run", "runs/1", "--resume"]) == 0
     assert calls == [(name, path, expected, {"run": Path("runs/1"), "resume": True})]
+
+
+COMPARED = {
+    "report": "runs/1/report.html",
+    "verdicts": [{"strategy": "state"}],
+    "quality": [{"Tasks": "parallel 2", "Strategy": "state", "ΔEM": "-0.5*"}],
+    "costs": [{"Tasks": "parallel 2", "Strategy": "state", "Peak": "0.25*"}],
+    "cells": [{"tasks": "parallel-2", "strategy": "state", "em": 0.5}],
+}
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], []),
+        (["--equal-budget", "--env.top_k", "2"], ["evaluate.equal_budget=state", "env.top_k=2"]),
+        (["--equal-budget", "400"], ["evaluate.equal_budget=400"]),
+        (["--baseline", "window"], ["evaluate.baseline=window"]),
+        (["--evaluate.strategies", '["state"]'], ['evaluate.strategies=["state"]']),
+    ],
+)
+def test_a_comparison_runs_all_strategies_unless_told_otherwise(
+    recipes: Recipes, flags: list[str], expected: list[str]
+) -> None:
+    calls = recipes(COMPARED)
+    assert main(["evaluate", "x.toml", "--compare", *flags]) == 0
+    all_of_them = 'evaluate.strategies=["full", "window", "state", "state_recall", "summary", "notes"]'
+    assert calls == [("compare", Path("x.toml"), [all_of_them, *expected], {"run": None, "resume": False})]
+
+
+def test_a_comparison_prints_what_is_lost_and_what_is_saved(
+    recipes: Recipes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes(COMPARED)
+    assert main(["evaluate", "x.toml", "--compare"]) == 0
+    printed = capsys.readouterr()
+    assert all(text in printed.out for text in ("ΔEM", "-0.5*", "Peak", "0.25*", "what it costs", "what it saves"))
+    assert "report: runs/1/report.html" in printed.err
+    assert main(["evaluate", "x.toml", "--compare", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {key: COMPARED[key] for key in ("report", "verdicts", "cells")}
+
+
+def test_an_equal_budget_needs_no_comparison(recipes: Recipes) -> None:
+    calls = recipes([])
+    assert main(["evaluate", "x.toml", "--equal-budget", "300"]) == 0
+    assert calls == [("evaluate", Path("x.toml"), ["evaluate.equal_budget=300"], {"run": None, "resume": False})]
 
 
 def test_without_options_a_new_run_begins(recipes: Recipes) -> None:
@@ -128,6 +174,7 @@ def test_the_demo_finds_its_own_recipe_from_anywhere(
         (["train", "x.toml", "--resum"], "unrecognized arguments: --resum"),
         (["train", "x.toml", "--train.steps"], "--train.steps has no value"),
         (["train", "x.toml", "--train.steps", "--resume"], "--train.steps has no value"),
+        (["evaluate", "x.toml", "--equal-budget", "much"], "'much' is no whole number above 0"),
         (["views", "m", "--turns", "many"], "'many' is no whole number above 0"),
         (["views", "m", "--episodes", "0"], "'0' is no whole number above 0"),
         (["view", "runs/1", "--port", "http"], "http is no port"),

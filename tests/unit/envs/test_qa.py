@@ -13,7 +13,7 @@ from mem1.envs.qa import QaEnvConfig, default_max_turns
 from mem1.errors import BackendError
 from mem1.retrieval.base import Hit, Passage
 from mem1.rewards.standard import StandardScorer
-from mem1.tasks.compose import Reveal
+from mem1.tasks.compose import Reveal, make_task
 from mem1.types import Action, Answer, Composition, Malformed, Objective, Observation, Open, Search, Task
 
 QUESTIONS = ("Capital of Peru?", "Capital of Chad?", "Capital of Cuba?")
@@ -192,9 +192,17 @@ def test_default_turns_by_hand() -> None:
     [
         (2, "upfront", {}, 6),
         (2, "upfront", {"max_turns": 9, "turns_per_objective": 3}, 9),
+        (2, "one_by_one", {"max_turns": "published", "turns_per_objective": 3}, 6),
         (2, "one_by_one", {"max_turns": 9, "turns_per_objective": 3}, 6),
         (3, "one_by_one", {}, 12),
     ],
 )
 def test_whose_limit_applies(size: int, reveal: Reveal, settings: dict[str, Any], turns: int) -> None:
     assert env(task(size, reveal), **settings).max_turns == turns
+
+
+@pytest.mark.parametrize(("size", "turns"), [(1, 6), (4, 6), (5, 20), (16, 20)])
+def test_the_papers_limit(size: int, turns: int) -> None:
+    objective = task(1, "upfront").objectives[0]
+    many = make_task([objective] * size, Composition.PARALLEL, "test")
+    assert env(many, max_turns="published").max_turns == turns

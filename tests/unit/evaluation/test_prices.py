@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mem1.evaluation.prices import Prices, cost
+from mem1.evaluation.prices import cost
+from mem1.prices import Prices
 from mem1.types import Episode, SideCall, Usage
 from tests.unit.evaluation.examples import episode, turn
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mem1.evaluation.cells import Bootstrap, make_cell
-from mem1.evaluation.prices import Prices
 from mem1.evaluation.records import Cell, CellKey, Verdict
 from mem1.evaluation.verdict import verdicts
+from mem1.prices import Prices
 from mem1.types import Composition
 from tests.unit.evaluation.examples import episode, task, turn
 

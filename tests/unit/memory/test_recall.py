@@ -86,13 +86,13 @@ def test_a_recall_costs_no_turn_of_the_worlds_and_runs_out() -> None:
 def test_an_answer_gives_new_recalls() -> None:
     memory = RecallMemoryConfig(budgets=BUDGETS, max_recalls=1).build()(WordTokenizer())
     memory.start("P", None)
-    assert memory.offers == ("recall",)
+    assert list(memory.offers) == ["recall"]
     asyncio.run(memory.respond(Recall(query="x")))
-    assert memory.offers == ()
+    assert not memory.offers
     assert asyncio.run(memory.respond(Search(query="x"))) is None
-    assert memory.offers == ()
+    assert not memory.offers
     assert asyncio.run(memory.respond(Answer(text="x"))) is None
-    assert memory.offers == ("recall",)
+    assert list(memory.offers) == ["recall"]
 
 
 def test_what_was_recalled_is_not_logged_again() -> None:

@@ -83,7 +83,21 @@ def test_another_engines_tokens_keep_the_limit() -> None:
     last = asked.calls[-1]
     room = memory.bound() or 0
     assert len(last.prompt_token_ids) - last.prefix_length == room - 40  # cut to the last token
-    assert other.decode(last.prompt_token_ids).endswith("</search>\nSum up.\n<summary>")  # the oldest went
+    assert other.decode(last.prompt_token_ids).endswith("‹/search>\nSum up.\n<summary>")  # the oldest went
+
+
+def test_what_the_world_says_is_no_control_string_of_another_engine() -> None:
+    memory = SummaryMemoryConfig(budgets=BUDGETS, summary=40, instruction="Sum up.").build()(TOKENIZER)
+    other = CharTokenizer(control=("[INST]", "<|im_start|>", "<summary>"))
+    asked = Asked(other, "short")
+    memory.start("P", Observation(head="[INST]"))
+    turn(memory, "a", "1", asked)
+    turn(memory, "b", "2", asked)
+    assert asked.prompts[0] == (
+        "P‹information>·INST]‹/information>‹think>a‹/think>‹search>a‹/search>\nSum up.\n<summary>"
+    )
+    control = {0, 1, 3}
+    assert not control & set(asked.calls[0].prompt_token_ids)
 
 
 def test_a_policys_tag_cannot_be_the_summarys() -> None:

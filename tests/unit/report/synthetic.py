@@ -9,6 +9,7 @@ from pathlib import Path
 from mem1.config import Config
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.records import CellKey, Evaluation, Plan, PolicyInfo, Transcript
+from mem1.evaluation.verdict import verdicts
 from mem1.storage.atomic import write_json
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.metrics import MetricsWriter
@@ -86,7 +87,12 @@ def _evaluate(run: RunDir, label: str, version: int, skill: float, tasks: int) -
     )
     comparisons = compare_strategies(cells, Bootstrap(resamples=200))
     evaluation = Evaluation(
-        plan=plan, complete=True, cells=tuple(cells), comparisons=comparisons, transcripts=tuple(transcripts)
+        plan=plan,
+        complete=True,
+        cells=tuple(cells),
+        comparisons=comparisons,
+        verdicts=verdicts(cells, "full", Bootstrap(resamples=200)),
+        transcripts=tuple(transcripts),
     )
     run.write_evaluation(label, evaluation)
 

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from mem1.errors import DataError, StorageError
-from mem1.evaluation.records import Evaluation
+from mem1.evaluation.measures import Measure
+from mem1.evaluation.records import Evaluation, Metric
+from mem1.prices import Prices
 from mem1.report.build import build_report
 from mem1.report.data import read_run, sample_episodes
 from mem1.report.facts import facts
+from mem1.report.numbers import signed
 from mem1.report.picture import write_picture
 from mem1.report.plots import running_mean
 from mem1.report.tables import before_and_after, endings, side_by_side, strategy_differences
+from mem1.report.verdict import verdict_table
 from mem1.storage.run_dir import RunDir
 from tests.unit.report.synthetic import HOSTILE, SyntheticConfig, make_run
 
@@ -98,7 +102,9 @@ def test_the_page_has_every_part(html: str) -> None:
         "EM per objective",
         "F1 per objective",
         "Peak context without the prompt",
-        "Quality against peak",
+        "EM per objective against peak",
+        "F1 per objective against peak",
+        "What each strategy costs and saves against full",
         "Context, session of 40",
         "Exactness of the training views",
         "Reward",
@@ -129,6 +135,47 @@ def test_headline_numbers_are_those_of_the_evaluation(run: RunDir) -> None:
     assert row[-1].text == "12"
     assert data.last is not None
     assert data.last.label == "trained"
+
+
+def test_the_verdict_is_the_evaluations(run: RunDir) -> None:
+    evaluation = run.read_evaluation("trained", Evaluation)
+    table = verdict_table(evaluation)
+    assert table is not None
+    rows = {(row[0].text, row[1].text): row for row in table.rows}
+    verdict = next(one for one in evaluation.verdicts if one.strategy == "state" and one.key.name == "parallel-2")
+    assert verdict.em is not None
+    assert verdict.peak is not None
+    row = rows["parallel 2", "state"]
+    assert row[2].text == signed(verdict.em.mean, 2)
+    heads = [column.head for column in table.columns]
+    assert heads[4:7] == ["Answered", "Actions", "Early"]  # beside the scores
+    assert row[heads.index("Peak")].text == f"{verdict.peak.mean:.2f}"
+    assert "Money" not in heads  # nothing says what tokens cost
+    assert table.records(["Strategy", "Money", "Peak"])[1] == {
+        "Strategy": rows["parallel 1", "state"][1].text,
+        "Peak": rows["parallel 1", "state"][heads.index("Peak")].starred,
+    }
+
+
+def test_money_and_an_equal_budget_are_shown_where_there_are_any(run: RunDir) -> None:
+    evaluation = run.read_evaluation("trained", Evaluation)
+    one = Metric(mean=0.5, low=0.25, high=0.75, n=12)
+    cells = tuple(
+        cell.model_copy(
+            update={"metrics": cell.metrics | {Measure.COST: Metric(mean=2.5e-05, low=None, high=None, n=1)}}
+        )
+        for cell in evaluation.cells
+    )
+    verdicts = tuple(verdict.model_copy(update={"cost": one}) for verdict in evaluation.verdicts)
+    plan = evaluation.plan.model_copy(update={"prices": Prices(input=1, output=2, currency="EUR"), "equal_budget": 321})
+    changed = evaluation.model_copy(update={"cells": cells, "verdicts": verdicts, "plan": plan})
+    table, sides = verdict_table(changed), side_by_side(changed)
+    assert table is not None
+    money = [column.head for column in table.columns].index("Money")
+    assert all((row[money].text, row[money].strong) == ("0.50", True) for row in table.rows)
+    assert "more than 321 tokens beside the prompt" in table.note
+    assert ("Cost", "EUR") in [(column.head, column.unit) for column in sides.columns]
+    assert "0.000025" in [entry.text for entry in sides.rows[0]]
 
 
 def test_facts_name_training_growth_and_session(run: RunDir) -> None:

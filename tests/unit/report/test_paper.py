@@ -134,7 +134,7 @@ def test_one_run_is_scored_both_ways(tmp_path: Path) -> None:
     assert released[Measure.F1].mean == pytest.approx((1 + 2 / 3 + 1) / 4)
     assert released[Measure.EM].n == 4
     assert released[Measure.SECONDS].mean == standard[Measure.SECONDS].mean == 2.0
-    assert rows["standard"].tasks == "parallel, n = 4"
+    assert rows["standard"].tasks(2, 8) == "parallel, n = 4"
 
 
 def test_scoring_again_by_the_same_scorer_changes_nothing(tmp_path: Path) -> None:
@@ -155,6 +155,14 @@ def test_without_episodes_only_the_runs_own_scorer_is_known(tmp_path: Path) -> N
     rows = own_rows([hand_made(tmp_path, keep_episodes=False)])
     assert [row.scorer for row in rows] == ["standard"]
     assert rows[0].at[2][Measure.EM].mean == pytest.approx(6 / 4)
+
+
+def test_the_number_of_tasks_is_that_of_the_horizon(tmp_path: Path) -> None:
+    """One of twelve episodes failed under ``window`` at four objectives."""
+    rows = own_rows([make_run(tmp_path).path])
+    window = next(row for row in rows if row.strategy == "window")
+    assert [window.tasks(n) for n in (2, 4)] == ["parallel, n = 12", "parallel, n = 11"]
+    assert window.tasks(2, 4, 8) == "parallel, n = 11-12"
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:

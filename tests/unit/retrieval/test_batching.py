@@ -22,7 +22,8 @@ def test_concurrent_searches_go_together() -> None:
     batcher = Batcher(ranked.search, most=10, wait=0.01)
 
     async def main() -> list[list[list[Hit]]]:
-        return await asyncio.gather(batcher.search(["p", "q"], 2), batcher.search(["r"], 2), batcher.search(["q"], 1))
+        searches = (batcher.search(["p", "q"], 2), batcher.search(["r"], 2), batcher.search(["q"], 1))
+        return list(await asyncio.gather(*searches))
 
     assert [names(found) for found in asyncio.run(main())] == [["ab", "cd"], ["ef"], ["c"]]
     assert sorted(ranked.calls) == [(("p", "q", "r"), 2), (("q",), 1)]  # another top_k is another call
@@ -48,9 +49,8 @@ def test_a_failure_is_for_its_batch_only() -> None:
     batcher = Batcher(search, most=2, wait=0.001)
 
     async def main() -> list[object]:
-        return await asyncio.gather(
-            batcher.search(["good", "fine"], 1), batcher.search(["bad", "near"], 1), return_exceptions=True
-        )
+        searches = (batcher.search(["good", "fine"], 1), batcher.search(["bad", "near"], 1))
+        return list(await asyncio.gather(*searches, return_exceptions=True))
 
     good, bad = asyncio.run(main())
     assert good == [[], []]

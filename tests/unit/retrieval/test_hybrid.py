@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from mem1.retrieval.hybrid import HybridRetriever
 from tests.unit.retrieval.fakes import Ranked, passage
 
 
-def search(retriever: Retriever, query: str, top_k: int) -> list[tuple[str, float]]:
+def search(retriever: Retriever, query: str, top_k: int) -> list[tuple[str, Any]]:
     (hits,) = asyncio.run(retriever.search([query], top_k))
     return [(hit.passage.id, hit.score) for hit in hits]
 

@@ -135,7 +135,7 @@ def test_selecting_anew_samples_nothing(run: RunDir) -> None:
     answers = {"teacher/0/0": WRONG, "teacher/1/1": "<think>b</think><answer>Lima</answer>"}
     assert len(work(Engine(answers), run).kept) == 3
     idle = Engine({}, dies_after=0)
-    more = CONFIG.model_copy(update={"keep": KeepConfig(minimum=None, per_task=3)})
+    more = CONFIG.model_copy(update={"keep": KeepConfig(minimum="none", per_task=3)})
     outcome = work(idle, run, more)
     assert outcome.kept == ("teacher/0/0", "teacher/0/1", "teacher/1/0", "teacher/1/1", "teacher/2/0")
     assert not idle.calls

@@ -17,7 +17,7 @@ from mem1.types import (
     Turn,
 )
 
-ANY = KeepConfig(minimum=None, per_task=100)
+ANY = KeepConfig(minimum="none", per_task=100)
 
 
 def task(name: str, objectives: int = 1) -> Task:
@@ -108,13 +108,13 @@ def test_the_minimum_is_of_the_reward_an_objective() -> None:
     ]
     assert kept(episodes, KeepConfig(minimum=0.75))[0] == ["1 of 1", "3 of 4"]
     assert kept(episodes, KeepConfig(minimum=1.0))[0] == ["1 of 1"]
-    assert kept(episodes, KeepConfig(minimum=None))[0] == ["2 of 4", "1 of 1", "3 of 4"]
+    assert kept(episodes, KeepConfig(minimum="none"))[0] == ["2 of 4", "1 of 1", "3 of 4"]
 
 
 def test_best_of_n_takes_the_shorter_of_equals_then_the_first() -> None:
     episodes = [made("low", 0.5), made("long", 0.75, turns=3), made("short", 0.75), made("other short", 0.75)]
-    assert kept(episodes, KeepConfig(minimum=None)) == (["short"], {Reason.PER_TASK: 3})
-    two = KeepConfig(minimum=None, per_task=2)
+    assert kept(episodes, KeepConfig(minimum="none")) == (["short"], {Reason.PER_TASK: 3})
+    two = KeepConfig(minimum="none", per_task=2)
     assert kept(episodes, two) == (["short", "other short"], {Reason.PER_TASK: 2})
 
 

@@ -81,7 +81,8 @@ def test_another_engine_may_answer_them() -> None:
     other = ScriptedEngine(lambda *_: "found</summary>", WordTokenizer())
     episode = run(replace(with_summary(policy), side_engine=other))
     assert [call.by_policy for call in episode.side_calls] == [False]
-    assert other.tokenizer.decode(episode.side_calls[0].prompt_token_ids) == f"Capital of Peru?{SEARCH}{CUE}"
+    harmless = SEARCH.replace("<", "‹")  # another tokenizer has other control strings
+    assert other.tokenizer.decode(episode.side_calls[0].prompt_token_ids) == f"Capital of Peru?{harmless}{CUE}"
     assert len(policy.requests) == 2
     assert "<summary>found</summary>" in CharTokenizer().decode(episode.turns[1].prompt_token_ids)
     noting = Noting("x")

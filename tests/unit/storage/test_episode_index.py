@@ -14,6 +14,7 @@ import pytest
 from mem1.storage import episode_index
 from mem1.storage.episode_index import IndexReader, index_path
 from mem1.storage.episodes import EpisodeWriter, iter_episodes, list_episodes, read_episode, read_episodes
+from mem1.types import Episode
 from tests.unit.storage.examples import episode
 
 NAMES = ["train.jsonl", "train.jsonl.gz"]
@@ -34,9 +35,12 @@ def count_parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record where whole episodes are parsed from here on."""
     parsed: list[str] = []
     real = episode_index.parse_episode
-    monkeypatch.setattr(
-        episode_index, "parse_episode", lambda text, where: (parsed.append(where), real(text, where))[1]
-    )
+
+    def parse(text: bytes, where: str) -> Episode:
+        parsed.append(where)
+        return real(text, where)
+
+    monkeypatch.setattr(episode_index, "parse_episode", parse)
     return parsed
 
 

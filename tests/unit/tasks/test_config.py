@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from mem1.config import Config, build
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, DataError
 from mem1.tasks.config import ComposeConfig, FactbookConfig, QaFilesConfig, SourceConfig
 from tests.unit.tasks.toys import Toy
 
@@ -53,3 +53,18 @@ def test_compose_config_builds_tasks() -> None:
     assert [(task.size, task.reveal, task.split) for task in tasks] == [(3, "one_by_one", "dev")] * 4
     everything = build(ComposeConfig, {"objectives": 3, "count": "all", "order": "consecutive"}, where="test")
     assert len(everything.build([Toy(20)], split="dev", seed=1)) == 6
+
+
+def test_consecutive_groups_in_a_seeded_order() -> None:
+    """The groups stay as they are; which come first depends on the seed, and is the same on every machine."""
+    toy = Toy(20)
+    plain = ComposeConfig(order="consecutive", count="all").build([toy], split="train", seed=3)
+    mixed = ComposeConfig(order="consecutive", count="all", shuffle=True)
+    first, second = (mixed.build([toy], split="train", seed=seed) for seed in (3, 4))
+    assert [task.id for task in first] != [task.id for task in plain]
+    assert [task.id for task in first] != [task.id for task in second]
+    assert {task.id for task in first} == {task.id for task in second} == {task.id for task in plain}
+    few = ComposeConfig(order="consecutive", count=2, shuffle=True)
+    assert few.build([toy], split="train", seed=3) == first[:2]
+    with pytest.raises(DataError, match=f"has {len(plain)} consecutive groups of 2 objectives, not 1000"):
+        ComposeConfig(order="consecutive", count=1000, shuffle=True).build([toy], split="train", seed=3)

@@ -57,7 +57,7 @@ def logits(model: PreTrainedModel) -> Tensor:
 def forest() -> list[Episode]:
     """Two groups of three episodes of three rewritten contexts each."""
     rng = random.Random(3)
-    episodes = []
+    episodes: list[Episode] = []
     for group in range(2):
         prompt = [rng.randrange(SIZES["vocab_size"]) for _ in range(30)]
         for _ in range(3):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from mem1.errors import BackendError, CheckpointError, NoSignalError
+from mem1.errors import BackendError, CheckpointError, ConfigError, NoSignalError
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
 from mem1.train.batch import make_batch
@@ -103,6 +103,25 @@ def test_records_metrics_evaluations_and_episodes(tmp_path: Path) -> None:
     assert "step 3/3  reward" in screen.getvalue()
     assert "evaluation after step 2: em 0.2" in screen.getvalue()
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+
+
+def test_text_that_was_sampled_elsewhere_is_refused(tmp_path: Path) -> None:
+    def through_text(rollout: Rollout) -> Rollout:
+        def sampled(step: int) -> list[EpisodeGroup]:
+            first, *others = rollout(step)
+            odd = first.episodes[-1]
+            turns = tuple(turn.model_copy(update={"exact": False}) for turn in odd.turns)
+            members = (*first.episodes[:-1], odd.model_copy(update={"turns": turns}))
+            return [first.model_copy(update={"episodes": members}), *others]
+
+        return sampled
+
+    policy, trainer = trainer_of(tmp_path / "run", config_of(), through_text)
+    before = {name: weight.clone() for name, weight in policy.model.state_dict().items()}
+    with pytest.raises(ConfigError, match="was written by a server that gives text") as caught:
+        trainer.train()
+    assert caught.value.where == "engine.type"
+    assert all(torch.equal(weight, before[name]) for name, weight in policy.model.state_dict().items())
 
 
 def test_failed_episodes_are_recorded_and_not_learnt_from(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.webshop.env import ShopEnvironment
 from mem1.envs.webshop.machine import Mode
-from mem1.envs.webshop.search import SearchKind
+from mem1.envs.webshop.search import SHOWN, SearchKind
 from mem1.envs.webshop.visit import Look, Shop, open_shop
 from mem1.tasks.webshop import Webshop
 from mem1.types import Task
@@ -24,9 +24,10 @@ class WebshopEnvConfig(Config):
 
     ``turns_per_goal`` is the published limit of 10 steps for each thing to buy; used up, nothing was bought (reward 0)
     and the next wish is shown. ``observation`` is ``text`` or ``text_rich``. ``nouns`` names the noun extractor of the
-    reward: ``content_words``, ``spacy:MODEL`` or ``module:function``. ``form``: actions as tags of their own, or the
-    published agent's ``search[...]`` and ``click[...]`` inside the answer's tag. ``prompt`` is ``instruct``, ``brief``
-    (for policies trained on it) or the path of a file with ``{goals}``.
+    reward: ``content_words``, ``spacy:MODEL`` or ``module:function``. ``shown``: how many products a search finds at
+    most. ``form``: actions as tags of their own, or the published agent's ``search[...]`` and ``click[...]`` inside the
+    answer's tag. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or the path of a file with
+    ``{goals}``.
     """
 
     type: Literal["webshop"] = "webshop"
@@ -35,6 +36,7 @@ class WebshopEnvConfig(Config):
     turns_per_goal: int = Field(default=10, ge=1)
     nouns: str = "content_words"
     search: SearchKind = "auto"
+    shown: int = Field(default=SHOWN, ge=1)
     form: ActionForm = "tags"
     prompt: Literal["instruct", "brief"] | Path = "instruct"
 
@@ -50,7 +52,7 @@ class WebshopEnvConfig(Config):
 
     def open(self, source: Webshop) -> Shop:
         """The shop itself. Raises ``Mem1Error``."""
-        return open_shop(source, mode=self.mode, nouns=self.nouns, search=self.search)
+        return open_shop(source, mode=self.mode, nouns=self.nouns, search=self.search, shown=self.shown)
 
     def build(self, source: Webshop) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""

@@ -10,6 +10,7 @@ from mem1.envs.actions import ActionForm
 from mem1.envs.webshop.prompts import render_prompt
 from mem1.envs.webshop.visit import Look, Shop, Visit
 from mem1.tasks.webshop import goal_of
+from mem1.tasks.webshop_goals import Goal
 from mem1.types import Action, Click, Malformed, Observation, Score, Search, Task
 
 
@@ -23,9 +24,10 @@ class _Purchase:
     parts: Mapping[str, float | None]
 
 
-_NOTHING = _Purchase(
-    None, 0.0, success=False, parts=dict.fromkeys(("bought", "r_type", "r_att", "r_option", "r_price"), 0.0)
-)
+def _nothing(goal: Goal) -> _Purchase:
+    """No purchase: every part 0; no part for options where none were wanted."""
+    parts = {"bought": 0.0, "r_type": 0.0, "r_att": 0.0, "r_option": 0.0 if goal.options else None, "r_price": 0.0}
+    return _Purchase(None, 0.0, success=False, parts=parts)
 
 
 class ShopEnvironment:
@@ -97,7 +99,7 @@ class ShopEnvironment:
 
     def score(self) -> Score:
         """The shop's rewards so far: 0 for a goal nothing was bought for. ``em`` is success, a reward of 1."""
-        purchases = [*self._purchases, *[_NOTHING] * (self.task.size - len(self._purchases))]
+        purchases = [*self._purchases, *map(_nothing, self._goals[len(self._purchases) :])]
         return Score(
             em=tuple(float(purchase.success) for purchase in purchases),
             f1=(None,) * len(purchases),
@@ -119,7 +121,7 @@ class ShopEnvironment:
     def _purchase(self) -> _Purchase:
         reward = self._visit.reward
         if reward is None:
-            return _NOTHING
+            return _nothing(self._visit.goal)
         return _Purchase(self._visit.bought(), reward.total, reward.success, {"bought": 1.0, **reward.parts})
 
     def _observation(self, said: str = "") -> Observation:

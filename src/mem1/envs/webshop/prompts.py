@@ -33,8 +33,7 @@ counts how much of the wish it meets.
 
 _LISTED = """\
 There are {count} things to buy, one after the other:
-{goals}
-"""
+{goals}"""
 
 
 def render_prompt(template: str | Path, task: Task, form: ActionForm) -> str:

@@ -24,18 +24,18 @@ class ProductSearch(Protocol):
         """Recorded in results."""
 
     def __call__(self, words: str) -> tuple[str, ...]:
-        """The asins of the 50 best products, best first; equal scores by asin."""
+        """The asins of the best products (50 unless told), best first; equal scores by asin."""
 
 
-def make_search(products: Sequence[Product], kind: SearchKind = "auto") -> ProductSearch:
+def make_search(products: Sequence[Product], kind: SearchKind = "auto", shown: int = SHOWN) -> ProductSearch:
     """An index over the products' search texts.
 
     ``lucene`` ranks as the published index does; ``bm25s`` is faster on large catalogues, with the same words but exact
-    document lengths. ``auto`` takes ``lucene`` for up to 100,000 products.
+    document lengths. ``auto`` takes ``lucene`` for up to 100,000 products. A search finds ``shown`` products at most.
     """
     if kind == "auto":
         kind = "bm25s" if len(products) > LARGE else "lucene"
-    return LuceneSearch(products) if kind == "lucene" else Bm25sSearch(products)
+    return LuceneSearch(products, shown) if kind == "lucene" else Bm25sSearch(products, shown)
 
 
 class LuceneSearch:
@@ -43,13 +43,14 @@ class LuceneSearch:
 
     name = "lucene"
 
-    def __init__(self, products: Sequence[Product]) -> None:
+    def __init__(self, products: Sequence[Product], shown: int = SHOWN) -> None:
+        self._shown = shown
         self._asins = [product.asin for product in products]
         self._index = LuceneBm25(self._asins, (product.search_text() for product in products))
 
     def __call__(self, words: str) -> tuple[str, ...]:
         """The asins of the best products."""
-        return tuple(self._asins[position] for position, _ in self._index.search(words, SHOWN))
+        return tuple(self._asins[position] for position, _ in self._index.search(words, self._shown))
 
 
 class Bm25sSearch:
@@ -57,9 +58,10 @@ class Bm25sSearch:
 
     name = "bm25s"
 
-    def __init__(self, products: Sequence[Product]) -> None:
+    def __init__(self, products: Sequence[Product], shown: int = SHOWN) -> None:
         import bm25s
 
+        self._shown = shown
         # In the order of asins: equal scores then come by asin, since the library keeps the corpus order.
         ordered = sorted(products, key=lambda product: product.asin)
         self._asins = [product.asin for product in ordered]
@@ -85,4 +87,4 @@ class Bm25sSearch:
         ids = sorted(i for term in lucene_tokens(words) if (i := self._vocabulary.get(term)) is not None)
         if not ids:
             return ()
-        return tuple(self._asins[i] for i in best_rows(self._model.get_scores_from_ids(ids), SHOWN).tolist())
+        return tuple(self._asins[i] for i in best_rows(self._model.get_scores_from_ids(ids), self._shown).tolist())

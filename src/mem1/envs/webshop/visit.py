@@ -10,7 +10,7 @@ from mem1.envs.webshop.machine import START, Machine, Mode, Page, State
 from mem1.envs.webshop.nouns import Nouns, load_nouns
 from mem1.envs.webshop.pages import Node, nodes, plain, rich
 from mem1.envs.webshop.reward import Reward, purchase_reward
-from mem1.envs.webshop.search import SearchKind, make_search
+from mem1.envs.webshop.search import SHOWN, SearchKind, make_search
 from mem1.tasks.webshop import Webshop
 from mem1.tasks.webshop_goals import Goal
 from mem1.text import LOOK_ALIKE
@@ -35,15 +35,20 @@ class Shop:
 
 
 def open_shop(
-    source: Webshop, *, mode: Mode = "strict", nouns: str = "content_words", search: SearchKind = "auto"
+    source: Webshop,
+    *,
+    mode: Mode = "strict",
+    nouns: str = "content_words",
+    search: SearchKind = "auto",
+    shown: int = SHOWN,
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
-    index = make_search(tuple(source.products.values()), search)
+    index = make_search(tuple(source.products.values()), search, shown)
     return Shop(
         machine=Machine(source.products, index, mode),
         price=source.price,
         nouns=load_nouns(nouns),
-        label=f"{source.label}; {mode} mode, search {index.name}, nouns {nouns}",
+        label=f"{source.label}; {mode} mode, search {index.name} top {shown}, nouns {nouns}",
     )
 
 
@@ -55,6 +60,7 @@ class Visit:
         self.goal = goal
         self.state: State = START
         self.reward: Reward | None = None
+        self._bought: State | None = None
 
     @property
     def done(self) -> bool:
@@ -93,13 +99,16 @@ class Visit:
                 nouns=self.shop.nouns,
                 mode=self.shop.mode,
             )
+            self._bought = after
         self.state = after
         return True
 
     def bought(self) -> str:
         """What was bought, in words, e.g. ``W2X4K (color: red, size: 8)``. Raises ``ValueError`` before a purchase."""
-        product = self.shop.machine.product(self.state)
-        options = ", ".join(f"{name}: {value}" for name, value in self.state.options.items())
+        if self._bought is None:
+            raise ValueError("nothing was bought yet")
+        product = self.shop.machine.product(self._bought)
+        options = ", ".join(f"{name}: {value}" for name, value in self._bought.options.items())
         return f"{product.asin} ({options})" if options else product.asin
 
     def _meant(self, target: str) -> str:

@@ -9,6 +9,7 @@ from mem1.report.diff import Piece, merged
 from mem1.report.episode_view import TurnView, view_turn, without_tags
 from mem1.report.viewer.bars import Rectangle, bar_of, room_of, strip_of
 from mem1.report.viewer.origins import Context
+from mem1.report.viewer.shop_page import ShopPage, shop_page
 from mem1.report.viewer.texts import SidePart, Texts
 from mem1.types import Answer, Episode, StopReason, Turn
 
@@ -18,11 +19,13 @@ class TurnPart:
     """A turn laid out: its bar to the episode's scale, the strip of its history, the state with its changes marked.
 
     ``seen`` of ``history`` tokens of earlier turns were in context. ``score`` is the exact match of the answer that
-    the turn gave, ``None`` where it gave none or it was not scored. ``side_calls`` were made before it.
+    the turn gave, ``None`` where it gave none or it was not scored. ``side_calls`` were made before it. ``shop`` is the
+    page that the observation shows.
     """
 
     turn: Turn
     view: TurnView
+    shop: ShopPage | None
     bar: tuple[Rectangle, ...]
     strip: tuple[Rectangle, ...]
     context: Context
@@ -49,6 +52,7 @@ def _parts(episode: Episode, texts: Texts, numbers: Sequence[int]) -> Iterator[T
         yield TurnPart(
             turn=turn,
             view=view_turn(episode, turn, before),
+            shop=shop_page(episode, index),
             bar=bar_of(turn, room),
             strip=strip_of(context),
             context=context,

