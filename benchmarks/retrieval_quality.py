@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mem1.retrieval.base import Retriever
-from mem1.retrieval.config import Bm25Config, DenseConfig
+from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.dense_config import DenseConfig
 from mem1.retrieval.dense_index import DENSE
 from mem1.retrieval.disk_config import Bm25DiskConfig
 from mem1.retrieval.hybrid import HybridRetriever

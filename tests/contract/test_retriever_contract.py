@@ -36,7 +36,8 @@ class CountingEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         counts = np.array([[1e-3 + text.split().count(word) for word in WORDS] for text in texts], dtype=np.float32)
-        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        unit: Vectors = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        return unit
 
 
 def dense() -> Retriever:
