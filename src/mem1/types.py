@@ -129,12 +129,43 @@ class FinishReason(StrEnum):
     LENGTH = "length"  # the last section's budget, or the model's context
 
 
+class Usage(Record):
+    """What writing cost: calls of a backend, tokens, seconds, money.
+
+    ``cached_tokens`` of the ``prompt_tokens`` were read from a cache. ``seconds`` passed between sending and
+    the last byte of each answer; waiting for a free place is left out. ``cost`` is in the currency of the price
+    table, ``None`` where no prices are known.
+    """
+
+    calls: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0)
+    cached_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; the cost is known only where it is known of both."""
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            seconds=self.seconds + other.seconds,
+            cost=(self.cost or 0.0) + (other.cost or 0.0) if known else None,
+        )
+
+
 class Completion(Record):
     """What one call of an engine wrote, token for token.
 
     ``logprobs[i]`` is log p(token_ids[i] | everything before it) in nats under the sampling
     distribution's policy at temperature 1; it is 0.0 where ``sampled[i]`` is false (forced tokens).
     ``section_ends[k]`` is the number of tokens written when section ``k`` ended (cumulative).
+    ``exact`` is false where the ids were made from a server's text: they are not what was sampled, their
+    log-probabilities (0.0) are not known, and nothing can be learned from them. ``usage`` is what a backend
+    that counts says it cost.
     """
 
     token_ids: tuple[int, ...]
@@ -143,6 +174,8 @@ class Completion(Record):
     section_ends: tuple[int, ...]
     finish: FinishReason
     policy_version: int = 0
+    exact: bool = True
+    usage: Usage | None = None
 
     @model_validator(mode="after")
     def _aligned(self) -> Completion:
@@ -158,7 +191,7 @@ class Turn(Record):
     ``prompt_token_ids`` is the whole context in front of the completion; its first
     ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
     belong to the state section (the rest is the action). ``carried_length`` tokens between the
-    prefix and the end of the prompt came from earlier turns.
+    prefix and the end of the prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
     """
 
     index: int
@@ -176,6 +209,8 @@ class Turn(Record):
     observation: str | None = None
     observation_length: int = 0
     objective: int = 0
+    exact: bool = True
+    usage: Usage | None = None
 
     @model_validator(mode="after")
     def _aligned(self) -> Turn:
@@ -281,6 +316,12 @@ class Episode(Record):
     def failed(self) -> bool:
         """Whether the episode ended in an error and must stay out of scores and advantages."""
         return self.error is not None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What its turns cost together, over those that know; ``None`` where none does."""
+        known = [turn.usage for turn in self.turns if turn.usage is not None]
+        return sum(known[1:], known[0]) if known else None
 
     @property
     def peak(self) -> int:

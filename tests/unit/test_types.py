@@ -30,6 +30,7 @@ from mem1.types import (
     StopReason,
     Task,
     Turn,
+    Usage,
 )
 
 OBJECTIVE = Objective(
@@ -73,6 +74,7 @@ EPISODE: dict[str, Any] = {
     "seconds": 0.25,
 }
 SCORE = Score(em=(1.0, None, 0.0), f1=(1.0, None, 0.5), answered=(True, False, True), scorer="standard")
+USAGE = Usage(calls=2, prompt_tokens=30, cached_tokens=8, completion_tokens=5, seconds=0.25, cost=0.5)
 ERROR = EpisodeError(type="BackendError", message="no answer from the server", traceback="...")
 EXAMPLES: list[Record] = [
     OBJECTIVE,
@@ -83,8 +85,9 @@ EXAMPLES: list[Record] = [
     Answer(text="a; b"),
     Malformed(reason="no tag"),
     Observation(head="2 turns left", passages=("a", "b"), done=True),
-    Completion(**COMPLETION),
-    Turn(**TURN),
+    USAGE,
+    Completion(**COMPLETION, exact=False, usage=USAGE),
+    Turn(**TURN, exact=False, usage=USAGE),
     ERROR,
     SCORE,
     Episode(**EPISODE, reward=1.0, score=SCORE, advantage=-0.5, seed=11),
@@ -215,3 +218,22 @@ def test_tasks_and_objectives_are_never_empty() -> None:
     with pytest.raises(ValidationError, match="at least 1"):
         Task(id="t", composition=Composition.MIXED, reveal="upfront", split="train", objectives=())
     assert TASK.size == 2
+
+
+def test_usage_adds_up_and_a_cost_is_known_only_of_all() -> None:
+    one = Usage(calls=1, prompt_tokens=100, cached_tokens=40, completion_tokens=7, seconds=0.5, cost=0.25)
+    two = Usage(calls=2, prompt_tokens=30, cached_tokens=0, completion_tokens=5, seconds=0.25, cost=0.5)
+    assert one + two == Usage(
+        calls=3, prompt_tokens=130, cached_tokens=40, completion_tokens=12, seconds=0.75, cost=0.75
+    )
+    assert (one + two.model_copy(update={"cost": None})).cost is None
+
+
+def test_an_episode_sums_the_usage_of_the_turns_that_know_it() -> None:
+    episode = Episode(**EPISODE)
+    used = Usage(calls=1, prompt_tokens=10, cached_tokens=2, completion_tokens=3, seconds=1.0)
+    assert episode.usage is None
+    turns = tuple(
+        turn.model_copy(update={"usage": usage}) for turn in episode.turns[:1] for usage in (used, None, used)
+    )
+    assert episode.model_copy(update={"turns": turns}).usage == used + used

@@ -61,7 +61,8 @@ class Request:
     ``session`` names the episode: an engine may keep that session's key-value cache and reuse the
     part of it that ``prompt`` extends. ``seed`` makes the sample reproducible whatever else is in
     flight. ``temperature`` 0 is greedy. Log-probabilities are always those of temperature 1, over the
-    whole vocabulary.
+    whole vocabulary. The first ``prefix_length`` tokens of ``prompt`` are the task prompt P; 0 says that
+    nothing is known of it.
     """
 
     prompt: tuple[int, ...]
@@ -69,6 +70,7 @@ class Request:
     session: str
     seed: int = 0
     temperature: float = 1.0
+    prefix_length: int = 0
 
 
 @runtime_checkable

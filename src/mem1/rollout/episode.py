@@ -84,6 +84,7 @@ class _Run:
             session=self.job.episode_id,
             seed=derive_seed(self.job.seed, index),
             temperature=self.parts.temperature,
+            prefix_length=self.memory.prefix_length,
         )
         try:
             completion = await self.parts.engine.generate(request)
@@ -105,6 +106,8 @@ class _Run:
             action=action,
             action_text=written.action_text,
             objective=self.env.objective,
+            exact=completion.exact,
+            usage=completion.usage,
         )
         try:
             observation = await self.env.step(action)
