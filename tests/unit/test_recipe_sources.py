@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,7 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "qa"
 def rows(path: Path, name: str, count: int, *, title: str | None = None) -> Path:
     lines = []
     for i in range(count):
-        row: dict[str, object] = {
-            "id": f"{i}",
-            "question": f"{name} {i}",
-            "golden_answers": [f"{name}{i}" if i else ";"],
-        }
+        row: dict[str, Any] = {"id": f"{i}", "question": f"{name} {i}", "golden_answers": [f"{name}{i}" if i else ";"]}
         if title:
             row["metadata"] = {"context": [{"title": f"{title} {i}", "sentences": [f"about {name}{i}"]}]}
         lines.append(json.dumps(row))
