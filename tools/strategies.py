@@ -33,7 +33,7 @@ def measured(name: str, path: Path) -> str:
     recipe, plan = load(Recipe, data.run.config_toml), data.last.plan
     budgets = recipe.memory.budgets
     setup = (
-        f"`{plan.policy.model}`, untrained, temperature {plan.temperature:g}; budgets of {budgets.state} (state), "
+        f"`{plan.policy.model}` as it comes, temperature {plan.temperature:g}; budgets of {budgets.state} (state), "
         f"{budgets.action} (action) and {budgets.observation} (observation) tokens"
         + (f"; equal budgets of {plan.equal_budget} tokens beside the prompt" if plan.equal_budget else "")
         + ("" if data.last.complete else ". **Not complete**: cells still missing are left out")

@@ -31,7 +31,7 @@ def test_the_page_holds_the_runs_tables(tool: ModuleType, tmp_path: Path) -> Non
     run.config_toml.write_text('name = "synthetic"\n')
     tool.main([f"Made up={run.path}"])
     text = tool.PAGE.read_text()
-    assert text.startswith("# Before\n<!-- measured -->\n\n### Made up\n\n`builtin:tiny`, untrained")
+    assert text.startswith("# Before\n<!-- measured -->\n\n### Made up\n\n`builtin:tiny` as it comes")
     assert text.endswith("<!-- /measured -->\nafter\n")
     assert "stale figures" not in text
     assert "| Tasks | Strategy | ΔEM | ΔF1 | Answered |" in text
