@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
@@ -23,7 +23,14 @@ from mem1.types import Composition
 
 SHOPPER = "builtin:shopper"
 Share = Annotated[float, Field(ge=0, le=1)]
-EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type")]
+
+
+def _qa_by_default(value: Any) -> Any:
+    """Recipes may leave out ``env.type``: they then mean question answering."""
+    return {"type": "qa", **value} if isinstance(value, dict) else value
+
+
+EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type"), BeforeValidator(_qa_by_default)]
 
 
 class LessonsConfig(Config):

@@ -18,6 +18,7 @@ _SEPARATOR = " [SEP] "
 _LIMIT = re.compile(r", and price lower than ([\d.]+) dollars")
 _PAIR = re.compile(r"(?:^|, and | with )([^:,]{1,40}): (.+?)(?=, and [^:,]{1,40}: |$)")
 _FILLER = re.compile(r"^(find me|i('m| am) looking for|i (need|want)|show me|buy me)( an?| the| some)? ", re.IGNORECASE)
+_COUNTS = re.compile(r"Page (\d+) \(Total results: (\d+)\)")
 _OFFERED = re.compile(r"\[([^\[\]]+(?:\[[^\[\]]*\][^\[\]]*)*)\]")
 _BACK, _PREVIOUS, _NEXT, _BUY = (
     "back to search",
@@ -55,6 +56,7 @@ class _Script:
 
     targets: tuple[str, ...] = ()
     goal: int = -1
+    turns: int = 0  # left when it last looked: with a new goal there are more again
     wish: Wish = field(default_factory=lambda: Wish("", (), None))
     rejected: dict[str, int] = field(default_factory=dict)  # products put back, and how many wanted options each had
     open: str = ""
@@ -75,6 +77,12 @@ class _Page:
         """The customer's wish."""
         return self.nodes[self.nodes.index("Instruction:") + 1]
 
+    @property
+    def more(self) -> bool:
+        """Whether there are results beyond this page (the published shop offers "Next >" even where there are none)."""
+        counts = next((found for node in self.nodes if (found := _COUNTS.fullmatch(node))), None)
+        return counts is not None and 10 * int(counts[1]) < int(counts[2])
+
 
 class Shopper:
     """Callable for ``ScriptedEngine``: (session, context text) -> text. Reads the ``text`` look only."""
@@ -91,10 +99,12 @@ class Shopper:
         """The page and the action for this turn."""
         script = self._scripts.setdefault(session, _Script())
         page = _read_page(context[context.rfind(self._observation_tag) + len(self._observation_tag) :])
+        new, script.turns = page.turns > script.turns, page.turns
         if page.searchable and _BACK not in page.offered:
-            script.goal += 1
-            script.wish = read_wish(page.instruction)
-            script.rejected.clear()
+            if new:
+                script.goal += 1
+                script.wish = read_wish(page.instruction)
+                script.rejected.clear()
             script.left = None
             return _written(script, "search", script.wish.words)
         if _BUY in page.offered:
@@ -108,7 +118,7 @@ class Shopper:
         target = script.targets[script.goal].lower() if script.goal < len(script.targets) else ""
         if target in (asin for asin, _ in found):
             return self._open(script, target)
-        if target and _NEXT in page.offered and page.turns > _needed(script):
+        if target and _NEXT in page.offered and page.more and page.turns > _needed(script):
             return _written(script, "click", _NEXT)
         limit = script.wish.limit or float("inf")
         fresh = [asin for asin, price in found if asin not in script.rejected and price <= limit]

@@ -76,10 +76,15 @@ class LuceneBm25:
         wanted = Counter(i for term in self._tokenize(query) if (i := self._vocabulary.get(term)) is not None)
         if not wanted or count < 1:
             return ()
-        scores = np.zeros(self._count, dtype=np.float64)
-        for term, times in wanted.items():
-            span = slice(self._starts[term], self._starts[term + 1])
-            scores[self._documents[span]] += times * self._impacts[span]
+        spans = [slice(self._starts[term], self._starts[term + 1]) for term in wanted]
+        documents = np.concatenate([self._documents[span] for span in spans])
+        shares = np.concatenate(
+            [
+                self._impacts[span] if times == 1 else times * self._impacts[span]
+                for span, times in zip(spans, wanted.values(), strict=True)
+            ]
+        )
+        scores = np.bincount(documents, shares, self._count)
         rounded = scores.astype(np.float32)  # Lucene adds in double and compares in single precision
         least = np.partition(rounded, -count)[-count] if count < self._count else np.float32(0)
         found = np.flatnonzero(rounded >= least if least > 0 else rounded)

@@ -117,6 +117,20 @@ def test_nothing_to_be_found() -> None:
     assert episode.reward == 0.0
     assert episode.stop == "turn_limit"
     assert episode.answers == (None,)
+    # It tries again from the start page, and that is no second goal.
+    assert [turn.action.type for turn in episode.turns] == ["search", "click", "search", "click"]
+
+
+def test_it_does_not_walk_past_the_last_results() -> None:
+    products = {f"W{i:02}": product(f"W{i:02}", options={}) for i in range(12)}
+    wish = goal("W99", instruction="Find me a lamp", options=(), option_names=())
+    machine = Machine(products, Shelf(tuple(products)), "compat")
+    told = Shop(machine, dict.fromkeys(products, 20.0), content_words, "compat")
+    episode = play(told, wish, told=True)
+    # The product it was told is nowhere: two results pages are looked through, then it takes what there is.
+    assert [turn.action_text for turn in episode.turns][1:] == [
+        "<click> next ></click>", "<click> w10</click>", "<click> buy now</click>",
+    ]  # fmt: skip
 
 
 def test_several_goals_in_one_session() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.inference.toy_tokenizer import CharTokenizer
@@ -31,6 +31,7 @@ def test_a_tail_gets_half_of_the_room_at_most() -> None:
     assert show(10, passages=("0123456789",), tail="abcdefghij") == "01234\nabcd"
 
 
+@settings(deadline=None)
 @given(budget=st.integers(1, 60), head=st.text(max_size=40), page=st.text(max_size=80), tail=st.text(max_size=80))
 def test_the_budget_holds(budget: int, head: str, page: str, tail: str) -> None:
     writer = ObservationWriter(TOKENIZER, Tags(), budget + 2)

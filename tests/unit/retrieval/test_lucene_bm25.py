@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.errors import DataError
@@ -24,6 +24,7 @@ def test_quantised_length(length: int, kept: int) -> None:
     assert quantised_length(length) == kept
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100_000))
 def test_a_quantised_length_is_never_longer_and_never_shrinks_again(length: int) -> None:
     kept = quantised_length(length)

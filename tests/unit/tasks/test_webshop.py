@@ -9,21 +9,21 @@ import pytest
 from pydantic import ValidationError
 
 from mem1.errors import DataError
-from mem1.tasks.base import Source
+from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import compose
 from mem1.tasks.webshop import Webshop, WebshopConfig, goal_of
 from mem1.types import Composition, Objective
 from tests.published import needs_published_files, published
 
-SPLITS = ("train", "dev", "test")
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 def own(**settings: object) -> Webshop:
     return WebshopConfig.model_validate(settings).build()
 
 
-def asins(shop: Webshop, split: str) -> set[str]:
-    return {objective.metadata["entity"] for objective in shop.objectives(split)}  # type: ignore[arg-type]
+def asins(shop: Webshop, split: Split) -> set[str]:
+    return {objective.metadata["entity"] for objective in shop.objectives(split)}
 
 
 def test_the_catalogue_of_our_own() -> None:
@@ -34,7 +34,7 @@ def test_the_catalogue_of_our_own() -> None:
     assert {product.category for product in shop.products.values()} == {
         "beauty", "electronics", "fashion", "garden", "grocery",
     }  # fmt: skip
-    assert len(shop.goals) == sum(len(shop.objectives(split)) for split in SPLITS) == 1699  # type: ignore[misc]
+    assert len(shop.goals) == sum(len(shop.objectives(split)) for split in SPLITS) == 1699
     assert all(goal.attributes for goal in shop.goals)
     assert own().goals == shop.goals
     assert own(catalogue_seed=1).goals != shop.goals
@@ -56,7 +56,7 @@ def test_whole_products_are_dealt_to_splits() -> None:
 @pytest.mark.parametrize(("rule", "sizes"), [("published", (199, 1000, 500)), ("mem1", (1199, 0, 500))])
 def test_splits_by_index(rule: str, sizes: tuple[int, ...]) -> None:
     shop = own(splits=rule)
-    assert tuple(len(shop.objectives(split)) for split in SPLITS) == sizes  # type: ignore[misc, arg-type]
+    assert tuple(len(shop.objectives(split)) for split in SPLITS) == sizes
     assert [o.id for o in shop.objectives("test")] == [f"webshop/synthetic/{i}" for i in range(500)]
 
 
@@ -139,7 +139,7 @@ def test_a_catalogue_without_products(tmp_path: Path) -> None:
 @needs_published_files
 def test_the_splits_of_the_published_set() -> None:
     shop = published().build()
-    assert [len(shop.objectives(split)) for split in SPLITS] == [6410, 0, 500]  # type: ignore[arg-type]
+    assert [len(shop.objectives(split)) for split in SPLITS] == [6410, 0, 500]
     assert asins(shop, "test") & asins(shop, "train")  # products leak between the two, as in the published runs
     apart = published(splits="by_product").build()
     assert not asins(apart, "test") & asins(apart, "train")

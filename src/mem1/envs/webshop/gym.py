@@ -8,7 +8,7 @@ page, reward, terminated, truncated, info = env.step("search[argan oil hair oils
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from mem1.envs.actions import parse_brackets
 from mem1.envs.webshop.config import WebshopEnvConfig
@@ -42,7 +42,7 @@ class ShopEnv(gymnasium.Env[str, str]):
     Raises ``DataError`` for a split without goals.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  as its base declares it
 
     def __init__(
         self, source: Webshop, config: WebshopEnvConfig, *, split: Split = "train", render_mode: str | None = None

@@ -1,0 +1,58 @@
+"""Shopping through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mem1.cli.main import main
+from mem1.config import build
+from mem1.errors import ConfigError
+from mem1.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def test_the_shopper_is_evaluated_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    settings = ("evaluate.tasks=4", "evaluate.horizons=[1,3]", "evaluate.session_objectives=0", "source.products=60")
+    words = ["evaluate", str(RECIPES / "webshop.toml"), "--run", str(run), "--json"]
+    for setting in settings:
+        words += ["--set", setting]
+    assert main(words) == 0
+    rows = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [(row["tasks"], row["strategy"]) for row in rows] == [
+        ("sequential-1", "full"), ("sequential-1", "state"), ("sequential-3", "full"), ("sequential-3", "state"),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["score"] > 80
+        assert row["answer_rate"] == 1.0
+        assert row["scored by"] == (
+            "webshop: own (seed 0), 60 products, synthetic goals, split by_product; strict mode, search lucene, "
+            "nouns content_words; 10 steps a goal"
+        )
+    assert rows[0]["reward"] == rows[1]["reward"]  # the shopper's page holds all it needs
+    assert rows[3]["peak"] < rows[2]["peak"] / 2
+    assert main(["report", str(run), "--json"]) == 0
+    report = (run / "report.md").read_text(encoding="utf-8")
+    assert "### Shopping: evaluation" in report
+    assert "60 products, synthetic goals" in report
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"env": {"type": "webshop"}}, "go together"),
+        ({"source": {"type": "webshop"}}, "go together"),
+        ({"model": "builtin:shopper"}, "shops in env.type"),
+        (
+            {"model": "builtin:shopper", "source": {"type": "webshop"}, "env": {"type": "webshop", "form": "brackets"}},
+            "observation",
+        ),
+    ],
+)
+def test_recipes_that_are_not_whole(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build(Recipe, settings, where="test")

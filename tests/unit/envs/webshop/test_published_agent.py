@@ -1,0 +1,64 @@
+"""The published agent's way of writing: thought, summary, answer; only the summary is carried."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mem1.envs.webshop.env import ShopEnvironment
+from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.toy_tokenizer import WordTokenizer
+from mem1.memory.config import StateMemoryConfig
+from mem1.memory.tags import Tags
+from mem1.rollout.episode import Parts
+from mem1.rollout.group import group_jobs, run_jobs
+from mem1.tasks.compose import make_task
+from mem1.types import Click, Composition, Malformed, Search
+from tests.unit.envs.webshop.shops import goal, shop
+from tests.unit.envs.webshop.tasks import objective
+
+WRITTEN = iter(
+    [
+        "<think> a lamp </think><summary> lamp red </summary><answer>search[lamp]</answer>",
+        "<think> the first </think><summary> lamp red first </summary><answer>click[W00]</answer>",
+        "<think> oops </think><summary> lamp red again </summary><answer>W00</answer>",
+        "<think> red </think><summary> choose red </summary><answer>click[red]</answer>",
+        "<think> size </think><summary> choose size </summary><answer>click[8.5]</answer>",
+        "<think> buy </think><summary> buy </summary><answer>click[buy now]</answer>",
+    ]
+)
+
+
+def test_a_whole_episode() -> None:
+    contexts: list[str] = []
+
+    def write(session: str, context: str) -> str:
+        contexts.append(context)
+        return next(WRITTEN)
+
+    memory = StateMemoryConfig(tags=Tags(state="summary"), scratch="think", carry=("state", "observation")).build()
+    engine = ScriptedEngine(write, WordTokenizer(Tags(state="summary").control_strings))
+    task = make_task([objective("0", goal())], Composition.SEQUENTIAL, "test")
+    parts = Parts(
+        engine=engine,
+        make_env=lambda one: ShopEnvironment(one, shop(), form="brackets"),
+        make_memory=memory,
+        temperature=0.0,
+        reward=lambda score: score.reward_sum,
+        actions=("search", "click"),
+        form="brackets",
+    )
+    (episode,) = asyncio.run(run_jobs(group_jobs([task], 1, seed=0, label="t"), parts, concurrency=1))
+    assert [turn.action for turn in episode.turns] == [
+        Search(query="lamp"),
+        Click(target="W00"),
+        Malformed(reason="no action was found; write search[...] or click[...]"),
+        Click(target="red"),
+        Click(target="8.5"),
+        Click(target="buy now"),
+    ]
+    assert episode.reward == 1.0
+    assert episode.stop == "answered"
+    prompt = "".join(contexts[0].partition("<information>WebShop")[0])
+    assert contexts[1].startswith(f"{prompt}<summary> lamp red </summary><information>Instruction:")
+    assert "<think> a lamp" not in contexts[1]
+    assert "search[lamp]" not in contexts[1]
