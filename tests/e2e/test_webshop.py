@@ -30,7 +30,7 @@ def test_the_shopper_is_evaluated_and_reported(tmp_path: Path, capsys: pytest.Ca
         assert row["score"] > 80
         assert row["answer_rate"] == 1.0
         assert row["scored by"] == (
-            "webshop: own (seed 0), 60 products, synthetic goals, split by_product; strict mode, search lucene, "
+            "webshop: own (seed 0), 60 products, synthetic goals, split by_product; strict mode, search lucene top 50, "
             "nouns content_words; 10 steps a goal"
         )
     assert rows[0]["reward"] == rows[1]["reward"]  # the shopper's page holds all it needs

@@ -116,10 +116,13 @@ def draw(chart: Chart, *, nested: str = "") -> str:
     return "".join(parts)
 
 
+_LEAST = 1e-300  # spans below it are no span: their ticks could not be told apart
+
+
 def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
     """Round numbers (1, 2, 2.5 or 5 times a power of ten) that cover ``low`` to ``high``."""
     span = high - low
-    if span <= 0 or not math.isfinite(span):
+    if span < _LEAST or not math.isfinite(span):
         return (low,)
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))

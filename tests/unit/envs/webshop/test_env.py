@@ -157,7 +157,7 @@ def test_the_configuration_builds_it() -> None:
     world = config.build(source)(make_task(source.objectives("train")[:1], Composition.SEQUENTIAL, "train"))
     assert world.max_turns == 4
     assert world.score().scorer == (
-        "webshop: own (seed 0), 40 products, synthetic goals, split by_product; compat mode, search lucene, "
+        "webshop: own (seed 0), 40 products, synthetic goals, split by_product; compat mode, search lucene top 50, "
         "nouns content_words; 4 steps a goal"
     )
     assert tuple(config.actions) == ("search", "click")
