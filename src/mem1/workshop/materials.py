@@ -1,0 +1,94 @@
+"""What a recipe works on: sources, passages, environments, tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from mem1.envs.base import Environment
+from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.errors import ConfigError
+from mem1.evaluation.records import CellKey
+from mem1.recipe import Recipe
+from mem1.retrieval.base import Passage, Retriever
+from mem1.tasks.compose import Order
+from mem1.tasks.config import ComposeConfig
+from mem1.types import Composition, Task
+
+
+class Materials:
+    """A recipe's tasks and the world they are done in, each built when first needed."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    @cached_property
+    def sources(self) -> list[Any]:
+        """The task sources."""
+        return [source.build() for source in self.recipe.all_sources]
+
+    @property
+    def source(self) -> Any:
+        """The first task source: the one that lessons are about."""
+        return self.sources[0]
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """What a search asks."""
+        passages, config = passages_of(*self.sources), self.recipe.retriever
+        if not config.has_corpus and not passages:
+            kinds = ", ".join(source.type for source in self.recipe.all_sources)
+            raise ConfigError(
+                f"there is nothing to search: a source of type {kinds} brings no passages of its own",
+                where="retriever.corpus",
+                mend="name a file of passages: --retriever.corpus FILE",
+            )
+        return config.build(() if config.has_corpus else passages)
+
+    @cached_property
+    def make_env(self) -> Callable[[Task], Environment]:
+        """Makes a fresh environment for a task."""
+        if isinstance(self.recipe.env, WebshopEnvConfig):
+            return self.recipe.env.build(self.source)
+        return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
+
+    @cached_property
+    def train_tasks(self) -> list[Task]:
+        """The pool that training draws from, in the order in which it is used."""
+        recipe = self.recipe
+        return recipe.tasks.build(self.sources, split=recipe.split, seed=recipe.seed)
+
+    def tasks(
+        self, split: Any, composition: Composition, objectives: int, count: int, seed: int, order: Order = "shuffled"
+    ) -> list[Task]:
+        """Tasks for an evaluation."""
+        config = ComposeConfig(composition=composition, objectives=objectives, count=count, order=order, shuffle=True)
+        return config.build(self.sources, split=split, seed=seed)
+
+    @cached_property
+    def watched(self) -> list[Task]:
+        """The dev tasks that are scored while training; none where ``watch_tasks`` is 0."""
+        if not self.recipe.watch_tasks:
+            return []
+        compose = self.recipe.tasks
+        return self.tasks("dev", compose.composition, compose.objectives, self.recipe.watch_tasks, self.recipe.seed)
+
+    @cached_property
+    def cells(self) -> dict[CellKey, list[Task]]:
+        """The tasks of an evaluation."""
+        config, split = self.recipe.evaluate, self.recipe.evaluate_split
+        cells = {
+            CellKey(composition, n): self.tasks(split, composition, n, config.tasks_at(n), config.seed, config.order)
+            for composition in config.compositions
+            for n in config.horizons
+        }
+        if config.session_objectives:
+            key = CellKey(Composition.SEQUENTIAL, config.session_objectives, session=True)
+            cells[key] = self.tasks(split, key.composition, key.objectives, config.session_tasks, config.seed)
+        return cells
+
+
+def passages_of(*sources: Any) -> Sequence[Passage]:
+    """The passages that sources bring along."""
+    return [passage for source in sources for passage in getattr(source, "passages", ())]
