@@ -13,7 +13,7 @@ from mem1.envs.webshop.machine import Button, Page, State
 from mem1.envs.webshop.reward import Reward, matched_attributes, matched_options, matched_options_compat
 from mem1.envs.webshop.site.sessions import Customer, Sessions
 from mem1.envs.webshop.visit import Visit
-from mem1.tasks.webshop_goals import NO_LIMIT, Goal
+from mem1.tasks.webshop_goals import NO_LIMIT
 from mem1.tasks.webshop_products import Product
 from mem1.text import spelled_out
 
@@ -184,6 +184,3 @@ def _environment() -> Environment:
     )
     made.filters["tile"] = lambda text: sum(map(ord, text[:8])) % 8
     return made
-
-
-__all__ = ["Goal", "Layout", "Site", "bill"]
