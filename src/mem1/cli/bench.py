@@ -14,11 +14,13 @@ from mem1.cli.arguments import Parser
 from mem1.errors import ConfigError
 
 Benchmark = Callable[[bool], Mapping[str, float | str]]
+_SHOWN = ("packing", "continuous_batching", "loop_overhead", "cli_start")
 
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: all)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: those that README shows)")
+    parser.add_argument("--all", action="store_true", help="every one: takes an hour, and all extras")
     parser.add_argument("--quick", action="store_true", help="smaller, for a first look: figures are rougher")
     parser.add_argument("--list", action="store_true", help="only list what there is")
 
@@ -33,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         output.show([{"name": name} for name in found], as_json=arguments.json)
         return 0
     results: dict[str, Mapping[str, float | str]] = {}
-    for name in arguments.names or found:
+    for name in arguments.names or (found if arguments.all else _SHOWN):
         results[name] = load(found[name])(arguments.quick)
         if not arguments.json:
             output.show(results[name], as_json=False, title=name)
