@@ -389,7 +389,7 @@ def test_bench_runs_what_is_named(
         (tmp_path / "benchmarks" / f"{name}.py").write_text(body, encoding="utf-8")
     assert main(["bench", "two", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"two": {"ratio": 2.0, "name": "two"}}
-    assert main(["bench", "--json"]) == 0
+    assert main(["bench", "--all", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["one"]["ratio"] == 3.0
 
 
