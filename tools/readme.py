@@ -2,7 +2,8 @@
 
     mem1 demo --json > demo.json
     mem1 bench --json > bench.json
-    python tools/readme.py --demo demo.json --bench bench.json
+    mem1 bench learning --json > learning.json
+    python tools/readme.py --demo demo.json --bench bench.json --learning learning.json
 
 Each block of README between ``<!-- NAME -->`` and ``<!-- /NAME -->`` is written anew, and ``docs/images/demo.svg`` is
 drawn from the demo's run.
@@ -122,6 +123,16 @@ def bench_block(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(_table(["what", "measured"], rows))
 
 
+def learning_block(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """What training adds, seed by seed, in one sentence."""
+    found = results["learning"]
+    seeds = [str(value).split(" (")[0] for name, value in found.items() if name.startswith("summed EM, seed")]
+    return (
+        f"Trained anew with {len(seeds)} seeds (`mem1 bench learning`): {'; '.join(seeds)} of {found['objectives']}, "
+        f"a mean gain of {found['mean gain over seeds']}."
+    )
+
+
 def _mean(cell: Cell | None, measure: Measure, form: str) -> str:
     metric = cell.metrics.get(measure) if cell is not None else None
     return form.format(metric.mean) if metric is not None else ""
@@ -144,6 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, help="what mem1 demo --json printed")
     parser.add_argument("--bench", type=Path, help="what mem1 bench --json printed")
+    parser.add_argument("--learning", type=Path, help="what mem1 bench learning --json printed")
     arguments = parser.parse_args()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
@@ -154,6 +166,8 @@ def main() -> None:
         write_picture(run, PICTURE, title="One page of memory: trained on 2 objectives, measured up to 32 and over 200")
     if arguments.bench is not None:
         text = fill(text, "bench", bench_block(json.loads(arguments.bench.read_text(encoding="utf-8"))))
+    if arguments.learning is not None:
+        text = fill(text, "learning", learning_block(json.loads(arguments.learning.read_text(encoding="utf-8"))))
     readme.write_text(text, encoding="utf-8")
 
 
