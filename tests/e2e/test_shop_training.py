@@ -52,6 +52,6 @@ def test_from_a_new_model_to_the_viewer(tmp_path: Path, capsys: pytest.CaptureFi
     report = RunDir.open(measured)
     viewer = Viewer(report)
     try:
-        assert "8 episodes" in viewer.index({})  # 2 horizons x 2 tasks x 2 strategies
+        assert "1–8 of 8" in viewer.index({})  # 2 horizons x 2 tasks x 2 strategies
     finally:
         viewer.catalogue.close()
