@@ -200,8 +200,8 @@ class Turn(Record):
 
     ``prompt_token_ids`` is the whole context in front of the completion; its first
     ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
-    belong to the state section (the rest is the action). ``carried_length`` tokens between the
-    prefix and the end of the prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
+    belong to the state section (the rest is the action). What stands between the prefix and the end of the
+    prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
     ``advantage`` is what training credited to the turn's sampled tokens, on average.
     """
 
