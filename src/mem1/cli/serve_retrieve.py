@@ -9,6 +9,8 @@ from typing import Any
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
+from mem1.cli.limits import add_limits, read_limits
+from mem1.config import load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Retriever
@@ -21,22 +23,12 @@ def configure(parser: Parser) -> None:
     parser.usage = f"{parser.prog} RECIPE | --corpus FILE [options] [--retriever.key value ...]"
     parser.add_argument("--corpus", metavar="FILE", type=Path, help="search this corpus; stands for retriever.corpus")
     parser.add_argument("--pages", metavar="FILE", type=Path, help="JSON lines with url and text, for POST /access")
-    limits = parser.add_argument_group("addresses and limits")
-    for name, field in ServiceConfig.model_fields.items():
-        limits.add_argument(
-            f"--{name.replace('_', '-')}", metavar="N" if field.annotation is not str else "HOST", dest=name,
-            help=f"{field.description} (default {field.default})",
-        )  # fmt: skip
+    add_limits(parser, ServiceConfig)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal, which is the way to end it and no failure."""
-    from mem1.config import build, load
-
-    given = {name: getattr(arguments, name) for name in ServiceConfig.model_fields}
-    limits = build(
-        ServiceConfig, {name: value for name, value in given.items() if value is not None}, where="the command line"
-    )
+    limits = read_limits(arguments, ServiceConfig)
     if arguments.recipe is None and arguments.corpus is None:
         raise ConfigError("what to search?", where="mem1 serve retrieve", mend="give a RECIPE or --corpus FILE")
     default = ["retriever.type=bm25"] if arguments.recipe is None else []

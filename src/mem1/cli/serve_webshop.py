@@ -7,7 +7,8 @@ from typing import Any
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
-from mem1.config import build, load
+from mem1.cli.limits import add_limits, read_limits
+from mem1.config import load
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.errors import ConfigError, DataError
@@ -23,20 +24,12 @@ def configure(parser: Parser) -> None:
     parser.add_recipe(writes_run=False, required=False)
     parser.usage = f"{parser.prog} [RECIPE] [options] [--source.key value ...] [--env.key value ...]"
     parser.add_argument("--split", choices=_SPLITS, default="test", help="whose goals to shop for (default test)")
-    limits = parser.add_argument_group("addresses and limits")
-    for name, field in SiteConfig.model_fields.items():
-        limits.add_argument(
-            f"--{name.replace('_', '-')}", metavar="N" if field.annotation is not str else "HOST", dest=name,
-            help=f"{field.description} (default {field.default})",
-        )  # fmt: skip
+    add_limits(parser, SiteConfig)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal. Without a recipe the shop is our own catalogue, in strict mode."""
-    given = {name: getattr(arguments, name) for name in SiteConfig.model_fields}
-    config = build(
-        SiteConfig, {name: value for name, value in given.items() if value is not None}, where="the command line"
-    )
+    config = read_limits(arguments, SiteConfig)
     own = _OWN if arguments.recipe is None else ()
     recipe = load(Recipe, arguments.recipe, [*own, *arguments.overrides])
     source, env = recipe.source, recipe.env

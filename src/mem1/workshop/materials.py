@@ -36,15 +36,18 @@ class Materials:
     @cached_property
     def retriever(self) -> Retriever:
         """What a search asks."""
-        passages, config = passages_of(*self.sources), self.recipe.retriever
-        if not config.has_corpus and not passages:
+        config = self.recipe.retriever
+        if config.has_corpus:
+            return config.build()
+        passages = passages_of(*self.sources)
+        if not passages:
             kinds = ", ".join(source.type for source in self.recipe.all_sources)
             raise ConfigError(
                 f"there is nothing to search: a source of type {kinds} brings no passages of its own",
                 where="retriever.corpus",
                 mend="name a file of passages: --retriever.corpus FILE",
             )
-        return config.build(() if config.has_corpus else passages)
+        return config.build(passages)
 
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
