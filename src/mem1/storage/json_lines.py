@@ -123,8 +123,9 @@ def cut_torn_line(path: Path, whole: int = 0) -> int:
 def _plain(file: IO[bytes], start: int) -> Iterator[Line]:
     offset = start
     for raw in file:
-        if raw.endswith(b"\n"):
-            yield Line(raw[:-1], offset, len(raw))
+        if not raw.endswith(b"\n"):
+            return  # torn, or still being written: what is appended next would be read as a line of its own
+        yield Line(raw[:-1], offset, len(raw))
         offset += len(raw)
 
 
