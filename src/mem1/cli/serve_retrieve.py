@@ -47,11 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def open_retriever(recipe: Recipe) -> Retriever:
-    """The recipe's retriever, over the passages of its sources where it has no corpus of its own."""
-    if recipe.retriever.has_corpus:
-        return recipe.retriever.build()
-    sources = [source.build() for source in recipe.all_sources]
-    return recipe.retriever.build([passage for one in sources for passage in getattr(one, "passages", ())])
+    """What the recipe's searches ask. Every worker opens its own."""
+    from mem1.workshop.materials import Materials
+
+    return Materials(recipe).retriever
 
 
 def _over(recipe: Recipe, corpus: Path | None) -> Recipe:

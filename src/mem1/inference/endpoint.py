@@ -24,8 +24,8 @@ from mem1.inference.endpoint_errors import (
     TimedOutError,
     UnavailableError,
 )
-from mem1.inference.retrying import asked_wait, pause
 from mem1.inference.secret import Secret
+from mem1.retrying import asked_wait, pause
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI

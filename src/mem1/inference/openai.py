@@ -34,28 +34,16 @@ class OpenAiEngine:
     Raises ``ConfigError`` where the key is missing, ``Mem1Error`` without the package ``openai``.
     """
 
+    policy_version = 0  # a server's model is not trained from here
+
     def __init__(self, config: OpenAiConfig, model: str, tokenizer: Tokenizer) -> None:
         self._config = config
         self._model = model
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
+        self.max_context = config.max_context
         self._endpoint = Endpoint(config)
         self._pending: set[asyncio.Task[Completion]] = set()
         self._closed = False
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer given."""
-        return self._tokenizer
-
-    @property
-    def policy_version(self) -> int:
-        """Always 0: a server's model is not trained from here."""
-        return 0
-
-    @property
-    def max_context(self) -> int:
-        """Largest prompt + completion, in tokens."""
-        return self._config.max_context
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``, mostly its kinds in ``endpoint_errors``."""
@@ -65,7 +53,7 @@ class OpenAiEngine:
         task = asyncio.create_task(
             write(
                 request,
-                self._tokenizer,
+                self.tokenizer,
                 self._ask_ids if config.exact else self._ask_text,
                 max_context=config.max_context,
                 at_once=config.style == "chat" and not config.continues,
@@ -96,7 +84,7 @@ class OpenAiEngine:
     # ------------------------------------------------------------ text
 
     async def _ask_text(self, ask: Ask) -> Piece:
-        config, decode = self._config, self._tokenizer.decode
+        config, decode = self._config, self.tokenizer.decode
         # Without a word on where P ends, all of the context is the user's.
         border = ask.request.prefix_length or len(ask.request.prompt)
         prompt, carried = decode(ask.request.prompt[:border]), decode(ask.request.prompt[border:])
@@ -119,7 +107,7 @@ class OpenAiEngine:
             )
             chosen, counts = chat_answer.choices[0], chat_answer.usage
             text, ended = restore_stop(text_of(chosen), chosen, stops, known, begun)
-        ids = tuple(self._tokenizer.encode(well_formed(text)))
+        ids = tuple(self.tokenizer.encode(well_formed(text)))
         return Piece(ids, (0.0,) * len(ids), ended, self._usage(counts, seconds))
 
     # ------------------------------------------------------------ token ids

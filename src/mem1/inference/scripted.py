@@ -22,49 +22,36 @@ class ScriptedEngine:
     sections do is ended with the end-of-text token. Log-probabilities are 0.0.
     """
 
+    policy_version = 0  # a script is not trained
+
     def __init__(self, write: Write, tokenizer: Tokenizer | None = None, max_context: int = 1_000_000) -> None:
         self._write = write
-        self._tokenizer: Tokenizer = tokenizer if tokenizer is not None else WordTokenizer()
-        self._max_context = max_context
+        self.tokenizer: Tokenizer = tokenizer if tokenizer is not None else WordTokenizer()
+        self.max_context = max_context
         self._closed = False
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer given, else a ``WordTokenizer``."""
-        return self._tokenizer
-
-    @property
-    def policy_version(self) -> int:
-        """Always 0: a script is not trained."""
-        return 0
-
-    @property
-    def max_context(self) -> int:
-        """Largest prompt + completion, in tokens."""
-        return self._max_context
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError`` when closed or when the prompt fills the context."""
         await asyncio.sleep(0)  # as with a model, others get their turn while this one is written
         if self._closed:
             raise BackendError("the engine is closed", where=request.session, mend="generate before close()")
-        room = self._max_context - len(request.prompt)
+        room = self.max_context - len(request.prompt)
         if room <= 0:
             raise BackendError(
-                f"a prompt of {len(request.prompt)} tokens leaves no room in a context of {self._max_context}",
+                f"a prompt of {len(request.prompt)} tokens leaves no room in a context of {self.max_context}",
                 where=request.session,
                 mend="raise max_context or shorten the prompt",
             )
-        text = self._write(request.session, self._tokenizer.decode(request.prompt))
-        tracker = SectionTracker(self._tokenizer, request.sections, room)
+        text = self._write(request.session, self.tokenizer.decode(request.prompt))
+        tracker = SectionTracker(self.tokenizer, request.sections, room)
         feed = tracker.feed
-        for token_id in self._tokenizer.encode(text):
+        for token_id in self.tokenizer.encode(text):
             if feed(token_id).finish is not None:
                 return tracker.completion()
-        if self._tokenizer.eos_id is None:
+        if self.tokenizer.eos_id is None:
             tracker.cut()
         else:
-            feed(self._tokenizer.eos_id)
+            feed(self.tokenizer.eos_id)
         return tracker.completion()
 
     def release(self, session: str) -> None:

@@ -123,9 +123,12 @@ class VllmEngine:
         tokenizer: The model's own.
     """
 
+    policy_version = 0  # these weights are not trained
+
     def __init__(self, backend: VllmBackend, tokenizer: Tokenizer) -> None:
         self._backend = backend
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
+        self.max_context = backend.max_context
         self._pending: set[asyncio.Task[Completion]] = set()
         self._closed = False
 
@@ -134,30 +137,13 @@ class VllmEngine:
         """Start vLLM (half a minute and more) on the model in ``folder``. Raises as ``VllmBackend``."""
         return cls(VllmBackend(config, folder), tokenizer)
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer given."""
-        return self._tokenizer
-
-    @property
-    def policy_version(self) -> int:
-        """Always 0: these weights are not trained."""
-        return 0
-
-    @property
-    def max_context(self) -> int:
-        """Largest prompt + completion, in tokens."""
-        return self._backend.max_context
-
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
         if self._closed:
             raise _closed(request.session)
         if not request.prompt:
             raise BackendError("the prompt is empty", where=request.session, mend="give at least one token")
-        task = asyncio.create_task(
-            write(request, self._tokenizer, self._backend.call, max_context=self._backend.max_context)
-        )
+        task = asyncio.create_task(write(request, self.tokenizer, self._backend.call, max_context=self.max_context))
         self._pending.add(task)
         try:
             return await task

@@ -12,20 +12,13 @@ from mem1.types import Completion, Observation
 class FullMemory(SelfContained):
     """P, then all completions and observations in order. Has no bound."""
 
+    name = "full"
+
     def __init__(self, turn: TurnFormat) -> None:
         self._turn = turn
+        self.tags: Tags = turn.tags
         self._prefix_length = 0
         self._ids: list[int] = []
-
-    @property
-    def name(self) -> str:
-        """``"full"``."""
-        return "full"
-
-    @property
-    def tags(self) -> Tags:
-        """The tags in use."""
-        return self._turn.tags
 
     @property
     def prefix_length(self) -> int:

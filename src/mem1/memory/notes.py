@@ -63,8 +63,11 @@ class NotesMemory(SelfContained):
         ConfigError: The budget has no room beside the tags of the notes.
     """
 
+    name = "notes"
+
     def __init__(self, turn: TurnFormat, settings: NotesSettings, make_index: Callable[[], Index]) -> None:
         self._turn = turn
+        self.tags: Tags = turn.tags
         self._settings = settings
         self._make_index = make_index
         self._write = BlockWriter(turn.tokenizer, turn.tags, settings.notes, tag=TAG, where="memory.notes")
@@ -77,16 +80,6 @@ class NotesMemory(SelfContained):
             material=budgets.state + budgets.action + budgets.observation,
         )
         self.start("", None)
-
-    @property
-    def name(self) -> str:
-        """``"notes"``."""
-        return "notes"
-
-    @property
-    def tags(self) -> Tags:
-        """The tags in use."""
-        return self._turn.tags
 
     @property
     def prefix_length(self) -> int:

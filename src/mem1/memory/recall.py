@@ -71,6 +71,8 @@ class RecallMemory(StateMemory):
         settings: Sizes and counts.
     """
 
+    name = "state_recall"
+
     def __init__(self, turn: TurnFormat, carry: Collection[Block], settings: RecallSettings) -> None:
         super().__init__(turn, carry)
         self._settings = settings
@@ -80,11 +82,6 @@ class RecallMemory(StateMemory):
         assert turn.tags.recall is not None, "the tags name no recall"
         text = settings.instruction.replace("{recall}", turn.tags.recall)
         self._instruction = tuple(turn.tokenizer.encode(f"{text}\n")) if text else ()
-
-    @property
-    def name(self) -> str:
-        """``"state_recall"``."""
-        return "state_recall"
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin with the task prompt and, if there is one, a first observation."""

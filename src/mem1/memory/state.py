@@ -28,23 +28,16 @@ class StateMemory(SelfContained):
             writes a summary, and carries the summary only).
     """
 
+    name = "state"
+
     def __init__(self, turn: TurnFormat, carry: Collection[Block], scratch: str | None = None) -> None:
         self._turn = turn
+        self.tags: Tags = turn.tags
         self._carry = frozenset(carry)
         self._scratch_end = None if scratch is None else turn.tags.closing(scratch)
         self._prompt: tuple[int, ...] = ()
         self._written: tuple[int, ...] = ()
         self._observation: tuple[int, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """``"state"``."""
-        return "state"
-
-    @property
-    def tags(self) -> Tags:
-        """The tags in use."""
-        return self._turn.tags
 
     @property
     def prefix_length(self) -> int:

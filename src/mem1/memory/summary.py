@@ -37,8 +37,11 @@ class SummaryMemory(SelfContained):
         ConfigError: The budget has no room beside the summary's tags.
     """
 
+    name = "summary"
+
     def __init__(self, turn: TurnFormat, settings: SummarySettings) -> None:
         self._turn = turn
+        self.tags: Tags = turn.tags
         self._settings = settings
         where = "memory.summary"
         self._write = BlockWriter(turn.tokenizer, turn.tags, settings.summary, tag=TAG, where=where)
@@ -51,16 +54,6 @@ class SummaryMemory(SelfContained):
             material=settings.summary + max(settings.history, budgets.observation) + budgets.state + budgets.action,
         )
         self.start("", None)
-
-    @property
-    def name(self) -> str:
-        """``"summary"``."""
-        return "summary"
-
-    @property
-    def tags(self) -> Tags:
-        """The tags in use."""
-        return self._turn.tags
 
     @property
     def prefix_length(self) -> int:

@@ -9,14 +9,11 @@ from mem1.memory.full import FullMemory
 class WindowMemory(FullMemory):
     """P, then the last ``window`` tokens of what ``full`` would show, wherever that cuts."""
 
+    name = "window"
+
     def __init__(self, turn: TurnFormat, window: int) -> None:
         super().__init__(turn)
         self._window = window
-
-    @property
-    def name(self) -> str:
-        """``"window"``."""
-        return "window"
 
     def context(self) -> tuple[int, ...]:
         """The prompt and the newest ``window`` tokens after it."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 from mem1.errors import BackendError, ConfigError
 from mem1.retrieval.base import Hit
 from mem1.retrieval.batching import Batcher
 from mem1.retrieval.corpus import passage_of
+from mem1.retrying import asked_wait, pause
 
 try:
     import httpx
@@ -21,7 +23,8 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 _PASSING = (429, 500, 502, 503, 504)  # what a server answers while it starts, stops, or is overrun
-_PAUSE = 0.25  # seconds before the second attempt; doubled before each further one
+_FIRST_PAUSE = 0.25  # seconds, doubled with each attempt
+_LONGEST_PAUSE = 10.0  # also where the service asks for more
 
 
 class RemoteRetriever:
@@ -65,10 +68,10 @@ class RemoteRetriever:
         return self._read(answer, len(queries), top_k)
 
     def _post(self, body: dict[str, Any]) -> Any:
-        failure = ""
+        failure, wait = "", 0.0
         for attempt in range(self._attempts):
-            if attempt:
-                time.sleep(_PAUSE * 2 ** (attempt - 1))
+            sleep(wait)
+            wait = _pause(attempt, None)
             try:
                 response = self._client.post(self._url, json=body)
             except httpx.TransportError as error:
@@ -76,6 +79,7 @@ class RemoteRetriever:
                 continue
             if response.status_code in _PASSING:
                 failure = f"{response.status_code} {response.text[:200]}"
+                wait = _pause(attempt, asked_wait(response.headers))
                 continue
             if response.is_error:
                 raise self._failed(f"{response.status_code} {response.text[:200]}", "see what the service wants")
@@ -103,3 +107,7 @@ class RemoteRetriever:
 
     def _failed(self, what: str, mend: str) -> BackendError:
         return BackendError(f"the search service failed: {what}", where=self._url, mend=mend)
+
+
+def _pause(attempt: int, asked: float | None) -> float:
+    return pause(attempt, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, asked=asked, chance=random.random())

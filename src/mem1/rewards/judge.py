@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from mem1.errors import BackendError, ConfigError
+from mem1.retrying import asked_wait, pause
 from mem1.rewards.judge_config import JudgeConfig
 from mem1.rewards.standard import StandardScorer, given
 from mem1.rewards.verdicts import Verdicts, verdict_key
@@ -32,7 +33,8 @@ _VERDICTS = {"correct": True, "incorrect": False}
 _LONGEST = 500  # characters of an answer that a judge reads: what is longer is no short answer
 _AGAIN = frozenset({408, 409, 425, 429})
 _REFUSED = frozenset({401, 403, 404})
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE = 0.5  # seconds, doubled with each try
+_LONGEST_PAUSE = 10.0  # also where the endpoint asks for more
 
 
 class JudgeScorer:
@@ -49,10 +51,10 @@ class JudgeScorer:
         config: JudgeConfig,
         *,
         transport: httpx.BaseTransport | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
-        self._pause = pause
+        self._sleep = sleep
         self._standard = StandardScorer()
         self._verdicts = Verdicts(config.cache)
         self._client = httpx.Client(timeout=config.seconds, transport=transport, headers=_authorised(config))
@@ -99,7 +101,6 @@ class JudgeScorer:
         content = json.dumps(body).encode("ascii")
         url = f"{self._config.base_url.rstrip('/')}/chat/completions"
         for attempt in range(self._config.attempts):
-            wait = min(_LONGEST_PAUSE, 0.5 * 2**attempt)
             try:
                 reply = self._client.post(url, content=content, headers={"Content-Type": "application/json"})
             except httpx.TransportError:
@@ -117,7 +118,9 @@ class JudgeScorer:
             elif reply is not None and reply.status_code not in _AGAIN and reply.status_code < 500:
                 return None  # this question is one that the endpoint will not take, now or later
             if attempt + 1 < self._config.attempts:
-                self._pause(_asked_pause(reply, wait))
+                wanted = None if reply is None else asked_wait(reply.headers)
+                chance = random.random()
+                self._sleep(pause(attempt, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, asked=wanted, chance=chance))
         return None
 
 
@@ -130,12 +133,6 @@ def _read(reply: httpx.Response) -> bool | None:
     if not isinstance(text, str):
         return None
     return _VERDICTS.get(text.rpartition("</think>")[2].strip().strip(".*\"'").lower())
-
-
-def _asked_pause(reply: httpx.Response | None, otherwise: float) -> float:
-    """Seconds to wait: what the endpoint asks for in ``Retry-After``, within reason."""
-    asked: Any = reply.headers.get("retry-after") if reply is not None else None
-    return min(_LONGEST_PAUSE, float(asked)) if asked is not None and asked.isdecimal() else otherwise
 
 
 def _authorised(config: JudgeConfig) -> dict[str, str]:

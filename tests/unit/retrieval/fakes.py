@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,8 +37,8 @@ class Ranked:
 
 
 @contextmanager
-def service(respond: Respond) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A real HTTP server on loopback: its address, and the bodies that it was sent."""
+def service(respond: Respond, headers: Mapping[str, str] | None = None) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A real HTTP server on loopback: its address, and the bodies that it was sent. ``headers`` go with each answer."""
     received: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,8 @@ def service(respond: Respond) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             status, answer = respond(body)
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
+            for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
 

@@ -18,8 +18,11 @@ from tests.unit.retrieval.fakes import Respond, service
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before each attempt, none of which is made."""
+    pauses: list[float] = []
+    monkeypatch.setattr(remote, "sleep", pauses.append)
+    return pauses
 
 
 def echo(body: dict[str, Any]) -> tuple[int, Any]:
@@ -84,6 +87,18 @@ def test_passing_failures_are_tried_again(status: int) -> None:
     with service(busy_twice) as (url, received):
         assert search(url, "a", attempts=3)[0][0].passage.id == "a0"
         assert len(received) == 3
+
+
+def test_pauses_grow_and_heed_what_the_service_asks_for(slept: list[float]) -> None:
+    with service(lambda body: (503, b"busy")) as (url, _), pytest.raises(BackendError):
+        search(url, "a", attempts=3)
+    assert slept[0] == 0.0
+    assert 0.125 <= slept[1] <= 0.25
+    assert 0.25 <= slept[2] <= 0.5
+    slept.clear()
+    with service(lambda body: (503, b"busy"), {"Retry-After": "3"}) as (url, _), pytest.raises(BackendError):
+        search(url, "a", attempts=2)
+    assert 3.0 <= slept[1] <= 3.75
 
 
 def test_a_failure_that_stays() -> None:

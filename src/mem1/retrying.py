@@ -11,15 +11,16 @@ def pause(attempt: int, *, first: float, longest: float, asked: float | None, ch
     """Seconds before try ``attempt + 1`` (the first try is number 0).
 
     Without a word from the server: ``first`` doubled with each try, at most ``longest``, times a factor between
-    0.5 and 1, so that many callers do not come back at once. What the server asked for is the least, and up to a
-    quarter of it (and of ``first``) is added for the same reason.
+    0.5 and 1, so that many callers do not come back at once. What the server asked for, as far as it is within
+    ``longest``, is the least, and up to a quarter of it (and of ``first``) is added for the same reason.
 
     Args:
         chance: A random number in [0, 1).
     """
     if asked is None:
         return min(longest, first * 2.0**attempt) * (0.5 + chance / 2)
-    return asked + max(asked, first) * chance / 4
+    least = min(longest, asked)
+    return least + max(least, first) * chance / 4
 
 
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:

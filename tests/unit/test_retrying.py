@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mem1.inference.retrying import asked_wait, pause
+from mem1.retrying import asked_wait, pause
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ from mem1.inference.retrying import asked_wait, pause
         (0, 7.0, 0.0, 7.0),  # what was asked for is the least
         (5, 8.0, 0.5, 9.0),
         (0, 0.0, 1.0, 0.125),
+        (0, 100.0, 0.0, 60.0),  # not more than the longest
     ],
 )
 def test_pause(attempt: int, asked: float | None, chance: float, seconds: float) -> None:
