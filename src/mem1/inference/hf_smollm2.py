@@ -13,19 +13,19 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-from mem1.errors import ModelError, boundary
-from mem1.inference.folders import SMOLLM2_MEND
+from mem1.errors import ModelError
 
 _log = logging.getLogger(__name__)
 
 
 def convert_smollm2(target: Path) -> None:
-    """Write the model of the package into the folder ``target``. Raises ``ModelError`` where that fails."""
+    """Write the model of the package into the folder ``target``: whole, or not at all.
+
+    Raises ``ModelError`` where the package does not hold what is expected, ``OSError`` where nothing can be written.
+    """
     _log.warning("converting SmolLM2 into %s (once)", target)
-    cache = target.parent
-    with boundary("cannot convert SmolLM2", ModelError, mend=f"{SMOLLM2_MEND}, and see that {cache} can be written"):
-        cache.mkdir(parents=True, exist_ok=True)
-        _convert(_gguf(), target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _convert(_gguf(), target)
 
 
 def _gguf() -> Path:
