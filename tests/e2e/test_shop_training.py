@@ -19,7 +19,8 @@ SMALL = (
     *("--train.steps", "1", "--train.tasks_per_step", "2", "--train.group_size", "2"),
     *("--train.evaluate_every", "1", "--evaluate.horizons", "[1, 2]", "--evaluate.tasks", "2"),
 )
-RECIPE = str(Path(__file__).parents[2] / "recipes" / "webshop-tiny.toml")
+RECIPES = Path(__file__).parents[2] / "recipes"
+WARMSTART, RECIPE = str(RECIPES / "webshop-warmstart.toml"), str(RECIPES / "webshop-tiny.toml")
 
 
 def command(capsys: pytest.CaptureFixture[str], *words: str) -> object:
@@ -34,7 +35,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: str) -> object:
 def test_from_a_new_model_to_the_viewer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     warm, trained, measured = tmp_path / "warm", tmp_path / "trained", tmp_path / "measured"
     turns = ("--env.turns_per_goal", "6")  # enough to buy within; an untrained policy is let off after three
-    command(capsys, "warmstart", RECIPE, *SMALL, *turns, "--run", str(warm))
+    command(capsys, "warmstart", WARMSTART, *SMALL, *turns, "--run", str(warm))
     losses = [
         row["warmstart/loss"]
         for row in map(json.loads, (warm / "metrics.jsonl").read_text().splitlines())

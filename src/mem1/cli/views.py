@@ -10,7 +10,7 @@ from mem1.cli.arguments import Parser, positive
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
-    parser.add_argument("model", metavar="MODEL", help="a directory, builtin:tiny or package:smollm2")
+    parser.add_argument("model", metavar="MODEL", help="a directory, builtin:NAME or package:smollm2")
     parser.add_argument("--turns", type=positive, default=6, help="turns of each episode (default 6)")
     parser.add_argument("--episodes", type=positive, default=4, help="episodes that are sampled (default 4)")
     parser.add_argument("--seed", type=int, default=0)

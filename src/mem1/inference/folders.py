@@ -1,4 +1,4 @@
-"""Where the files of a model lie, by its name: a folder, ``builtin:tiny`` or ``package:smollm2``. No torch here."""
+"""Where the files of a model lie, by its name: a folder, ``builtin:NAME`` or ``package:smollm2``. No torch here."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ def find_folder(spec: str) -> Path:
         if name != "smollm2":
             raise ModelError(f"no packaged model {name!r}", where=spec, mend="the one there is: package:smollm2")
         return _smollm2()
-    folder = Path(str(resources.files("mem1"))) / "assets" / name if colon and kind == "builtin" else Path(spec)
+    shipped = Path(str(resources.files("mem1"))) / "assets"
+    folder = shipped / name if colon and kind == "builtin" else Path(spec)
     if not folder.is_dir():
+        builtin = ", ".join(f"builtin:{one.name}" for one in sorted(shipped.iterdir()) if one.is_dir())
         raise ModelError(
-            f"no such model: {spec}", where=str(folder), mend="give a model's folder, builtin:tiny or package:smollm2"
+            f"no such model: {spec}", where=str(folder), mend=f"give a model's folder, {builtin} or package:smollm2"
         )
     if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")

@@ -1,4 +1,4 @@
-"""Models and tokenizers by name: a folder, ``builtin:tiny`` (ships with mem1) or ``package:smollm2``."""
+"""Models and tokenizers by name: a folder, ``builtin:NAME`` (ships with mem1) or ``package:smollm2``."""
 
 from __future__ import annotations
 

@@ -110,6 +110,9 @@ def test_no_such_folder(tmp_path: Path) -> None:
     for spec in (str(tmp_path / "absent"), "builtin:absent", "package:absent"):
         with pytest.raises(ModelError, match=r"no such model|no packaged model"):
             load_model(spec)
+    with pytest.raises(ModelError) as caught:
+        load_model("builtin:absent")
+    assert "builtin:tiny, builtin:webshop-" in str(caught.value.mend)
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
