@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,6 +76,18 @@ def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
     with boundary(f"cannot read the tokenizer in {folder}", ModelError, mend="fetch tokenizer.json again"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None)
+
+
+def save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Write weights and configuration into ``folder``, all as readable as new files are.
+
+    safetensors makes its files for their owner alone, and a server often runs as somebody else.
+    """
+    with no_bars():
+        model.save_pretrained(folder)
+    mode = stat.S_IMODE((folder / "config.json").stat().st_mode)
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(mode)
 
 
 @contextmanager

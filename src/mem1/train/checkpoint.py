@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from pydantic import Field, ValidationError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model as load_module
+from safetensors.torch import save_model as save_module
 from torch import nn
 
 from mem1.config import Config, build, differences
 from mem1.errors import CheckpointError, ConfigError, boundary
-from mem1.inference.hf_loading import no_bars
+from mem1.inference.hf_loading import no_bars, save_model
 from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
 from mem1.train.adapters import is_adapted, load_adapter, save_adapter
 from mem1.train.config import may_go_on
@@ -154,7 +155,7 @@ class Checkpoints:
         with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, mend=_mend(path)):
             _load_weights(trained.model, path / MODEL)
             for name, module in trained.modules.items():
-                load_model(module, path / f"{name}.safetensors", device=str(trained.model.device))
+                load_module(module, path / f"{name}.safetensors", device=str(trained.model.device))
             state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
             trained.optimizer.load_state_dict(state["optimizer"])
             set_rng(state["rng"])
@@ -171,7 +172,7 @@ class Checkpoints:
             if self._companions is not None:
                 self._companions(path / MODEL)
             for name, module in trained.modules.items():
-                save_model(module, str(path / f"{name}.safetensors"))
+                save_module(module, str(path / f"{name}.safetensors"))
             torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / "state.pt")
         files = {str(file.relative_to(path)): _describe(file) for file in sorted(path.rglob("*")) if file.is_file()}
         write_json(path / MANIFEST, Manifest(progress=progress, files=files).model_dump(mode="json"))
@@ -191,8 +192,7 @@ def _save_weights(model: PreTrainedModel, folder: Path) -> None:
     if is_adapted(model):
         save_adapter(model, folder)
         return
-    with no_bars():
-        model.save_pretrained(folder)
+    save_model(model, folder)
 
 
 def _load_weights(model: PreTrainedModel, folder: Path) -> None:

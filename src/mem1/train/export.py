@@ -13,7 +13,7 @@ import torch
 from mem1.errors import CheckpointError, StorageError, boundary
 from mem1.inference.folders import ADAPTER_CONFIG, is_adapter
 from mem1.inference.hf_adapter import BASE, WEIGHTS
-from mem1.inference.hf_loading import load_model, load_tokenizer, no_bars
+from mem1.inference.hf_loading import load_model, load_tokenizer, save_model
 from mem1.storage.atomic import storage_errors
 from mem1.storage.run_dir import RunDir
 from mem1.train.checkpoint import Checkpoints, read_progress
@@ -58,8 +58,7 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
                 for name in (ADAPTER_CONFIG, WEIGHTS, BASE):
                     shutil.copyfile(latest / MODEL / name, temporary / name)
             else:
-                with no_bars():
-                    model.save_pretrained(temporary)
+                save_model(model, temporary)
             load_tokenizer(str(latest / MODEL)).save(temporary)
             note_steps(temporary, step)
             os.replace(temporary, folder)

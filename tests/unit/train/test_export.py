@@ -36,6 +36,7 @@ def test_the_model_comes_out_with_its_tokenizer(run: RunDir, tmp_path: Path, cap
     assert all(found[name].equal(value) for name, value in expected.items())
     assert load_tokenizer(str(folder)).vocabulary_size == load_tokenizer("builtin:tiny").vocabulary_size
     assert "Writing" not in capfd.readouterr().err, "no progress bar of transformers"
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1, "a server of another user reads all or none"
 
 
 def test_nothing_is_written_over(run: RunDir, tmp_path: Path) -> None:
