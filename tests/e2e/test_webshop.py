@@ -41,6 +41,18 @@ def test_the_shopper_is_evaluated_and_reported(tmp_path: Path, capsys: pytest.Ca
     assert "60 products, synthetic goals" in report
 
 
+def test_the_shipped_policy_buys_one_thing_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = []
+    for model in ("builtin:webshop-warm", "builtin:webshop-tiny"):
+        words = ["evaluate", str(RECIPES / "webshop-tiny.toml"), "--run", str(tmp_path / model[8:]), "--json"]
+        words += ["--set", f"model={model}", "--evaluate.tasks", "8", "--evaluate.horizons", "[2]"]
+        assert main([*words, "--evaluate.strategies", '["state"]']) == 0
+        (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])
+        scores.append(row["score"])
+    before, after = scores
+    assert before < 60 < after  # 64 sessions: 42 and 84
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -1,8 +1,9 @@
-"""``mem1 report RUN``: the run's report, from what is stored."""
+"""``mem1 report RUN``: the run's report, or what changed from another run, from what is stored."""
 
 from __future__ import annotations
 
 import argparse
+from itertools import groupby
 from pathlib import Path
 
 from mem1.cli import output
@@ -15,6 +16,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run directory")
     parser.add_argument("--paper", action="store_true", help="one report of all runs beside the published figures")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where --paper writes (default: the first run)")
+    parser.add_argument(
+        "--against", metavar="BASE", type=Path, help="print what changed from the run BASE, paired by task, instead"
+    )
     parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw the headline charts as one SVG file")
 
 
@@ -23,6 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     from mem1.report.build import build_report  # templates and figures
     from mem1.report.picture import write_picture
 
+    if arguments.against is not None:
+        return _against(arguments)
     if arguments.paper:
         return _beside_published(arguments)
     if arguments.out is not None:
@@ -36,6 +42,24 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.picture is not None:
             rows[-1]["picture"] = str(write_picture(path, arguments.picture))
     output.show(rows, as_json=arguments.json, title="reports")
+    return 0
+
+
+def _against(arguments: argparse.Namespace) -> int:
+    from mem1.report.against import against, in_words
+
+    if arguments.paper or arguments.out is not None or arguments.picture is not None:
+        raise ConfigError(
+            "--against prints a comparison and writes nothing", where="mem1 report", mend="drop the other options"
+        )
+    for path in arguments.runs:
+        rows = against(path, arguments.against)
+        if arguments.json:
+            output.show(rows, as_json=True)
+            continue
+        output.note(f"{path} against {arguments.against}, paired by task:")
+        for (tasks, strategy), part in groupby(rows, key=lambda row: (row["tasks"], row["strategy"])):
+            output.show([in_words(row) for row in part], as_json=False, title=f"{tasks}, {strategy}")
     return 0
 
 

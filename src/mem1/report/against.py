@@ -1,0 +1,108 @@
+"""Two runs on the same tasks: what changed in quality and in cost, paired by task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mem1.errors import DataError
+from mem1.evaluation.cells import Bootstrap
+from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.records import Cell, CellKey, Evaluation
+from mem1.report.data import bootstrap_of, read_run
+from mem1.report.tables import keys_of, tasks_of
+
+DIFFERENCES = (Measure.SCORE, Measure.EM, Measure.F1, Measure.EM_PER_OBJECTIVE, Measure.ANSWER_RATE, Measure.MALFORMED)
+RATIOS = (Measure.PEAK_WITHOUT_PROMPT, Measure.DEPENDENCY, Measure.TOKENS, Measure.SECONDS, Measure.COST)
+
+
+def against(run: Path, base: Path) -> list[dict[str, Any]]:
+    """The last evaluation of ``run`` set against the last one of ``base``, on the tasks that both have.
+
+    A strategy is compared with itself; where a set of tasks has one strategy in each run and they are not the same,
+    these two are. Each row is one measure on one set of tasks: its mean in both over the ``n`` shared tasks, and the
+    ``change`` with its interval: a difference (``run`` less ``base``) for quality, a multiple (``run`` / ``base``) for
+    costs. Intervals are the paired bootstrap over tasks as ``run`` draws it.
+
+    Raises:
+        DataError: One of them has no evaluation, no task is in both, or they were scored differently.
+        StorageError: One of them is no run, or damaged.
+    """
+    mine, other = _last(run), _last(base)
+    bootstrap = bootstrap_of(mine)
+    pairs = [pair for key in keys_of(mine) for pair in _pairs(other, mine, key)]
+    pairs = [(old, new) for old, new in pairs if set(old.tasks) & set(new.tasks)]
+    if not pairs:
+        raise DataError(
+            "no task was evaluated in both runs",
+            where=f"{run}, {base}",
+            mend="evaluate both with the same source, split, evaluate.seed, evaluate.tasks and horizons",
+        )
+    for old, new in pairs:
+        if old.scorers != new.scorers:
+            raise DataError(
+                f"{tasks_of(new.key)} was scored differently: {_named(old)} in the one, {_named(new)} in the other",
+                where=f"{base}, {run}",
+                mend="evaluate both with the same [scorer] and [env]",
+            )
+    return [row for old, new in pairs for row in _rows(old, new, bootstrap)]
+
+
+def _last(run: Path) -> Evaluation:
+    found = read_run(run).last
+    if found is None:
+        raise DataError("the run holds no evaluation", where=str(run), mend="mem1 evaluate RECIPE --run DIR")
+    return found
+
+
+def _pairs(base: Evaluation, run: Evaluation, key: CellKey) -> list[tuple[Cell, Cell]]:
+    olds = {cell.strategy: cell for cell in base.cells if cell.key == key}
+    news = {cell.strategy: cell for cell in run.cells if cell.key == key}
+    shared = [(olds[name], cell) for name, cell in news.items() if name in olds]
+    if shared or len(olds) != 1 or len(news) != 1:
+        return shared
+    return list(zip(olds.values(), news.values(), strict=True))
+
+
+def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
+    strategy = new.strategy if old.strategy == new.strategy else f"{old.strategy} -> {new.strategy}"
+    for measure in (*DIFFERENCES, *RATIOS):
+        change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
+        if change is None:
+            continue
+        before, after = old.by_task(measure), new.by_task(measure)
+        shared = [task for task in before if before[task] is not None and after.get(task) is not None]
+        yield {
+            "tasks": tasks_of(new.key),
+            "strategy": strategy,
+            "measure": measure.value,
+            "base": fmean(before[task] or 0.0 for task in shared),
+            "run": fmean(after[task] or 0.0 for task in shared),
+            "change": change.mean,
+            "kind": "multiple" if measure in RATIOS else "difference",
+            "low": change.low,
+            "high": change.high,
+            "n": change.n,
+        }
+
+
+def in_words(row: dict[str, Any]) -> dict[str, str]:
+    """A row of ``against`` as people read it, without what it is about."""
+    measure = Measure(row["measure"])
+    digits = SPECS[measure].decimals
+    form = "{:.2f}x" if row["kind"] == "multiple" else f"{{:+.{digits}f}}"
+    low, high = row["low"], row["high"]
+    return {
+        "measure": SPECS[measure].label,
+        "base": f"{row['base']:,.{digits}f}",
+        "run": f"{row['run']:,.{digits}f}",
+        "change": form.format(row["change"]),
+        "interval": "" if low is None else f"{form.format(low)} to {form.format(high)}",
+        "n": str(row["n"]),
+    }
+
+
+def _named(cell: Cell) -> str:
+    return " and ".join(cell.scorers) or "nothing said"
