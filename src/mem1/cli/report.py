@@ -24,13 +24,13 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report of each run into it and print where."""
-    from mem1.report.build import build_report  # templates and figures
-    from mem1.report.picture import write_picture
-
     if arguments.against is not None:
         return _against(arguments)
     if arguments.paper:
         return _beside_published(arguments)
+    from mem1.report.build import build_report  # templates and figures
+    from mem1.report.picture import write_picture
+
     if arguments.out is not None:
         raise ConfigError("--out belongs to --paper", where="mem1 report", mend="a run's own report goes into the run")
     if arguments.picture is not None and len(arguments.runs) > 1:
@@ -52,11 +52,11 @@ def _against(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             "--against prints a comparison and writes nothing", where="mem1 report", mend="drop the other options"
         )
-    for path in arguments.runs:
-        rows = against(path, arguments.against)
-        if arguments.json:
-            output.show(rows, as_json=True)
-            continue
+    found = {path: against(path, arguments.against) for path in arguments.runs}
+    if arguments.json:
+        output.show([{"of": str(path), **row} for path, rows in found.items() for row in rows], as_json=True)
+        return 0
+    for path, rows in found.items():
         output.note(f"{path} against {arguments.against}, paired by task:")
         for (tasks, strategy), part in groupby(rows, key=lambda row: (row["tasks"], row["strategy"])):
             output.show([in_words(row) for row in part], as_json=False, title=f"{tasks}, {strategy}")

@@ -72,14 +72,18 @@ def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[dict[str, Any]
         change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
         if change is None:
             continue
-        before, after = old.by_task(measure), new.by_task(measure)
-        shared = [task for task in before if before[task] is not None and after.get(task) is not None]
+        after = new.by_task(measure)
+        shared = [
+            (before, now)
+            for task, before in old.by_task(measure).items()
+            if before is not None and (now := after.get(task)) is not None
+        ]
         yield {
             "tasks": tasks_of(new.key),
             "strategy": strategy,
             "measure": measure.value,
-            "base": fmean(before[task] or 0.0 for task in shared),
-            "run": fmean(after[task] or 0.0 for task in shared),
+            "base": fmean(before for before, _ in shared),
+            "run": fmean(now for _, now in shared),
             "change": change.mean,
             "kind": "multiple" if measure in RATIOS else "difference",
             "low": change.low,

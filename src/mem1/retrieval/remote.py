@@ -71,11 +71,10 @@ class RemoteRetriever:
         failure, wait = "", 0.0
         for attempt in range(self._attempts):
             sleep(wait)
-            wait = _pause(attempt, None)
             try:
                 response = self._client.post(self._url, json=body)
             except httpx.TransportError as error:
-                failure = f"{type(error).__name__}: {error}"
+                failure, wait = f"{type(error).__name__}: {error}", _pause(attempt, None)
                 continue
             if response.status_code in _PASSING:
                 failure = f"{response.status_code} {response.text[:200]}"
