@@ -23,7 +23,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from mem1.inference.base import Request, Section
 from mem1.inference.config import Schedule
-from mem1.inference.transformers import EngineStats, TransformersEngine
+from mem1.inference.hf.transformers_engine import EngineStats, TransformersEngine
 
 VOCABULARY = 4096
 PROMPT = 100
@@ -45,7 +45,7 @@ class NoText:
 
 
 @dataclass(frozen=True)
-class Script:
+class Transcript:
     """One episode: its prompt, and how many tokens are written in each turn."""
 
     name: str
@@ -54,7 +54,7 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainResult:
     """One way of doing all episodes."""
 
     seconds: float
@@ -63,23 +63,23 @@ class Outcome:
     stats: EngineStats
 
 
-def scripts(count: int, longest: int) -> list[Script]:
+def scripts(count: int, longest: int) -> list[Transcript]:
     """Episodes of uneven length, the same on every call."""
     source = random.Random(0)
     found = []
     for index in range(count):
         lengths = tuple(round(8 * (longest / 8) ** source.random()) for _ in range(source.randint(1, 6)))
         prompt = tuple(source.choices(range(VOCABULARY), k=PROMPT))
-        found.append(Script(f"episode-{index}", prompt, lengths))
+        found.append(Transcript(f"episode-{index}", prompt, lengths))
     return found
 
 
-def play(model: Qwen2ForCausalLM, episodes: Sequence[Script], *, slots: int, schedule: Schedule) -> Outcome:
+def play(model: Qwen2ForCausalLM, episodes: Sequence[Transcript], *, slots: int, schedule: Schedule) -> TrainResult:
     """Do all episodes, ``slots`` at a time."""
     engine = TransformersEngine(model, NoText(), slots=slots, schedule=schedule)
     written: dict[str, tuple[int, ...]] = {}
 
-    async def one(script: Script, gate: asyncio.Semaphore) -> None:
+    async def one(script: Transcript, gate: asyncio.Semaphore) -> None:
         async with gate:
             prompt, all_tokens = script.prompt, tuple[int, ...]()
             for turn, length in enumerate(script.lengths):
@@ -98,7 +98,7 @@ def play(model: Qwen2ForCausalLM, episodes: Sequence[Script], *, slots: int, sch
     began, cpu_began = time.perf_counter(), time.process_time()
     asyncio.run(everything())
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
-    return Outcome(seconds, cpu_seconds, written, engine.stats)
+    return TrainResult(seconds, cpu_seconds, written, engine.stats)
 
 
 def run(quick: bool) -> dict[str, float | str]:

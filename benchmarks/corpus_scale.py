@@ -21,10 +21,10 @@ import sys
 import time
 from pathlib import Path
 
-from mem1.retrieval.bm25_disk import Bm25DiskRetriever
+from mem1.retrieval.bm25.disk import Bm25DiskRetriever
 from mem1.retrieval.corpus import read_corpus
-from mem1.retrieval.store import CorpusStore
-from mem1.tasks.qa_files import QaFiles
+from mem1.retrieval.store.store import CorpusStore
+from mem1.tasks.files.qa_files import QaFiles
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "qa"
 CACHE = Path(os.environ.get("MEM1_BENCH_CACHE") or Path.home() / ".cache" / "mem1" / "bench")
@@ -33,8 +33,8 @@ TOP_K = 3
 BUILD = """
 import json, resource, sys, time
 from pathlib import Path
-from mem1.retrieval.bm25_build import build_bm25
-from mem1.retrieval.store_build import build_store
+from mem1.retrieval.bm25.build import build_bm25
+from mem1.retrieval.store.build import build_store
 corpus, folder = Path(sys.argv[1]), Path(sys.argv[2])
 store = build_store(corpus, folder)
 read = time.process_time()

@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 
 from mem1.envs.qa import QaEnvConfig
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.memory.base import MemoryFactory
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
 from mem1.retrieval.base import Hit, Passage
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.types import Composition, Objective, Task
 
 PASSAGE = "The capital lies on the coast and has been the seat of the government for two hundred years. " * 3
@@ -56,16 +56,16 @@ def task(size: int) -> Task:
 
 def turns_per_second(make_memory: MemoryFactory, *, objectives: int, episodes: int) -> float:
     """Turns a second over ``episodes`` episodes, 16 in flight."""
-    parts = Parts(
+    parts = RolloutContext(
         engine=ScriptedEngine(write),
         make_env=QaEnvConfig(prompt="brief").build(FixedRetriever(), StandardScorer()),
         make_memory=make_memory,
         temperature=1.0,
         reward=lambda score: score.em_sum,
     )
-    jobs = group_jobs([task(objectives)], episodes, seed=0, label="bench")
+    requests = group_requests([task(objectives)], episodes, seed=0, label="bench")
     began = time.perf_counter()
-    done = asyncio.run(run_jobs(jobs, parts, concurrency=16))
+    done = asyncio.run(run_requests(requests, parts, concurrency=16))
     seconds = time.perf_counter() - began
     assert all(episode.reward == objectives for episode in done), "the script answers every question"
     return sum(len(episode.turns) for episode in done) / seconds

@@ -20,16 +20,16 @@ from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.records import CellKey, Evaluation, Plan, PolicyInfo
-from mem1.inference.expert import Expert
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig, WindowMemoryConfig
 from mem1.retrieval.config import Bm25Config
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.episode import Job, Parts, run_episode
+from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.compose import compose
-from mem1.tasks.factbook import factbook_world
+from mem1.tasks.factbook.source import factbook_world
 from mem1.types import Composition, Episode
 
 MEMORIES = {
@@ -95,16 +95,16 @@ async def play() -> dict[tuple[str, CellKey], list[Episode]]:
     env = QaEnvConfig(prompt="brief", top_k=1).build(Bm25Config().build(world.passages), StandardScorer())
     found: dict[tuple[str, CellKey], list[Episode]] = {}
     for strategy, memory in MEMORIES.items():
-        parts = Parts(ScriptedEngine(expert), env, memory, 0.0, lambda score: score.em_sum)
+        parts = RolloutContext(ScriptedEngine(expert), env, memory, 0.0, lambda score: score.em_sum)
         for size in SIZES:
             tasks = compose(
                 [world], composition=Composition.SEQUENTIAL, objectives=size, count=TASKS, seed=0, split="test"
             )
             for task in tasks:
-                job = Job(task, f"{strategy}/{task.id}", task.id, seed=0)
-                expert.enlist(job.episode_id, task)
+                request = RolloutRequest(task, f"{strategy}/{task.id}", task.id, seed=0)
+                expert.enlist(request.episode_id, task)
                 key = strategy, CellKey(Composition.SEQUENTIAL, size)
-                found.setdefault(key, []).append(await run_episode(job, parts))
+                found.setdefault(key, []).append(await run_episode(request, parts))
     return found
 
 

@@ -29,11 +29,11 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from mem1.train.batch import make_batch
-from mem1.train.packing import PackedRow
-from mem1.train.policy import Policy
-from mem1.train.samples import Sample
-from mem1.train.views import stitch, stitched_logprobs
+from mem1.train.policy.policy import Policy
+from mem1.train.rows.batch import make_batch
+from mem1.train.rows.layouts import stitch, stitched_logprobs
+from mem1.train.rows.packing import PackedRow
+from mem1.train.rows.samples import Sample
 from mem1.types import Answer, Composition, Episode, FinishReason, Objective, StopReason, Task, Turn
 
 VOCABULARY = 2000

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mem1.retrieval.base import Retriever
+from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.config import Bm25Config
-from mem1.retrieval.dense_config import DenseConfig
-from mem1.retrieval.dense_index import DENSE
-from mem1.retrieval.disk_config import Bm25DiskConfig
+from mem1.retrieval.dense.config import DenseConfig
+from mem1.retrieval.dense.index import DENSE
 from mem1.retrieval.hybrid import HybridRetriever
 from mem1.retrieval.recall import rank_of_answer, recall
-from mem1.tasks.qa_files import QaFiles
+from mem1.tasks.files.qa_files import QaFiles
 from mem1.types import Objective
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "qa"

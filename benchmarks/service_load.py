@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from mem1.tasks.factbook import factbook_world
-from mem1.tasks.qa_files import read_objectives
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.files.qa_files import read_objectives
 
 CLIENTS = 64
 QUERIES = 16

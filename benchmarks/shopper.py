@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.machine import Mode
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.shopper import Shopper
+from mem1.envs.webshop.state_machine import Mode
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.shopper import Shopper
 from mem1.memory.config import StateMemoryConfig
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop import Webshop, WebshopConfig
+from mem1.tasks.webshop.source import Webshop, WebshopConfig
 from mem1.types import Composition, Episode
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
@@ -40,11 +40,11 @@ def play(shop: Webshop, mode: Mode, count: int, *, told: bool) -> list[Episode]:
     )
     env = WebshopEnvConfig(mode=mode)
     shopper = Shopper()
-    jobs = group_jobs(tasks, 1, seed=0, label="shopper")
+    requests = group_requests(tasks, 1, seed=0, label="shopper")
     if told:
-        for job in jobs:
-            shopper.enlist(job.episode_id, job.task)
-    parts = Parts(
+        for request in requests:
+            shopper.enlist(request.episode_id, request.task)
+    parts = RolloutContext(
         engine=ScriptedEngine(shopper),
         make_env=env.build(shop),
         make_memory=StateMemoryConfig().build(),
@@ -52,7 +52,7 @@ def play(shop: Webshop, mode: Mode, count: int, *, told: bool) -> list[Episode]:
         reward=lambda score: score.reward_sum,
         actions=env.actions,
     )
-    return asyncio.run(run_jobs(jobs, parts, concurrency=16))
+    return asyncio.run(run_requests(requests, parts, concurrency=16))
 
 
 def figures(episodes: list[Episode]) -> dict[str, float]:

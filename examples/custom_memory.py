@@ -14,19 +14,19 @@ from collections import deque
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.base import Section, Tokenizer
-from mem1.inference.expert import Expert
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import WordTokenizer
-from mem1.memory.base import MemoryFactory, SelfContained, Shown, Written
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert
+from mem1.inference.tokenizers.toy import WordTokenizer
+from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation, SelfContained
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
-from mem1.memory.format import Budgets, TurnFormat
-from mem1.memory.tags import Tags
+from mem1.memory.text.format import Budgets, TurnFormat
+from mem1.memory.text.tags import Tags
 from mem1.retrieval.config import Bm25Config
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
-from mem1.tasks.factbook import factbook_world
+from mem1.tasks.factbook.source import factbook_world
 from mem1.types import Completion, Composition, Observation, Task
 
 BUDGETS = Budgets(state=120, action=60, observation=400)
@@ -60,12 +60,12 @@ class LastTurns(SelfContained):
         """State, then action."""
         return self._turn.sections
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Take in what the policy wrote."""
         self._written = completion.token_ids
         return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Take in what came back. The oldest turn drops out."""
         shown = self._turn.show(observation)
         self._kept.append(self._written + shown.token_ids)
@@ -79,12 +79,12 @@ class LastTurns(SelfContained):
 
 def peaks(make_memory: MemoryFactory, tasks: list[Task]) -> str:
     """Run the expert on ``tasks`` and say what it got right and what it cost."""
-    expert, jobs, world = Expert(), group_jobs(tasks, 1, seed=0, label="memory"), factbook_world()
-    for job in jobs:
-        expert.enlist(job.episode_id, job.task)
+    expert, requests, world = Expert(), group_requests(tasks, 1, seed=0, label="memory"), factbook_world()
+    for request in requests:
+        expert.enlist(request.episode_id, request.task)
     env = QaEnvConfig(prompt="brief").build(Bm25Config().build(world.passages), StandardScorer())
-    parts = Parts(ScriptedEngine(expert), env, make_memory, temperature=0.0, reward=lambda score: score.em_sum)
-    found = asyncio.run(run_jobs(jobs, parts, concurrency=8))
+    parts = RolloutContext(ScriptedEngine(expert), env, make_memory, temperature=0.0, reward=lambda score: score.em_sum)
+    found = asyncio.run(run_requests(requests, parts, concurrency=8))
     return "  ".join(f"{e.task.size}: {e.reward:g} right, peak {e.peak_without_prompt}" for e in found)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mem1.retrieval.corpus import read_corpus
-from mem1.tasks.qa_files import read_objectives
+from mem1.tasks.files.qa_files import read_objectives
 
 Passage = tuple[str, str, str]
 """Id, title, text."""

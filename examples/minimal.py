@@ -166,7 +166,7 @@ def run(
     return episodes
 
 
-# -------------------------------------------------------------------------------------- credit [train/credit/grpo.py]
+# ------------------------------------------------------------------------------- advantages [train/advantages/grpo.py]
 
 
 def group_advantages(episodes: list[Episode]) -> list[float]:
@@ -181,7 +181,7 @@ def group_advantages(episodes: list[Episode]) -> list[float]:
     return [((e.reward - groups[e.group].mean()) / (groups[e.group].std() + 1e-6)).item() for e in episodes]
 
 
-# --------------------------------------------------- exact samples and the update [train/samples.py, train/update.py]
+# -------------------------------------------- exact samples and the update [train/rows/samples.py, train/update.py]
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _ctrl_c_works() -> Iterator[None]:
-    """Ctrl-C raises, also where the tests run as a background job, whose shell made it ignored."""
+    """Ctrl-C raises, also where the tests run as a background request, whose shell made it ignored."""
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, former)

@@ -21,7 +21,7 @@ from typing import Any
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.report.data import RunData, read_run
-from mem1.report.picture import write_picture
+from mem1.report.figures.svg_export import write_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "demo.svg"

@@ -29,7 +29,7 @@ def measured(name: str, path: Path) -> str:
     """One run's part of the page. Raises ``DataError`` where it holds no evaluation."""
     data = read_run(path)
     if data.last is None:
-        raise DataError("the run holds no evaluation", where=str(path), mend="run mem1 evaluate --compare first")
+        raise DataError("the run holds no evaluation", where=str(path), hint="run mem1 evaluate --compare first")
     recipe, plan = load(Recipe, data.run.config_toml), data.last.plan
     budgets = recipe.memory.budgets
     setup = (

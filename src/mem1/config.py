@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from mem1.config_errors import explain, key_path
 from mem1.errors import ConfigError
-from mem1.problems import explain, key_path
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -38,14 +38,14 @@ def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] 
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise ConfigError(
-                f"no such recipe: {path}", mend="give the path of a TOML file, e.g. one of recipes/"
+                f"no such recipe: {path}", hint="give the path of a TOML file, e.g. one of recipes/"
             ) from error
         except OSError as error:
             raise ConfigError(
-                f"cannot read the recipe: {error.strerror}", where=str(path), mend="give a TOML file you may read"
+                f"cannot read the recipe: {error.strerror}", where=str(path), hint="give a TOML file you may read"
             ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the recipe: {error}", where=str(path), mend="correct the TOML") from error
+            raise ConfigError(f"cannot read the recipe: {error}", where=str(path), hint="correct the TOML") from error
     texts: dict[tuple[int | str, ...], str] = {}
     for override in overrides:
         keys, text = _apply(data, override)
@@ -61,7 +61,7 @@ def build(kind: type[ConfigT], data: Mapping[str, Any], *, where: str) -> Config
         return kind.model_validate(data)
     except ValidationError as error:
         raise ConfigError(
-            "\n".join(explain(kind, error, data)), where=where, mend="correct the keys named above"
+            "\n".join(explain(kind, error, data)), where=where, hint="correct the keys named above"
         ) from error
 
 
@@ -84,7 +84,7 @@ def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
     keys = tuple(name.removeprefix("--").split("."))
     if not equals or not all(keys):
         raise ConfigError(
-            f"cannot read the override {override!r}", where="command line", mend="write it as section.key=value"
+            f"cannot read the override {override!r}", where="command line", hint="write it as section.key=value"
         )
     *parents, key = keys
     node = data
@@ -92,7 +92,7 @@ def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
         node = node.setdefault(parent, {})
         if not isinstance(node, dict):
             raise ConfigError(
-                f"{name!r}: {parent!r} is a value, not a section", where=override, mend="drop what follows it"
+                f"{name!r}: {parent!r} is a value, not a section", where=override, hint="drop what follows it"
             )
     node[key] = _value(text)
     return keys, text

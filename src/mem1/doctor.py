@@ -40,12 +40,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``mend`` is empty where nothing is wrong."""
+    """One finding. ``hint`` is empty where nothing is wrong."""
 
     name: str
     status: Status
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 def examine() -> Iterator[Check]:
@@ -54,7 +54,7 @@ def examine() -> Iterator[Check]:
         try:
             yield from check()
         except Mem1Error as error:
-            yield Check(name, Status.FAIL, error.what, error.mend or "")
+            yield Check(name, Status.FAIL, error.what, error.hint or "")
         except Exception as error:
             yield Check(name, Status.FAIL, f"{type(error).__name__}: {error}", _SETUP)
 
@@ -76,9 +76,9 @@ def check_packages() -> Iterator[Check]:
             yield Check(name, Status.FAIL, f"{version}, older than {least}", _SETUP)
         else:
             yield Check(name, Status.OK, version)
-    for name, mend in _OPTIONAL.items():
+    for name, hint in _OPTIONAL.items():
         version = _version(name)
-        yield Check(name, Status.OK, version) if version else Check(name, Status.WARN, "not installed (optional)", mend)
+        yield Check(name, Status.OK, version) if version else Check(name, Status.WARN, "not installed (optional)", hint)
 
 
 def check_cpu() -> Iterator[Check]:
@@ -116,8 +116,8 @@ def check_cuda() -> Iterator[Check]:
 
     if not torch.cuda.is_available():
         built = torch.version.cuda
-        mend = "" if built is None else f"torch was built for CUDA {built}: check the driver with nvidia-smi"
-        yield Check("cuda", Status.OK if built is None else Status.WARN, "no device: the CPU is used", mend)
+        hint = "" if built is None else f"torch was built for CUDA {built}: check the driver with nvidia-smi"
+        yield Check("cuda", Status.OK if built is None else Status.WARN, "no device: the CPU is used", hint)
         return
     for index in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(index)
@@ -128,8 +128,8 @@ def check_disk() -> Iterator[Check]:
     """Free space where runs are written."""
     free = shutil.disk_usage(Path.cwd()).free / _GIB
     status = Status.OK if free >= 2 else Status.WARN if free >= 0.25 else Status.FAIL
-    mend = "" if status is Status.OK else "free some space, or give --run a directory on another disk"
-    yield Check("disk", status, f"{free:.1f} GiB free", mend)
+    hint = "" if status is Status.OK else "free some space, or give --run a directory on another disk"
+    yield Check("disk", status, f"{free:.1f} GiB free", hint)
 
 
 def check_memory() -> Iterator[Check]:
@@ -139,14 +139,14 @@ def check_memory() -> Iterator[Check]:
         yield Check("memory", Status.WARN, "unknown on this system", "the shipped recipes need about 4 GiB")
         return
     status = Status.OK if available >= 4 * _GIB else Status.WARN
-    mend = "" if status is Status.OK else "the shipped recipes need about 4 GiB: lower train.rows.capacity if they fail"
-    yield Check("memory", status, f"{available / _GIB:.1f} GiB available", mend)
+    hint = "" if status is Status.OK else "the shipped recipes need about 4 GiB: lower train.rows.capacity if they fail"
+    yield Check("memory", status, f"{available / _GIB:.1f} GiB available", hint)
 
 
 def check_world() -> Iterator[Check]:
     """The embedded world: facts to ask about, without network or files."""
-    from mem1.tasks.factbook import factbook_world
-    from mem1.tasks.world import SPLITS
+    from mem1.tasks.factbook.source import factbook_world
+    from mem1.tasks.factbook.world import SPLITS
 
     world = factbook_world()
     questions = sum(len(world.objectives(split)) for split in SPLITS)
@@ -156,8 +156,8 @@ def check_world() -> Iterator[Check]:
 
 def check_model() -> Iterator[Check]:
     """The shipped model loads, and packed rows reproduce what it computes one context at a time."""
-    from mem1.inference.hf_loading import load_model, load_tokenizer
-    from mem1.train.policy import check_exact
+    from mem1.inference.hf.loading import load_model, load_tokenizer
+    from mem1.train.policy.policy import check_exact
 
     model = load_model(SHIPPED, device="cpu")
     load_tokenizer(SHIPPED)

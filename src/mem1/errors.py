@@ -1,4 +1,4 @@
-"""The error vocabulary: every failure says what happened, where, and how to mend it."""
+"""The error vocabulary: every failure says what happened, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ class Mem1Error(Exception):
     Args:
         what: One sentence: what went wrong, with the offending value.
         where: The field, file, row or endpoint it went wrong in.
-        mend: What the reader can do about it.
+        hint: What the reader can do about it.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
         super().__init__(str(self))
 
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
-        if self.mend:
-            lines.append(f"  mend:  {self.mend}")
+        if self.hint:
+            lines.append(f"  hint:  {self.hint}")
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.what, self.where, self.mend))
+        return (_rebuild, (type(self), self.what, self.where, self.hint))
 
 
-def _rebuild(kind: type[Mem1Error], what: str, where: str | None, mend: str | None) -> Mem1Error:
-    return kind(what, where=where, mend=mend)
+def _rebuild(kind: type[Mem1Error], what: str, where: str | None, hint: str | None) -> Mem1Error:
+    return kind(what, where=where, hint=hint)
 
 
 class ConfigError(Mem1Error):
@@ -88,7 +88,7 @@ class InexactError(ModelError):
 
 
 @contextmanager
-def boundary(what: str, kind: type[Mem1Error], *, mend: str) -> Iterator[None]:
+def boundary(what: str, kind: type[Mem1Error], *, hint: str) -> Iterator[None]:
     """Turn an outside library's exception into one of ours, keeping it as the cause.
 
     Errors of this module pass through untouched; so do ``KeyboardInterrupt`` and ``SystemExit``.
@@ -98,7 +98,7 @@ def boundary(what: str, kind: type[Mem1Error], *, mend: str) -> Iterator[None]:
     except Mem1Error:
         raise
     except Exception as error:
-        raise kind(f"{what}: {type(error).__name__}: {error}", mend=mend) from error
+        raise kind(f"{what}: {type(error).__name__}: {error}", hint=hint) from error
 
 
 def short_traceback(error: BaseException, *, limit: int = 8) -> str:

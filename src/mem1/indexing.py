@@ -11,9 +11,9 @@ from typing import Any
 from mem1.config import Config, load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
+from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.config import HybridConfig, RetrieverConfig
-from mem1.retrieval.dense_config import DenseConfig
-from mem1.retrieval.disk_config import Bm25DiskConfig
+from mem1.retrieval.dense.config import DenseConfig
 from mem1.retrieval.progress import Report
 
 OnDisk = Bm25DiskConfig | DenseConfig
@@ -33,7 +33,7 @@ def of_recipe(path: Path, overrides: Iterable[str]) -> RetrieverConfig:
 def of_corpus(corpus: Path, folder: Path | None, kind: str, overrides: Iterable[str]) -> RetrieverConfig:
     """A retriever over ``corpus`` with its index in ``folder``; ``overrides`` name its keys, ``k1=1.2``."""
     if folder is None:
-        raise ConfigError("where to?", where="--out", mend="name the folder of the index: --out DIR")
+        raise ConfigError("where to?", where="--out", hint="name the folder of the index: --out DIR")
     keys = (*overrides, f"type={kind}", f"corpus={json.dumps(str(corpus))}", f"index={json.dumps(str(folder))}")
     return load(_Corpus, None, [f"retriever.{key.removeprefix('retriever.')}" for key in keys]).retriever
 
@@ -48,7 +48,7 @@ def make(retriever: RetrieverConfig, *, resume: bool, report: Report) -> dict[st
         raise ConfigError(
             f"a retriever of type {retriever.type!r} without an index on disk has nothing to build",
             where="retriever",
-            mend='use type = "bm25_disk", or "dense" with corpus and index',
+            hint='use type = "bm25_disk", or "dense" with corpus and index',
         )
     summary: dict[str, Any] = {}
     for part in parts:

@@ -41,10 +41,10 @@ class LessonsConfig(Config):
     """What the warm start's demonstrations are about.
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
-    of ``countries`` invented countries (see ``tasks/synthetic.py``), for the shop one of ``products`` invented products
-    (``tasks/webshop_made.py``). It holds ``per_lesson`` demonstrations of ``objectives`` objectives, composed as one of
-    ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are shuffled together. Of the two-hop
-    questions a share of ``two_hop`` is kept.
+    of ``countries`` invented countries (see ``tasks/factbook/synthetic.py``), for the shop one of ``products``
+    invented products (``tasks/webshop/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
+    objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
+    shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
     """
 
     real: Share = 0.25
@@ -63,7 +63,7 @@ class Recipe(Config):
 
     ``model`` is a directory, a shipped one (``builtin:tiny``), ``package:smollm2``, or ``new:tiny`` (made from
     ``tiny``); for a model behind an endpoint (``engine.type = "openai"``) its name there; ``builtin:shopper`` is no
-    model but the rule-based shopper (``inference/shopper.py``).
+    model but the rule-based shopper (``inference/scripted/shopper.py``).
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
     With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with

@@ -17,10 +17,10 @@ import pytest
 from mem1.errors import BackendError
 from mem1.inference.base import Engine, Request, Section
 from mem1.inference.config import OpenAiConfig
-from mem1.inference.openai import OpenAiEngine
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import ByteTokenizer
-from mem1.inference.transformers import TransformersEngine
+from mem1.inference.endpoint.openai_engine import OpenAiEngine
+from mem1.inference.hf.transformers_engine import TransformersEngine
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import ByteTokenizer
 from mem1.types import Completion, FinishReason
 from tests.unit.inference.endpoint_server import Model, Server, Speech, noise
 from tests.unit.inference.hf_models import EXACT, WINDOWED, build

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mem1.envs.base import Environment
 from mem1.envs.qa import QaEnvConfig
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import make_task
 from mem1.types import Action, Answer, Click, Composition, Malformed, Open, Search, Task

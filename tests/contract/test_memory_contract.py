@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.inference.base import Request, Tokenizer
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.memory.config import (
     FullMemoryConfig,
@@ -20,7 +20,7 @@ from mem1.memory.config import (
     SummaryMemoryConfig,
     WindowMemoryConfig,
 )
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 from mem1.types import Answer, Completion, Observation, Recall, Search
 from tests.unit.inference.bpe import bpe
 from tests.unit.memory.asks import Asked

@@ -8,16 +8,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mem1.config import Config
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.config import StateMemoryConfig
 from mem1.rollout.config import DistillConfig
-from mem1.rollout.distill import Teacher, distill
-from mem1.rollout.group import group_jobs
+from mem1.rollout.distillation.collect import Teacher, distill
+from mem1.rollout.group import group_requests
 from mem1.storage.run_dir import RunDir
 from tests.unit.rollout.worlds import BUDGETS, World, parts, task
 
-JOBS = group_jobs([task(f"t{i}") for i in range(20)], 3, seed=0, label="teacher")
+JOBS = group_requests([task(f"t{i}") for i in range(20)], 3, seed=0, label="teacher")
 
 
 def distill_in_child(path: Path, news: Connection) -> None:

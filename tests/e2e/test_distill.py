@@ -173,7 +173,7 @@ def test_killed_and_resumed_is_the_same_as_undisturbed(tmp_path: Path) -> None:
         known = set(seen)
         assert child.end(signal.SIGKILL) == -signal.SIGKILL
     last = _Child(tmp_path / "killed")
-    assert set(last.ids(1000)) == {job.episode_id for job in JOBS}
+    assert set(last.ids(1000)) == {request.episode_id for request in JOBS}
     assert last.end() == 0
 
     def content(name: str) -> tuple[object, dict[str, Episode]]:

@@ -13,7 +13,7 @@ import pytest
 from mem1.cli.main import main
 from mem1.config import load
 from mem1.errors import ConfigError
-from mem1.inference.toy_tokenizer import ByteTokenizer
+from mem1.inference.tokenizers.toy import ByteTokenizer
 from mem1.recipe import Recipe
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir

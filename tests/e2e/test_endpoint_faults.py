@@ -1,4 +1,4 @@
-"""A server that fails in every way it can: no episode is lost, none is scored on an error's text, resuming mends all.
+"""A server that fails in every way it can: no episode is lost, none is scored on an error's text, resuming hints all.
 
 Whatever the server says in an error holds an action that would be scored if anybody took it for the policy's text.
 """
@@ -19,10 +19,10 @@ from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.config import OpenAiConfig, Timeouts
-from mem1.inference.openai import OpenAiEngine
-from mem1.inference.toy_tokenizer import ByteTokenizer
+from mem1.inference.endpoint.openai_engine import OpenAiEngine
+from mem1.inference.tokenizers.toy import ByteTokenizer
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
-from mem1.rollout.episode import Parts
+from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Episode, Task
@@ -106,7 +106,7 @@ def task_of(body: dict[str, Any]) -> int:
     return int(text.split("task ")[1].split(" ")[0])
 
 
-def parts(url: str, *, exact: bool, patience: float) -> dict[str, Parts]:
+def parts(url: str, *, exact: bool, patience: float) -> dict[str, RolloutContext]:
     config = OpenAiConfig(
         base_url=url,
         key_env="MEM1_TEST_KEY",
@@ -120,7 +120,7 @@ def parts(url: str, *, exact: bool, patience: float) -> dict[str, Parts]:
     )
     engine = OpenAiEngine(config, "scripted", TOKENIZER)
     memories = {"full": FullMemoryConfig().build(), "state": StateMemoryConfig().build()}
-    return {name: Parts(engine, Lookup, memory, 0.0, lambda s: s.em_sum) for name, memory in memories.items()}
+    return {name: RolloutContext(engine, Lookup, memory, 0.0, lambda s: s.em_sum) for name, memory in memories.items()}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 
 from mem1.cli.main import main
 from mem1.errors import BackendError
-from mem1.retrieval.server_workers import Workers
+from mem1.retrieval.service.workers import Workers
 from tests.e2e.serving import Service, serving, write_corpus
 
 SECOND = tuple(word for name in ("header", "body", "write", "idle") for word in (f"--{name}-seconds", "1"))

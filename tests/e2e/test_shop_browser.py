@@ -13,12 +13,12 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mem1.envs.webshop.machine import Machine
 from mem1.envs.webshop.nouns import content_words
 from mem1.envs.webshop.site.app import make_app
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.site.pages import Site
 from mem1.envs.webshop.site.sessions import Sessions
+from mem1.envs.webshop.state_machine import Machine
 from mem1.envs.webshop.visit import Shop
 from tests.unit.envs.webshop.shops import Shelf, goal, product, shop
 

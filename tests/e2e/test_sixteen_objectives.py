@@ -19,25 +19,25 @@ from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.expert import Expert
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert
 from mem1.memory.config import StateMemoryConfig
-from mem1.memory.format import Budgets
-from mem1.report.paper import build_paper_report
+from mem1.memory.text.format import Budgets
+from mem1.report.paper.build import build_paper_report
 from mem1.retrieval.base import Passage
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.retrieval.config import RemoteConfig
 from mem1.retrieval.corpus import read_corpus
 from mem1.rewards.config import ScorerConfig
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.episode import Parts
+from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.compose import compose
-from mem1.tasks.qa_files import QaFiles
+from mem1.tasks.files.qa_files import QaFiles
 from mem1.types import Composition, Objective, StopReason, Task
 from tests.e2e.serving import serving
-from tests.unit.report.test_paper import RunConfig
+from tests.unit.report.paper.test_build import RunConfig
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "qa"
 FILES = {
@@ -103,7 +103,7 @@ def test_exact_match_is_the_share_of_questions_whose_answer_was_found(tmp_path: 
         expert.enlist(f"expert/state/{KEY.name}/{task.id}", task)
     with serving("--corpus", str(corpus)) as service:
         retriever = RemoteConfig(url=service.address).build()
-        parts = Parts(
+        parts = RolloutContext(
             engine=ScriptedEngine(expert),
             make_env=QaEnvConfig(top_k=TOP_K).build(retriever, StandardScorer()),
             make_memory=StateMemoryConfig(budgets=Budgets(state=2000, action=1000, observation=4000)).build(),

@@ -21,16 +21,16 @@ import torch
 from mem1.inference.base import Engine, Request, Section
 from mem1.inference.chat import wrap_prompt
 from mem1.inference.config import OpenAiConfig, VllmConfig
+from mem1.inference.endpoint.openai_engine import OpenAiEngine
 from mem1.inference.folders import find_folder, local_tokenizer
-from mem1.inference.hf_loading import load_model
-from mem1.inference.openai import OpenAiEngine
-from mem1.inference.vllm import VllmBackend, VllmEngine
+from mem1.inference.hf.loading import load_model
+from mem1.inference.vllm_engine import VllmBackend, VllmEngine
 from mem1.memory.config import StateMemoryConfig
 from mem1.recipe import Recipe
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
-from mem1.train.batch import make_batch
-from mem1.train.policy import Policy
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
+from mem1.train.policy.policy import Policy
+from mem1.train.rows.batch import make_batch
 from mem1.types import Composition, Episode, FinishReason
 from mem1.workshop import Workshop
 
@@ -74,8 +74,8 @@ def episodes(engine: Engine, model: str) -> list[Episode]:
     tasks = shop.tasks("test", Composition.SEQUENTIAL, 2, 8, 0)
     memory = recipe.memory
     assert isinstance(memory, StateMemoryConfig)
-    parts = Parts(engine, shop.make_env, memory.build(), 1.0, lambda score: score.em_sum)
-    done = asyncio.run(run_jobs(group_jobs(tasks, 1, seed=0, label="vllm"), parts, concurrency=8))
+    parts = RolloutContext(engine, shop.make_env, memory.build(), 1.0, lambda score: score.em_sum)
+    done = asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="vllm"), parts, concurrency=8))
     assert not any(episode.failed for episode in done), [episode.error for episode in done]
     return done
 

@@ -15,7 +15,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from mem1.config import Config
 from mem1.storage.run_dir import RunDir
 from mem1.train.config import TrainConfig, WarmstartConfig
-from mem1.train.policy import Policy
+from mem1.train.policy.policy import Policy
 from mem1.train.trainer import Trainer
 from mem1.train.warmstart import repeated, warm_start
 from mem1.types import (

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.inference.base import Tokenizer
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
 from mem1.memory.config import (
     FullMemoryConfig,
     MemoryConfig,
@@ -28,13 +28,13 @@ from mem1.memory.config import (
     SummaryMemoryConfig,
     WindowMemoryConfig,
 )
-from mem1.memory.format import Budgets
 from mem1.memory.notes import INSTRUCTION as NOTE_INSTRUCTION
 from mem1.memory.state import Block
+from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
 from mem1.types import Action, Episode, Malformed, Observation, Recall, Search
 from tests.unit.inference.bpe import bpe
-from tests.unit.rollout.worlds import World, job, parts
+from tests.unit.rollout.worlds import World, parts, request
 
 TURNS = 8
 TOKENIZERS: dict[str, Tokenizer] = {
@@ -65,7 +65,7 @@ def play(
     if side is not None:
         other = ScriptedEngine(lambda *_: side(next(asked)), side_tokenizer or tokenizer)
         make = replace(make, side_engine=other)
-    return asyncio.run(run_episode(job(), make))
+    return asyncio.run(run_episode(request(), make))
 
 
 ADVERSARIES: dict[str, Say] = {

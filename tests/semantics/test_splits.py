@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mem1.errors import DataError
 from mem1.tasks.base import Split
 from mem1.tasks.compose import check_disjoint, compose
-from mem1.tasks.factbook import factbook_world
-from mem1.tasks.synthetic import synthetic_world
-from mem1.tasks.world import SPLITS
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.synthetic import synthetic_world
+from mem1.tasks.factbook.world import SPLITS
 from mem1.types import Composition, Task
 
 COMPOSITIONS = (Composition.PARALLEL, Composition.SEQUENTIAL, Composition.CHAINED)

@@ -25,11 +25,11 @@ def only(monkeypatch: pytest.MonkeyPatch, **checks: object) -> None:
     monkeypatch.setattr(doctor, "CHECKS", checks)
 
 
-def test_what_is_not_fine_names_its_mend() -> None:
+def test_what_is_not_fine_names_its_hint() -> None:
     quick = ("python", "packages", "cpu", "disk", "memory")
     findings = [check for name in quick for check in doctor.CHECKS[name]()]
     assert {"python", "torch", "transformers", "cpu", "disk", "memory"} <= {check.name for check in findings}
-    assert [check for check in findings if check.status is not Status.OK and not check.mend] == []
+    assert [check for check in findings if check.status is not Status.OK and not check.hint] == []
 
 
 def test_the_package_versions_are_those_installed() -> None:
@@ -49,7 +49,7 @@ def test_a_package_that_is_missing_or_old_fails(monkeypatch: pytest.MonkeyPatch)
 def test_an_optional_package_is_only_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_OPTIONAL", {"no_such_package": "pip install it"})
     found = the(doctor.check_packages(), "no_such_package")
-    assert (found.status, found.mend) == (Status.WARN, "pip install it")
+    assert (found.status, found.hint) == (Status.WARN, "pip install it")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_disk_that_fills_up_is_noticed(monkeypatch: pytest.MonkeyPatch, free_g
 def test_a_check_that_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     def ours() -> Iterator[Check]:
         yield Check("before", Status.OK, "fine")
-        raise ModelError("the weights are damaged", mend="fetch them again")
+        raise ModelError("the weights are damaged", hint="fetch them again")
 
     def bug() -> Iterator[Check]:
         yield from (Check("never", Status.OK, str(1 // number)) for number in [0])
@@ -109,10 +109,10 @@ def test_a_check_that_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
 def test_only_a_failure_fails_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: Status, code: int
 ) -> None:
-    only(monkeypatch, one=lambda: iter([Check("one", status, "found", "mend")]))
+    only(monkeypatch, one=lambda: iter([Check("one", status, "found", "hint")]))
     assert main(["doctor", "--json"]) == code
     assert json.loads(capsys.readouterr().out) == [
-        {"name": "one", "status": str(status), "found": "found", "mend": "mend"}
+        {"name": "one", "status": str(status), "found": "found", "hint": "hint"}
     ]
 
 

@@ -1,4 +1,4 @@
-"""Errors: what, where, mend; they survive pickling; outside errors become ours at the boundary."""
+"""Errors: what, where, hint; they survive pickling; outside errors become ours at the boundary."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 
 def test_the_text_has_one_line_a_part() -> None:
-    error = DataError("row 3 is empty", where="train.jsonl:3", mend="delete the row")
-    assert str(error) == "row 3 is empty\n  where: train.jsonl:3\n  mend:  delete the row"
+    error = DataError("row 3 is empty", where="train.jsonl:3", hint="delete the row")
+    assert str(error) == "row 3 is empty\n  where: train.jsonl:3\n  hint:  delete the row"
 
 
 def test_parts_that_are_missing_are_left_out() -> None:
     assert str(DataError("row 3 is empty")) == "row 3 is empty"
-    assert str(DataError("row 3 is empty", mend="delete it")) == "row 3 is empty\n  mend:  delete it"
+    assert str(DataError("row 3 is empty", hint="delete it")) == "row 3 is empty\n  hint:  delete it"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_errors_cross_process_borders_whole(kind: type[Mem1Error]) -> None:
-    copy = pickle.loads(pickle.dumps(kind("what", where="where", mend="mend")))
+    copy = pickle.loads(pickle.dumps(kind("what", where="where", hint="hint")))
     assert type(copy) is kind
-    assert (copy.what, copy.where, copy.mend) == ("what", "where", "mend")
-    assert str(copy) == "what\n  where: where\n  mend:  mend"
+    assert (copy.what, copy.where, copy.hint) == ("what", "where", "hint")
+    assert str(copy) == "what\n  where: where\n  hint:  hint"
 
 
 def test_exit_codes_tell_the_kinds_apart() -> None:
@@ -39,24 +39,24 @@ def test_exit_codes_tell_the_kinds_apart() -> None:
 def test_boundary_wraps_an_outside_error_and_keeps_its_cause() -> None:
     with (
         pytest.raises(BackendError) as caught,
-        boundary("searching", BackendError, mend="start the server"),
+        boundary("searching", BackendError, hint="start the server"),
     ):
         raise TimeoutError("30 s")
     assert caught.value.what == "searching: TimeoutError: 30 s"
-    assert caught.value.mend == "start the server"
+    assert caught.value.hint == "start the server"
     assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 def test_boundary_lets_our_own_errors_pass() -> None:
     original = DataError("empty")
-    with pytest.raises(DataError) as caught, boundary("searching", BackendError, mend="none"):
+    with pytest.raises(DataError) as caught, boundary("searching", BackendError, hint="none"):
         raise original
     assert caught.value is original
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_boundary_lets_an_interrupt_pass(kind: type[BaseException]) -> None:
-    with pytest.raises(kind), boundary("searching", BackendError, mend="none"):
+    with pytest.raises(kind), boundary("searching", BackendError, hint="none"):
         raise kind
 
 

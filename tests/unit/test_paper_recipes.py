@@ -73,7 +73,7 @@ def test_the_experiments_differ_only_where_memory_wants_it() -> None:
 
 def test_the_recipe_composes_two_neighbours_of_one_data_set(tmp_path: Path) -> None:
     """With five questions a data set: two groups each, the remainder dropped, 4 tasks in a seeded order."""
-    from mem1 import recipes
+    from mem1 import commands as recipes
 
     overrides = []
     for name in ("nq", "hotpotqa"):

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from mem1 import recipes
+from mem1 import commands as recipes
 from mem1.cli.main import main
 from mem1.config import load
 from mem1.envs.prompts import render_prompt
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.tasks.compose import make_task
-from mem1.tasks.parquet import read_tasks
+from mem1.tasks.files.parquet import read_tasks
 from mem1.types import Composition, Objective
 from mem1.workshop import Workshop
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mem1.commands import _clock
 from mem1.config import Config, build
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
-from mem1.recipes import _clock
 from mem1.storage.atomic import read_json
 from mem1.storage.run_dir import RunDir
 from mem1.workshop import Workshop

@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         keys = "; keys of the recipe: --section.key value, or --set seed=3" if self._takes_recipe else ""
-        raise ConfigError(message, where=self.prog, mend=f"see {self.prog} --help{keys}")
+        raise ConfigError(message, where=self.prog, hint=f"see {self.prog} --help{keys}")
 
 
 def as_overrides(argv: Sequence[str]) -> list[str]:
@@ -70,6 +70,6 @@ def as_overrides(argv: Sequence[str]) -> list[str]:
             continue
         value = match["value"] if match["value"] is not None else next(words, None)
         if value is None or value.startswith("--"):
-            raise ConfigError(f"{word} has no value", where="command line", mend=f"write {word} VALUE")
+            raise ConfigError(f"{word} has no value", where="command line", hint=f"write {word} VALUE")
         rewritten += ["--set", f"{match['key']}={value}"]
     return rewritten

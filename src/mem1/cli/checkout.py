@@ -20,5 +20,5 @@ def find(name: str) -> Path:
     raise ConfigError(
         f"there is no {name} here",
         where=" or ".join(str(root) for root in roots),
-        mend="run this from a checkout of the repository, where make setup was run",
+        hint="run this from a checkout of the repository, where make setup was run",
     )

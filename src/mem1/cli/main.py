@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         missing = Mem1Error(
             f"the package {error.name!r} is not installed",
             where=f"mem1 {words[0]}",
-            mend="make setup, or: pip install -c constraints.txt -e '.[train]'",
+            hint="make setup, or: pip install -c constraints.txt -e '.[train]'",
         )
         return _fail(missing, as_json=as_json)
     except KeyboardInterrupt:
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         _silence()
         full = StorageError(
-            f"cannot write: {error.strerror}", where=f"mem1 {words[0]}", mend="free some space, or write elsewhere"
+            f"cannot write: {error.strerror}", where=f"mem1 {words[0]}", hint="free some space, or write elsewhere"
         )
         return _fail(full, as_json=False)
 
@@ -106,9 +106,9 @@ def _dispatch(words: list[str]) -> int:
         raise ConfigError(
             f"no such command: {name!r}",
             where="mem1",
-            mend=f"did you mean {near[0]!r}?" if near else "see mem1 --help",
+            hint=f"did you mean {near[0]!r}?" if near else "see mem1 --help",
         )
-    command = cast("Command", importlib.import_module(f"mem1.cli.{name}"))
+    command = cast("Command", importlib.import_module(f"mem1.cli.commands.{name}"))
     parser = Parser(prog=f"mem1 {name}", description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.")
     command.configure(parser)
     return command.run(parser.parse(rest))
@@ -123,10 +123,10 @@ def _fail(error: Mem1Error, *, as_json: bool) -> int:
 
 def _say_interrupted(*, as_json: bool) -> None:
     what = "interrupted: everything finished so far is on disk"
-    mend = "a command that writes a run goes on with: the same command with --run DIR --resume"
-    print(f"\n{what}; {mend}", file=sys.stderr)
+    hint = "a command that writes a run goes on with: the same command with --run DIR --resume"
+    print(f"\n{what}; {hint}", file=sys.stderr)
     if as_json:
-        record = {"type": "Interrupted", "what": what, "where": None, "mend": mend}
+        record = {"type": "Interrupted", "what": what, "where": None, "hint": hint}
         print(json.dumps({"error": record}), flush=True)
 
 

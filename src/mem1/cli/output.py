@@ -79,11 +79,11 @@ def shown(value: object) -> str:
 def show_error(error: Mem1Error, *, as_json: bool) -> None:
     """Say what failed, where, and how to mend it."""
     if as_json:
-        record = {"type": type(error).__name__, "what": error.what, "where": error.where, "mend": error.mend}
+        record = {"type": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint}
         print(json.dumps({"error": record}, ensure_ascii=False))
         return
     message = Text("error: ", style="bold red").append(error.what, style="not bold default")
-    for label, text in (("where", error.where), ("mend", error.mend)):
+    for label, text in (("where", error.where), ("hint", error.hint)):
         if text:
             message.append(f"\n  {label}: ", style="bold default").append(text, style="not bold default")
     Console(stderr=True, soft_wrap=True).print(message)

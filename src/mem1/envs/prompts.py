@@ -57,10 +57,10 @@ def _read(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"cannot read the prompt template: {error}", where=str(path), mend="correct env.prompt"
+            f"cannot read the prompt template: {error}", where=str(path), hint="correct env.prompt"
         ) from error
     if "{questions}" not in text:
         raise ConfigError(
-            "the prompt template has no {questions}", where=str(path), mend="put {questions} where they go"
+            "the prompt template has no {questions}", where=str(path), hint="put {questions} where they go"
         )
     return text

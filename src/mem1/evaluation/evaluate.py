@@ -16,9 +16,9 @@ from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
 from mem1.evaluation.transcripts import transcript
 from mem1.evaluation.verdict import verdicts
-from mem1.rollout.effort import Effort
-from mem1.rollout.episode import Job, Parts
-from mem1.rollout.group import run_jobs
+from mem1.rollout.episode import RolloutContext, RolloutRequest
+from mem1.rollout.group import run_requests
+from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.limits import derive_seed
 from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, list_episodes, read_episode
 from mem1.storage.run_dir import RunDir
@@ -27,7 +27,7 @@ from mem1.types import Episode, Task
 
 async def evaluate(
     tasks: Mapping[CellKey, Sequence[Task]],
-    parts: Mapping[str, Parts],
+    parts: Mapping[str, RolloutContext],
     config: EvaluateConfig,
     *,
     run: RunDir,
@@ -43,10 +43,10 @@ async def evaluate(
     evaluation file, so that an interruption loses only what is in flight. With ``resume``, episodes
     that are on disk are not run again, except failed ones: their backend gets another chance.
     A task is sampled with the same seed under every strategy. ``equal_budget``, in tokens, is only recorded: the parts
-    keep to it (``Parts.cap``).
+    keep to it (``RolloutContext.cap``).
 
     Raises:
-        BackendError, ConfigError: Not one episode got going (see ``Effort``). All is on disk nevertheless.
+        BackendError, ConfigError: Not one episode got going (see ``RolloutHealthCheck``). All is on disk nevertheless.
         StorageError: The label is taken (and ``resume`` is false), or the disk fails.
         ConfigError: ``resume`` meets an evaluation of another plan; the fields are named.
     """
@@ -68,22 +68,22 @@ async def evaluate(
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before)
     book.save()
-    effort = Effort()
+    effort = RolloutHealthCheck()
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
         for strategy, some_parts in parts.items():
-            jobs = []
+            requests = []
             # Long tasks first: short ones then fill the slots that a few long ones leave empty.
             for key in sorted(tasks, key=lambda key: -key.objectives):
-                for job in _jobs(label, strategy, key, tasks[key], config.seed):
+                for request in _jobs(label, strategy, key, tasks[key], config.seed):
                     if book.finished(strategy, key):
                         advance(strategy, None)
-                    elif (entry := on_disk.get(job.episode_id)) and (episode := _reusable(run, label, entry)):
+                    elif (entry := on_disk.get(request.episode_id)) and (episode := _reusable(run, label, entry)):
                         effort.see(episode)
                         book.take(strategy, key, episode, some_parts)
                         advance(strategy, episode)
                     else:
-                        jobs.append((key, job))
-            keys = {job.episode_id: key for key, job in jobs}
+                        requests.append((key, request))
+            keys = {request.episode_id: key for key, request in requests}
 
             def keep(episode: Episode, strategy: str = strategy, keys: dict[str, CellKey] = keys) -> None:
                 writer.write(episode)
@@ -91,8 +91,8 @@ async def evaluate(
                 book.take(strategy, keys[episode.id], episode, parts[strategy])
                 advance(strategy, episode)
 
-            await run_jobs(
-                [job for _, job in jobs],
+            await run_requests(
+                [request for _, request in requests],
                 replace(some_parts, temperature=config.temperature),
                 concurrency=config.concurrency,
                 on_episode=keep,
@@ -131,7 +131,7 @@ class _Book:
         """Whether nothing is left to run there."""
         return (strategy, key) in self.cells
 
-    def take(self, strategy: str, key: CellKey, episode: Episode, parts: Parts) -> None:
+    def take(self, strategy: str, key: CellKey, episode: Episode, parts: RolloutContext) -> None:
         """Add an episode; the one that completes its cell saves the evaluation."""
         order = [task.id for task in self.tasks[key]]
         episodes = self.open.setdefault((strategy, key), {})
@@ -172,7 +172,7 @@ def _begin(run: RunDir, plan: Plan, resume: bool) -> Evaluation | None:
         raise StorageError(
             f"there is an evaluation {plan.label!r} already",
             where=str(run.evaluation(plan.label)),
-            mend="pass --resume to go on with it, or give this one another label",
+            hint="pass --resume to go on with it, or give this one another label",
         )
     before = run.read_evaluation(plan.label, Evaluation)
     differing = [name for name in Plan.model_fields if getattr(before.plan, name) != getattr(plan, name)]
@@ -180,15 +180,15 @@ def _begin(run: RunDir, plan: Plan, resume: bool) -> Evaluation | None:
         raise ConfigError(
             f"the evaluation {plan.label!r} was begun with another {', '.join(differing)}",
             where=str(run.evaluation(plan.label)),
-            mend="resume it with what it was begun with, or give this one another label",
+            hint="resume it with what it was begun with, or give this one another label",
         )
     return before
 
 
-def _jobs(label: str, strategy: str, key: CellKey, tasks: Sequence[Task], seed: int) -> Iterator[Job]:
+def _jobs(label: str, strategy: str, key: CellKey, tasks: Sequence[Task], seed: int) -> Iterator[RolloutRequest]:
     for task in tasks:
         name = f"{label}/{strategy}/{key.name}/{task.id}"
-        yield Job(task=task, episode_id=name, group_id=name, seed=derive_seed(seed, "evaluate", task.id))
+        yield RolloutRequest(task=task, episode_id=name, group_id=name, seed=derive_seed(seed, "evaluate", task.id))
 
 
 def _reusable(run: RunDir, label: str, entry: EpisodeEntry) -> Episode | None:

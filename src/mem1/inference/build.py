@@ -13,11 +13,11 @@ def connect(config: OpenAiConfig | VllmConfig, model: str) -> Engine:
     Raises ``ConfigError``, ``ModelError``; ``Mem1Error`` where a package is missing.
     """
     if isinstance(config, VllmConfig):
-        from mem1.inference.vllm import VllmEngine
+        from mem1.inference.vllm_engine import VllmEngine
 
         folder = find_folder(model)
         return VllmEngine.start(config, folder, local_tokenizer(str(folder), chat=config.chat))
-    from mem1.inference.openai import OpenAiEngine
+    from mem1.inference.endpoint.openai_engine import OpenAiEngine
 
     tokenizer = local_tokenizer(config.tokenizer, chat=config.chat, special_strings=config.special_strings)
     return OpenAiEngine(config, model, tokenizer)

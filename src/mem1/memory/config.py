@@ -13,7 +13,6 @@ from mem1.config import Config
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import Memory, MemoryFactory
-from mem1.memory.format import Budgets, TurnFormat
 from mem1.memory.full import FullMemory
 from mem1.memory.index import Embed, EmbeddingIndex, Index, LexicalIndex
 from mem1.memory.notes import INSTRUCTION as NOTE_INSTRUCTION
@@ -23,7 +22,8 @@ from mem1.memory.recall import RecallMemory, RecallSettings
 from mem1.memory.state import Block, StateMemory
 from mem1.memory.summary import INSTRUCTION as SUMMARY_INSTRUCTION
 from mem1.memory.summary import SummaryMemory, SummarySettings
-from mem1.memory.tags import Tags
+from mem1.memory.text.format import Budgets, TurnFormat
+from mem1.memory.text.tags import Tags
 from mem1.memory.window import WindowMemory
 
 CARRY: tuple[Block, ...] = ("state", "action", "observation")
@@ -212,7 +212,7 @@ def _imported(path: str) -> Embed:
         found: Embed = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"cannot import {path!r}: {error}", where="memory.embedder", mend="write it as module:function"
+            f"cannot import {path!r}: {error}", where="memory.embedder", hint="write it as module:function"
         ) from error
     return found
 

@@ -45,5 +45,5 @@ def _too_small(config: MemoryConfig, cap: int) -> ConfigError:
     return ConfigError(
         f"{config.type!r} cannot work with a largest context of {cap} tokens beside the prompt",
         where="evaluate.equal_budget",
-        mend="give more, lower memory.budgets, or leave the strategy out",
+        hint="give more, lower memory.budgets, or leave the strategy out",
     )

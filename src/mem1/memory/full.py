@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mem1.inference.base import Section
-from mem1.memory.base import SelfContained, Shown, Written
-from mem1.memory.format import TurnFormat
-from mem1.memory.tags import Tags
+from mem1.memory.base import ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.text.format import TurnFormat
+from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
 
 
@@ -40,12 +40,12 @@ class FullMemory(SelfContained):
         """State, then action."""
         return self._turn.sections
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Append what was written."""
         self._ids.extend(completion.token_ids)
         return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Append what came back."""
         shown = self._turn.show(observation)
         self._ids.extend(shown.token_ids)

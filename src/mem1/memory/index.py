@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from mem1.errors import ModelError
-from mem1.retrieval.tokens import words
+from mem1.retrieval.bm25.tokens import words
 
 Embed = Callable[[str], Sequence[float]]
 """A text's embedding: as many numbers for every text."""
@@ -71,7 +71,7 @@ class EmbeddingIndex:
             raise ModelError(
                 f"the embedding of {text[:40]!r} has {len(vector)} numbers, those before it {len(self._vectors[0])}",
                 where="memory.embedder",
-                mend="use an embedder that gives every text as many numbers",
+                hint="use an embedder that gives every text as many numbers",
             )
         self._vectors.append(vector)
 

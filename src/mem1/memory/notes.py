@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mem1.inference.base import Section
-from mem1.memory.base import Ask, SelfContained, Shown, Written
-from mem1.memory.format import TurnFormat
+from mem1.memory.base import Ask, ParsedTurn, RenderedObservation, SelfContained
 from mem1.memory.index import Index
-from mem1.memory.observations import BlockWriter
 from mem1.memory.side import Ids, SideTask
-from mem1.memory.tags import Tags
+from mem1.memory.text.format import TurnFormat
+from mem1.memory.text.observations import BlockWriter
+from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
 
 TAG, NOTE = "notes", "note"
@@ -123,13 +123,13 @@ class NotesMemory(SelfContained):
         """State, then action."""
         return self._turn.sections
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Keep what was written until it is noted."""
         self._written = completion.token_ids
         self._newest = ()
         return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Replace the newest observation."""
         shown = self._turn.show(observation)
         self._newest = shown.token_ids

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from mem1.memory.base import Shown, Written
-from mem1.memory.format import TurnFormat
+from mem1.memory.base import ParsedTurn, RenderedObservation
 from mem1.memory.index import LexicalIndex
 from mem1.memory.state import Block, StateMemory
+from mem1.memory.text.format import TurnFormat
 from mem1.types import Action, Answer, Completion, Observation, Recall
 
 INSTRUCTION = "What you wrote or saw earlier can be looked up again: <{recall}> words </{recall}>."
@@ -94,7 +94,7 @@ class RecallMemory(StateMemory):
         """P, how to look back, and what is carried of the last turn."""
         return self._prompt + self._instruction + self._written + self._observation
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Replace the state and the action; what they replace goes into the log."""
         written = super().read(completion)
         self._log.next_turn(written.state)
@@ -116,7 +116,7 @@ class RecallMemory(StateMemory):
                 self._recalls = 0
         return None
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Replace the observation. One that was looked up in the log does not go there again."""
         shown = super().observe(observation)
         self._log.seen = "" if self._recalling else shown.text

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.base import Ask
-from mem1.memory.neutralise import Neutraliser
+from mem1.memory.text.neutralise import Neutraliser
 from mem1.types import Completion
 
 Ids = tuple[int, ...]

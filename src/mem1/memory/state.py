@@ -10,9 +10,9 @@ from collections.abc import Collection
 from typing import Literal
 
 from mem1.inference.base import Section
-from mem1.memory.base import SelfContained, Shown, Written
-from mem1.memory.format import TurnFormat
-from mem1.memory.tags import Tags
+from mem1.memory.base import ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.text.format import TurnFormat
+from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
 
 Block = Literal["state", "action", "observation"]
@@ -59,7 +59,7 @@ class StateMemory(SelfContained):
         """State, then action."""
         return self._turn.sections
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Replace the state and the action by what was just written."""
         written = self._turn.split(completion)
         page = completion.token_ids[: written.state_length]
@@ -77,7 +77,7 @@ class StateMemory(SelfContained):
         # The fewest tokens whose text holds the closing tag: it holds it from there on, so bisection finds them.
         return bisect_left(range(len(page)), True, key=lambda count: end in decode(page[:count]))
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Replace the observation by what just came back."""
         shown = self._turn.show(observation)
         self._observation = shown.token_ids if "observation" in self._carry else ()

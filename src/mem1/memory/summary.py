@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.inference.base import Section
-from mem1.memory.base import Ask, SelfContained, Shown, Written
-from mem1.memory.format import TurnFormat
-from mem1.memory.observations import BlockWriter
+from mem1.memory.base import Ask, ParsedTurn, RenderedObservation, SelfContained
 from mem1.memory.side import Ids, SideTask
-from mem1.memory.tags import Tags
+from mem1.memory.text.format import TurnFormat
+from mem1.memory.text.observations import BlockWriter
+from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
 
 TAG = "summary"
@@ -86,13 +86,13 @@ class SummaryMemory(SelfContained):
         """State, then action."""
         return self._turn.sections
 
-    def read(self, completion: Completion) -> Written:
+    def read(self, completion: Completion) -> ParsedTurn:
         """Append what was written."""
         self._older += self._newest + completion.token_ids
         self._newest = ()
         return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> Shown:
+    def observe(self, observation: Observation) -> RenderedObservation:
         """Append what came back."""
         shown = self._turn.show(observation)
         self._newest = shown.token_ids

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mem1.memory.format import TurnFormat
 from mem1.memory.full import FullMemory
+from mem1.memory.text.format import TurnFormat
 
 
 class WindowMemory(FullMemory):

@@ -38,14 +38,14 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
         raise DataError(
             "no task was evaluated in both runs",
             where=f"{run}, {base}",
-            mend="evaluate both with the same source, split, evaluate.seed, evaluate.tasks and horizons",
+            hint="evaluate both with the same source, split, evaluate.seed, evaluate.tasks and horizons",
         )
     for old, new in pairs:
         if old.scorers != new.scorers:
             raise DataError(
                 f"{tasks_of(new.key)} was scored differently: {_named(old)} in the one, {_named(new)} in the other",
                 where=f"{base}, {run}",
-                mend="evaluate both with the same [scorer] and [env]",
+                hint="evaluate both with the same [scorer] and [env]",
             )
     return [row for old, new in pairs for row in _rows(old, new, bootstrap)]
 
@@ -53,7 +53,7 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
 def _last(run: Path) -> Evaluation:
     found = read_run(run).last
     if found is None:
-        raise DataError("the run holds no evaluation", where=str(run), mend="mem1 evaluate RECIPE --run DIR")
+        raise DataError("the run holds no evaluation", where=str(run), hint="mem1 evaluate RECIPE --run DIR")
     return found
 
 

@@ -151,6 +151,6 @@ def _apart(count: int, wanted: int) -> list[int]:
 def _rows(value: Any, path: Path) -> tuple[dict[str, Any], ...]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise StorageError(
-            "views.json is not a list of rows", where=str(path), mend="delete it: the report is written without"
+            "views.json is not a list of rows", where=str(path), hint="delete it: the report is written without"
         )
     return tuple(value)

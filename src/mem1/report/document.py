@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from mem1.evaluation.records import Evaluation
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
-from mem1.report.facts import Fact, facts
-from mem1.report.plots import (
+from mem1.report.figures.plots import (
     MEMORY,
     QUALITY,
     WORK,
@@ -18,8 +17,9 @@ from mem1.report.plots import (
     over_horizons,
     session_charts,
 )
+from mem1.report.figures.svg import Chart
 from mem1.report.shop import shop_table
-from mem1.report.svg import Chart
+from mem1.report.summary import Fact, facts
 from mem1.report.tables import (
     Table,
     before_and_after,

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mem1.report.document import Document
-from mem1.report.svg import Chart, draw
+from mem1.report.figures.svg import Chart, draw
 from mem1.report.tables import chart_table
 from mem1.text import spelled_out
 

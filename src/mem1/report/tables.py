@@ -9,8 +9,8 @@ from typing import Any
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
+from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
-from mem1.report.svg import Chart
 from mem1.types import StopReason
 
 

@@ -14,13 +14,13 @@ from pydantic import Field, model_validator
 
 from mem1.config import Config, by_default
 from mem1.retrieval.base import Passage
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
+from mem1.retrieval.bm25.memory import Bm25Retriever
+from mem1.retrieval.bm25.tokens import Tokens, tokenizer
 from mem1.retrieval.corpus import read_corpus
-from mem1.retrieval.dense_config import DenseConfig
-from mem1.retrieval.disk_config import Bm25DiskConfig
+from mem1.retrieval.dense.config import DenseConfig
 from mem1.retrieval.hybrid import HybridRetriever
 from mem1.retrieval.progress import Report, quiet
-from mem1.retrieval.tokens import Tokens, tokenizer
 
 if TYPE_CHECKING:
     from mem1.retrieval.remote import RemoteRetriever

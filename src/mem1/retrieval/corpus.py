@@ -9,7 +9,7 @@ from typing import Any
 from mem1.retrieval.base import Passage, contents_of
 from mem1.storage.rows import Row, read_rows
 
-MEND = 'each line is {"id": "0", "contents": "\\"Title\\"\\ntext"}, or has the keys id, title and text'
+HINT = 'each line is {"id": "0", "contents": "\\"Title\\"\\ntext"}, or has the keys id, title and text'
 
 
 def read_corpus(path: Path) -> Iterator[Passage]:
@@ -18,7 +18,7 @@ def read_corpus(path: Path) -> Iterator[Passage]:
     Raises ``DataError`` naming the file, the line and the field; an empty file and an id that is used
     twice are errors too.
     """
-    for row in read_rows(path, what="the corpus", mend=MEND):
+    for row in read_rows(path, what="the corpus", hint=HINT):
         yield check_passage(row)
 
 

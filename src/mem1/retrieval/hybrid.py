@@ -20,7 +20,7 @@ class HybridRetriever:
     def __init__(self, parts: Sequence[Retriever], *, rank_constant: float = 60.0, depth: int = 50) -> None:
         if len(parts) < 2:
             raise ConfigError(
-                f"a hybrid joins two retrievers or more, got {len(parts)}", where="retriever.parts", mend="name another"
+                f"a hybrid joins two retrievers or more, got {len(parts)}", where="retriever.parts", hint="name another"
             )
         self._parts = tuple(parts)
         self._constant = rank_constant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mem1.retrieval.base import Hit
-from mem1.retrieval.tokens import words
+from mem1.retrieval.bm25.tokens import words
 
 _ARTICLES = frozenset({"a", "an", "the"})
 

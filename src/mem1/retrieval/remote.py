@@ -19,7 +19,7 @@ try:
     import httpx
 except ModuleNotFoundError as missing:
     raise ConfigError(
-        "a remote retriever needs the package 'httpx'", where="retriever.type", mend="pip install 'mem1-rl[serve]'"
+        "a remote retriever needs the package 'httpx'", where="retriever.type", hint="pip install 'mem1-rl[serve]'"
     ) from missing
 
 _PASSING = (429, 500, 502, 503, 504)  # what a server answers while it starts, stops, or is overrun
@@ -104,8 +104,8 @@ class RemoteRetriever:
             raise self._failed(f"{len(found)} results for {count} queries", "is this a search service?")
         return found
 
-    def _failed(self, what: str, mend: str) -> BackendError:
-        return BackendError(f"the search service failed: {what}", where=self._url, mend=mend)
+    def _failed(self, what: str, hint: str) -> BackendError:
+        return BackendError(f"the search service failed: {what}", where=self._url, hint=hint)
 
 
 def _pause(attempt: int, asked: float | None) -> float:

@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
     raise ConfigError(
         "a judge is asked over HTTP, and the package 'httpx' is not installed",
         where="scorer.judge",
-        mend="pip install -c constraints.txt -e '.[serve]'",
+        hint="pip install -c constraints.txt -e '.[serve]'",
     ) from error
 
 _PROMPT = """\
@@ -42,7 +42,7 @@ class JudgeScorer:
 
     Not asked: where there is no answer (0), and where it is an exact match (1). Where no verdict was had after
     ``attempts`` tries the objective is unscored: ``em`` is ``None`` and counts in the coverage. The judge is asked over
-    an OpenAI-compatible endpoint; calling blocks until all verdicts are there. A refusal that no repetition mends
+    an OpenAI-compatible endpoint; calling blocks until all verdicts are there. A refusal that no repetition hints
     (wrong key, no such model) raises ``BackendError``.
     """
 
@@ -109,7 +109,7 @@ class JudgeScorer:
                 raise BackendError(
                     f"the judge refuses: status {reply.status_code}: {reply.text[:200]}",
                     where=url,
-                    mend="correct scorer.judge: base_url, model, key_env",
+                    hint="correct scorer.judge: base_url, model, key_env",
                 )
             if reply is not None and reply.is_success:
                 verdict = _read(reply)
@@ -141,6 +141,6 @@ def _authorised(config: JudgeConfig) -> dict[str, str]:
     key = os.environ.get(config.key_env)
     if not key:
         raise ConfigError(
-            f"the environment has no {config.key_env}", where="scorer.judge.key_env", mend="put the judge's key there"
+            f"the environment has no {config.key_env}", where="scorer.judge.key_env", hint="put the judge's key there"
         )
     return {"Authorization": f"Bearer {key}"}

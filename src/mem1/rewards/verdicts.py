@@ -60,5 +60,5 @@ def _entry(text: bytes, path: Path, number: int) -> tuple[str, bool]:
     except (ValueError, KeyError, TypeError):
         pass
     raise StorageError(
-        "a line that is no verdict", where=f"{path}, line {number}", mend="give another file as scorer.judge.cache"
+        "a line that is no verdict", where=f"{path}, line {number}", hint="give another file as scorer.judge.cache"
     )

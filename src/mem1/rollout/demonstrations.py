@@ -12,11 +12,11 @@ from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
-from mem1.inference.expert import Expert
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert
 from mem1.memory.base import MemoryFactory
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.types import Episode, Task
 
 
@@ -47,10 +47,10 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     Token ids are ``tokenizer``'s, as if the policy it belongs to had written them.
     """
     expert = lesson.make_expert()
-    jobs = group_jobs(lesson.tasks, 1, seed=0, label=label)
-    for job in jobs:
-        expert.enlist(job.episode_id, job.task)
-    parts = Parts(
+    requests = group_requests(lesson.tasks, 1, seed=0, label=label)
+    for request in requests:
+        expert.enlist(request.episode_id, request.task)
+    parts = RolloutContext(
         engine=ScriptedEngine(expert, tokenizer),
         make_env=lesson.make_env,
         make_memory=make_memory,
@@ -59,11 +59,11 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         actions=lesson.actions,
         form=lesson.form,
     )
-    episodes = asyncio.run(run_jobs(jobs, parts, concurrency=16))
+    episodes = asyncio.run(run_requests(requests, parts, concurrency=16))
     return [episode for episode in episodes if episode.reward == episode.task.size]
 
 
-class Curriculum:
+class DemonstrationSource:
     """An endless, reproducible sequence of demonstrations, made as they are asked for.
 
     ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
@@ -105,6 +105,6 @@ class Curriculum:
             raise DataError(
                 "the expert answered no task right",
                 where=f"lesson {number}",
-                mend="show more passages a search, allow more turns, or use a corpus that holds the answers",
+                hint="show more passages a search, allow more turns, or use a corpus that holds the answers",
             )
         return (right * (self._per_lesson // len(right) + 1))[: self._per_lesson]

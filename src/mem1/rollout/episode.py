@@ -37,7 +37,7 @@ from mem1.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RolloutRequest:
     """One episode to run. ``episode_id`` also names the engine's session and must be unique in it."""
 
     task: Task
@@ -47,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RolloutContext:
     """What every episode of a run shares.
 
     Attributes:
@@ -89,8 +89,8 @@ class _NoRoomError(Exception):
 class _Run:
     """An episode in the making; also what its memory asks for side calls (an ``Ask``)."""
 
-    job: Job
-    parts: Parts
+    request: RolloutRequest
+    parts: RolloutContext
     env: Environment
     memory: Memory
     turns: list[Turn] = field(default_factory=list)
@@ -111,7 +111,7 @@ class _Run:
     ) -> Completion:
         """A side call of the memory's, recorded."""
         number = len(self.side_calls)
-        seed = derive_seed(self.job.seed, "side", number)
+        seed = derive_seed(self.request.seed, "side", number)
         completion = await self._generate(self.side_engine, prompt, (section,), prefix_length, seed)
         self.side_calls.append(
             SideCall(
@@ -146,7 +146,7 @@ class _Run:
     async def turn(self, index: int) -> tuple[Action, Observation, bool]:
         """One turn: the action, what came back, and whether it was the memory that answered."""
         context, prefix_length = self.memory.context(), self.memory.prefix_length
-        seed = derive_seed(self.job.seed, index)
+        seed = derive_seed(self.request.seed, index)
         completion = await self._generate(self.parts.engine, context, self.memory.sections(), prefix_length, seed)
         written = self.memory.read(completion)
         allowed = (*self.parts.actions, *self.memory.offers)
@@ -188,7 +188,7 @@ class _Run:
         request = Request(
             prompt=prompt,
             sections=sections,
-            session=self.job.episode_id,
+            session=self.request.episode_id,
             seed=seed,
             temperature=self.parts.temperature,
             prefix_length=prefix_length,
@@ -207,7 +207,7 @@ class _Run:
             raise _PartError from error
 
 
-async def run_episode(job: Job, parts: Parts) -> Episode:
+async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode:
     """Run one episode to its end.
 
     An environment's ``done`` after a search or after nothing well-formed, or with ``spent``, means that it gave up
@@ -220,7 +220,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     exception is a bug and propagates; so does cancellation.
     """
     began = time.perf_counter()
-    run = _Run(job, parts, parts.make_env(job.task), parts.make_memory(parts.engine.tokenizer))
+    run = _Run(request, parts, parts.make_env(request.task), parts.make_memory(parts.engine.tokenizer))
     score: Score | None = None
     error: EpisodeError | None = None
     try:
@@ -229,13 +229,13 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
     except (Mem1Error, _PartError) as failure:
         stop, error = StopReason.ERROR, _record(failure)
     finally:
-        parts.engine.release(job.episode_id)
+        parts.engine.release(request.episode_id)
         if parts.side_engine is not None:
-            parts.side_engine.release(job.episode_id)
+            parts.side_engine.release(request.episode_id)
     return Episode(
-        id=job.episode_id,
-        group_id=job.group_id,
-        task=job.task,
+        id=request.episode_id,
+        group_id=request.group_id,
+        task=request.task,
         strategy=run.memory.name,
         turns=tuple(run.turns),
         side_calls=tuple(run.side_calls),
@@ -245,7 +245,7 @@ async def run_episode(job: Job, parts: Parts) -> Episode:
         reward=None if score is None else parts.reward(score),
         score=score,
         error=error,
-        seed=job.seed,
+        seed=request.seed,
     )
 
 

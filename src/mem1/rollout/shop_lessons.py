@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.inference.shopper import Shopper
+from mem1.inference.scripted.shopper import Shopper
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.limits import derive_seed
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop import Webshop, WebshopConfig
+from mem1.tasks.webshop.source import Webshop, WebshopConfig
 from mem1.types import Composition
 
 

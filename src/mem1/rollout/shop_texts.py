@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mem1.inference.toy_tokenizer import WordTokenizer
+from mem1.inference.tokenizers.toy import WordTokenizer
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.demonstrations import Lesson, demonstrate
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mem1.errors import StorageError
 
-_MENDS = {
+_HINTS = {
     errno.ENOSPC: "free some space on this disk, or write the run to another one; what was finished before is intact",
     errno.EDQUOT: "your disk quota is used up: free some space or write the run elsewhere",
     errno.EFBIG: "the file would grow beyond the allowed size: raise the limit (ulimit -f) or compress the episodes",
@@ -29,14 +29,14 @@ _MENDS = {
 
 @contextmanager
 def storage_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` into a ``StorageError`` that names the path and the mend."""
+    """Turn an ``OSError`` into a ``StorageError`` that names the path and a hint."""
     try:
         yield
     except OSError as error:
         raise StorageError(
             f"cannot {doing}: {error.strerror or error}",
             where=str(path),
-            mend=_MENDS.get(error.errno or 0, "check the disk and the path"),
+            hint=_HINTS.get(error.errno or 0, "check the disk and the path"),
         ) from error
 
 
@@ -79,7 +79,7 @@ def read_json(path: Path) -> Any:
         return json.loads(data)
     except ValueError as error:
         raise StorageError(
-            f"{path.name} is not JSON: {error}", where=str(path), mend="restore the file from a copy"
+            f"{path.name} is not JSON: {error}", where=str(path), hint="restore the file from a copy"
         ) from error
 
 

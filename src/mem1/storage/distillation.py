@@ -18,7 +18,7 @@ from mem1.storage.json_lines import LineWriter, read_lines
 from mem1.types import Observation, Record
 
 
-class ScriptTurn(Record):
+class TranscriptTurn(Record):
     """One turn as text.
 
     ``written`` is what the policy wrote, without an end-of-text token; ``observation`` what the environment returned,
@@ -29,14 +29,14 @@ class ScriptTurn(Record):
     observation: Observation
 
 
-class Script(Record):
+class Transcript(Record):
     """One episode as text; ``id`` is the episode's. ``first`` is shown before the first turn, if anything is."""
 
     schema_version: Literal[1] = 1
     id: str
     prompt: str
     first: Observation | None
-    turns: tuple[ScriptTurn, ...]
+    turns: tuple[TranscriptTurn, ...]
 
 
 class Distillation(Record):
@@ -65,7 +65,7 @@ class ScriptWriter:
     def __init__(self, path: Path) -> None:
         self._lines = LineWriter(path)
 
-    def write(self, script: Script) -> None:
+    def write(self, script: Transcript) -> None:
         """Append one script. Raises ``StorageError``."""
         self._lines.write(script.model_dump_json().encode())
 
@@ -74,16 +74,16 @@ class ScriptWriter:
         self._lines.close()
 
 
-def read_scripts(path: Path) -> Iterator[Script]:
+def read_scripts(path: Path) -> Iterator[Transcript]:
     """All whole scripts of a file. Raises ``StorageError`` naming a bad line."""
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            yield Script.model_validate_json(line.text)
+            yield Transcript.model_validate_json(line.text)
         except ValidationError as error:
             raise StorageError(
                 f"not a script of this version: {error.errors()[0]['msg']}",
                 where=f"{path}, line {number}",
-                mend="distill again with this version of mem1",
+                hint="distill again with this version of mem1",
             ) from error
 
 
@@ -103,5 +103,5 @@ def read_distillation(path: Path) -> Distillation:
         raise StorageError(
             f"{path.name} is not an outcome of this version: {'.'.join(map(str, first['loc']))}: {first['msg']}",
             where=str(path),
-            mend="select again from what was sampled: mem1 distill RECIPE --run DIR --resume",
+            hint="select again from what was sampled: mem1 distill RECIPE --run DIR --resume",
         ) from error

@@ -185,7 +185,7 @@ def read_episode(path: Path, entry: EpisodeEntry) -> Episode:
     raise StorageError(
         f"episode {entry.id!r} is not where the index says",
         where=where,
-        mend=f"delete {index_path(path).name}; it is rebuilt from the episodes",
+        hint=f"delete {index_path(path).name}; it is rebuilt from the episodes",
     )
 
 
@@ -199,7 +199,7 @@ def parse_episode(text: bytes, where: str) -> Episode:
         raise StorageError(
             f"not an episode of this version: {field}: {first['msg']}",
             where=where,
-            mend="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
+            hint="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
         ) from error
 
 

@@ -178,5 +178,5 @@ def _damaged(path: Path, offset: int, error: Exception) -> StorageError:
     return StorageError(
         f"{path.name} is damaged: {error}",
         where=f"{path}, byte {offset}",
-        mend="restore the file from a copy, or delete it",
+        hint="restore the file from a copy, or delete it",
     )

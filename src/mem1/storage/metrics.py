@@ -54,4 +54,4 @@ def _finite(value: Any) -> Any:
 
 
 def _bad(path: Path, number: int, why: str) -> StorageError:
-    return StorageError(f"not a line of metrics: {why}", where=f"{path}, line {number}", mend="remove the line")
+    return StorageError(f"not a line of metrics: {why}", where=f"{path}, line {number}", hint="remove the line")

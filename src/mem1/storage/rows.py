@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
     values: dict[str, Any]
     where: str
-    mend: str
+    hint: str
 
     def text(self, key: str) -> str:
         """The text under ``key``. Raises ``DataError``."""
@@ -35,10 +35,10 @@ class Row(NamedTuple):
 
     def error(self, what: str) -> DataError:
         """A complaint about this row."""
-        return DataError(what, where=self.where, mend=self.mend)
+        return DataError(what, where=self.where, hint=self.hint)
 
 
-def read_rows(path: Path, *, what: str, mend: str) -> Iterator[Row]:
+def read_rows(path: Path, *, what: str, hint: str) -> Iterator[Row]:
     """The objects of a JSON-lines file, plain or ``.gz``; blank lines are passed over.
 
     ``what`` names the file in messages ("the corpus"). Raises ``DataError`` for a missing, unreadable or
@@ -48,17 +48,17 @@ def read_rows(path: Path, *, what: str, mend: str) -> Iterator[Row]:
     for number, line in _lines(path, what):
         if not line.strip():
             continue
-        row = Row(_object(line, f"{path}, line {number}", mend), f"{path}, line {number}", mend)
+        row = Row(_object(line, f"{path}, line {number}", hint), f"{path}, line {number}", hint)
         first = lines.setdefault(row.id(), number)
         if first != number:
             raise DataError(
                 f"the id {row.id()!r} is used twice, first in line {first}",
                 where=row.where,
-                mend="give every row an id of its own",
+                hint="give every row an id of its own",
             )
         yield row
     if not lines:
-        raise DataError(f"{what} is empty", where=str(path), mend=mend)
+        raise DataError(f"{what} is empty", where=str(path), hint=hint)
 
 
 def _lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
@@ -68,12 +68,12 @@ def _lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(file, start=1):
                 yield number, line
     except FileNotFoundError as error:
-        raise DataError(f"{what} is missing: {path}", mend="check the path") from error
+        raise DataError(f"{what} is missing: {path}", hint="check the path") from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(
             f"cannot read {what}: {error}",
             where=f"{path}, after line {number}",
-            mend="it must be a whole UTF-8 file, plain or gzip (named .gz): fetch it again",
+            hint="it must be a whole UTF-8 file, plain or gzip (named .gz): fetch it again",
         ) from error
 
 
@@ -82,13 +82,13 @@ def _open(path: Path) -> IO[str]:
     return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
 
 
-def _object(line: str, where: str, mend: str) -> dict[str, Any]:
+def _object(line: str, where: str, hint: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except ValueError as error:
-        raise DataError(f"not JSON: {error}", where=where, mend=mend) from error
+        raise DataError(f"not JSON: {error}", where=where, hint=hint) from error
     if not isinstance(value, dict):
-        raise DataError(f"a row must be an object, got {_shown(value)}", where=where, mend=mend)
+        raise DataError(f"a row must be an object, got {_shown(value)}", where=where, hint=hint)
     return value
 
 

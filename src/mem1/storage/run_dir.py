@@ -72,7 +72,7 @@ class RunDir:
             raise StorageError(
                 f"there is something at {path} already ({', '.join(sorted(foreign)[:3])}, ...)",
                 where=str(path),
-                mend="choose another name, resume that run, or move the directory away",
+                hint="choose another name, resume that run, or move the directory away",
             )
 
     def write_config(self, config: Config) -> None:
@@ -90,7 +90,7 @@ class RunDir:
             raise StorageError(
                 f"{path} is not a run directory: it has no {absent[0]}" if path.exists() else f"no such run: {path}",
                 where=str(path),
-                mend="give the directory that train or evaluate printed",
+                hint="give the directory that train or evaluate printed",
             )
         return run
 
@@ -197,7 +197,7 @@ class RunDir:
         """The resolved configuration as ``kind``. Raises ``ConfigError`` or ``StorageError``."""
         data = read_json(self.config_json)
         if not isinstance(data, dict):
-            raise ConfigError("config.json is not an object", where=str(self.config_json), mend="restore the file")
+            raise ConfigError("config.json is not an object", where=str(self.config_json), hint="restore the file")
         return build(kind, data, where=str(self.config_json))
 
     def versions(self) -> dict[str, str | None]:
@@ -227,7 +227,7 @@ class RunDir:
             raise StorageError(
                 f"{path.name} holds no {kind.__name__} of this version: {field}: {first['msg']}",
                 where=str(path),
-                mend="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate "
+                hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate "
                 "again with --resume: episodes that are on disk are not run anew",
             ) from error
 
@@ -235,14 +235,14 @@ class RunDir:
 def _mapping(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict):
-        raise StorageError(f"{path.name} is not an object", where=str(path), mend="restore the file from a copy")
+        raise StorageError(f"{path.name} is not an object", where=str(path), hint="restore the file from a copy")
     return found
 
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} cannot be a file name", mend="use letters, digits, dot, dash, plus and underscore, at most 200"
+            f"{name!r} cannot be a file name", hint="use letters, digits, dot, dash, plus and underscore, at most 200"
         )
     return name
 

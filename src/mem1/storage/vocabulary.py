@@ -18,7 +18,7 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 @runtime_checkable
-class Spelled(Protocol):
+class Detokenizer(Protocol):
     """A tokenizer that can spell its tokens."""
 
     def pieces(self) -> Sequence[bytes]:
@@ -50,7 +50,7 @@ def keep_vocabulary(folder: Path, tokenizer: object) -> Path | None:
     Returns its file, or ``None`` for a tokenizer that cannot spell its tokens: a reader then does with the texts that
     episodes hold anyway. Raises ``StorageError``.
     """
-    if not isinstance(tokenizer, Spelled):
+    if not isinstance(tokenizer, Detokenizer):
         return None
     # Latin-1 stands for bytes one to one: a token may be a part of a character, which no JSON text can hold.
     text = json.dumps([piece.decode("latin-1") for piece in tokenizer.pieces()], ensure_ascii=False).encode()
@@ -74,6 +74,6 @@ def _read(path: Path) -> Vocabulary:
         raise StorageError(
             f"{path.name} holds no vocabulary: {error}",
             where=str(path),
-            mend="delete it: texts are then shown as far as episodes hold them",
+            hint="delete it: texts are then shown as far as episodes hold them",
         ) from error
     return Vocabulary(pieces)

@@ -46,7 +46,7 @@ def walk(source: ChainSource, *, objectives: int, split: Split, seed: str) -> tu
         raise DataError(
             f"the source {source.name!r} linked {len(chain)} objectives of split {split!r}, not {objectives}",
             where=f"chained tasks of {objectives} objectives",
-            mend="ask for fewer objectives a task, or use a source with more links",
+            hint="ask for fewer objectives a task, or use a source with more links",
         )
     return chain
 

@@ -59,7 +59,7 @@ def compose(
         raise DataError(
             f"split {split!r} has {len(tasks)} consecutive groups of {objectives} objectives, "
             f"not {'one' if count is None else count}",
-            mend="ask for fewer tasks or fewer objectives a task, or use order = 'shuffled'",
+            hint="ask for fewer tasks or fewer objectives a task, or use order = 'shuffled'",
         )
     return tasks
 
@@ -90,24 +90,24 @@ def check_disjoint(splits: Mapping[str, Iterable[Objective | Task]]) -> None:
                         raise DataError(
                             f"splits {first!r} and {split!r} share the {mark[0]} {mark[1]!r}",
                             where=f"objectives {other!r} and {objective.id!r}",
-                            mend="take it out of one of the splits",
+                            hint="take it out of one of the splits",
                         )
 
 
 def _check(composition: Composition, objectives: int, count: int | None, order: Order) -> None:
     if objectives < 1:
         raise ConfigError(
-            f"a task has at least one objective, got {objectives}", where="objectives", mend="give 1 or more"
+            f"a task has at least one objective, got {objectives}", where="objectives", hint="give 1 or more"
         )
     if count is not None and count < 1:
-        raise ConfigError(f"there must be at least one task, got {count}", where="count", mend="give 1 or more")
+        raise ConfigError(f"there must be at least one task, got {count}", where="count", hint="give 1 or more")
     if count is None and order == "shuffled":
         raise ConfigError(
-            "shuffled tasks never run out", where="count", mend="say how many, or use order = 'consecutive'"
+            "shuffled tasks never run out", where="count", hint="say how many, or use order = 'consecutive'"
         )
     if order == "consecutive" and composition in (Composition.MIXED, Composition.CHAINED):
         raise ConfigError(
-            f"{composition.value} tasks have no consecutive order", where="order", mend="use order = 'shuffled'"
+            f"{composition.value} tasks have no consecutive order", where="order", hint="use order = 'shuffled'"
         )
 
 
@@ -120,23 +120,23 @@ def _pools(
     for item in sources:
         for objective in (item,) if isinstance(item, Objective) else item.objectives(split):
             if objective.id in ids:
-                raise DataError(f"the objective {objective.id!r} appears twice in split {split!r}", mend="remove one")
+                raise DataError(f"the objective {objective.id!r} appears twice in split {split!r}", hint="remove one")
             ids.add(objective.id)
             pools.setdefault(objective.source, []).append(objective)
     if not pools:
         names = ", ".join(item.name for item in sources if not isinstance(item, Objective)) or "the list"
-        raise DataError(f"{names}: no objective in split {split!r}", mend="use another split or add data for this one")
+        raise DataError(f"{names}: no objective in split {split!r}", hint="use another split or add data for this one")
     if composition is Composition.MIXED and len(pools) < 2:
         raise ConfigError(
             f"mixed tasks need two sources or more, got {', '.join(pools)}",
             where="sources",
-            mend="add a source, or use composition = 'parallel'",
+            hint="add a source, or use composition = 'parallel'",
         )
     lonely = [name for name, pool in pools.items() if len(pool) < 2]
     if lonely and size > 1 and composition is not Composition.MIXED:
         raise DataError(
             f"{lonely[0]}: one objective in split {split!r} cannot fill a task of {size}",
-            mend="add data, or ask for one objective a task",
+            hint="add data, or ask for one objective a task",
         )
     return pools
 
@@ -202,7 +202,7 @@ def _chained(
         raise ConfigError(
             "chained tasks need sources whose objectives can be linked",
             where="sources",
-            mend="use the factbook source, or one with start() and link(); or another composition",
+            hint="use the factbook source, or one with start() and link(); or another composition",
         )
     number = 0
     while True:

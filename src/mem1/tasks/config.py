@@ -12,15 +12,15 @@ from mem1.config import Config
 from mem1.errors import DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import Order, Reveal, compose
-from mem1.tasks.csv_files import CsvFiles
-from mem1.tasks.factbook import factbook_world
-from mem1.tasks.hf_data import HfData
-from mem1.tasks.parquet import ParquetSource
-from mem1.tasks.qa_files import QaFiles
-from mem1.tasks.qa_rows import Columns
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.world import World
+from mem1.tasks.files.csv_files import CsvFiles
+from mem1.tasks.files.hf_data import HfData
+from mem1.tasks.files.parquet import ParquetSource
+from mem1.tasks.files.qa_files import QaFiles
+from mem1.tasks.files.qa_rows import Columns
 from mem1.tasks.shuffle import digest
-from mem1.tasks.webshop import WebshopConfig
-from mem1.tasks.world import World
+from mem1.tasks.webshop.source import WebshopConfig
 from mem1.types import Composition, Objective, Task
 
 
@@ -176,6 +176,6 @@ class ComposeConfig(Config):
         if count is not None and count > len(tasks):
             raise DataError(
                 f"split {split!r} has {len(tasks)} consecutive groups of {self.objectives} objectives, not {count}",
-                mend="ask for fewer tasks or fewer objectives a task, or use order = 'shuffled'",
+                hint="ask for fewer tasks or fewer objectives a task, or use order = 'shuffled'",
             )
         return sorted(tasks, key=lambda task: digest("tasks", seed, task.id))[:count]

@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from mem1.tasks.base import Split
-from mem1.tasks.country import Country, Holders
-from mem1.tasks.relations import ALIASES, RELATIONS
+from mem1.tasks.factbook.country import Country, Holders
+from mem1.tasks.factbook.relations import ALIASES, RELATIONS
 from mem1.types import Objective
 
 MOVING = 0.5  # how often a question is asked for the sake of its way to another country, where there is one

@@ -14,10 +14,10 @@ from rich.console import Console
 from mem1.config import Config
 from mem1.errors import BackendError, CheckpointError, Mem1Error
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import Checkpoints, Progress, Trained, get_rng
 from mem1.train.interrupt import deferred_interrupt
 from mem1.train.metrics import Values
 from mem1.train.recorder import Recorder, rewind
+from mem1.train.saving.checkpoint import Checkpoints, Progress, Trained, get_rng
 
 Gathered = TypeVar("Gathered")
 
@@ -43,7 +43,7 @@ class Learner(Protocol[Gathered]):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainResult:
     """How a run ended: ``step`` steps are complete; ``checkpoint`` is the last one saved."""
 
     step: int
@@ -73,7 +73,7 @@ class Loop:
         episodes: Name of the episode file, or ``None`` for a run that records none.
         evaluate: Called before the first step, every ``evaluate_every`` steps, and after the last one.
         on_weights: Told the number of complete steps whenever the weights have changed.
-        companions: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
+        extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress bar; ``None`` for silence.
     """
 
@@ -88,7 +88,7 @@ class Loop:
         episodes: str | None,
         evaluate: Evaluate | None,
         on_weights: Callable[[int], None] | None,
-        companions: Callable[[Path], None] | None,
+        extra_files: Callable[[Path], None] | None,
         console: Console | None,
     ) -> None:
         self._run = run
@@ -100,12 +100,12 @@ class Loop:
         self._evaluate = evaluate
         self._on_weights = on_weights
         self._console = console
-        self._checkpoints = Checkpoints(run.checkpoints, keep=schedule.keep, companions=companions)
+        self._checkpoints = Checkpoints(run.checkpoints, keep=schedule.keep, extra_files=extra_files)
         self._progress = Progress(step=0, config=config.model_dump(mode="json"))
         self._rng: dict[str, Any] = {}
         self._whole = True
 
-    def run(self, learner: Learner[Gathered], *, resume: bool = False) -> Outcome:
+    def run(self, learner: Learner[Gathered], *, resume: bool = False) -> TrainResult:
         """Go on until all steps are done, or until Ctrl-C.
 
         With ``resume`` a run goes on from its last checkpoint; one that was cut short before its first starts anew.
@@ -132,12 +132,12 @@ class Loop:
             except KeyboardInterrupt:
                 self._save(recorder)
                 recorder.say(self._farewell())
-                return Outcome(self._progress.step, True, self._checkpoints.latest())
+                return TrainResult(self._progress.step, True, self._checkpoints.latest())
             except Exception:
                 with suppress(Mem1Error):
                     self._save(recorder)
                 raise
-        return Outcome(self._progress.step, False, self._checkpoints.latest())
+        return TrainResult(self._progress.step, False, self._checkpoints.latest())
 
     def _start(self, resume: bool) -> None:
         latest = self._checkpoints.latest()
@@ -146,14 +146,14 @@ class Loop:
             raise CheckpointError(
                 "the run has metrics but no checkpoint",
                 where=str(self._run.checkpoints),
-                mend="restore its checkpoints, or start a new run in another directory",
+                hint="restore its checkpoints, or start a new run in another directory",
             )
         if latest is not None:
             if not resume:
                 raise CheckpointError(
                     "there is a run here already",
                     where=str(self._run.path),
-                    mend=f"resume it (--run {self._run.path} --resume) or choose another directory",
+                    hint=f"resume it (--run {self._run.path} --resume) or choose another directory",
                 )
             self._progress = self._checkpoints.load(latest, self._trained, self._config)
             rewind(self._run.path, self._progress.marks)
@@ -198,7 +198,7 @@ class Loop:
             raise BackendError(
                 f"nothing could be scored in the evaluation after step {step}: every episode failed",
                 where=str(self._run.path),
-                mend="the weights may be broken: look at the metrics, then start a new run from an older "
+                hint="the weights may be broken: look at the metrics, then start a new run from an older "
                 "checkpoint's model with a lower learning rate",
             )
         if values is not None:

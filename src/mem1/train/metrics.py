@@ -36,10 +36,10 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from mem1.train.credit.kl import kl
-from mem1.train.samples import sampled_count
+from mem1.train.advantages.kl import kl
+from mem1.train.rows.samples import sampled_count
 from mem1.train.selection import Selection
-from mem1.train.update import Updated
+from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup, Malformed, StopReason
 
 Values = dict[str, float | list[float | None]]
@@ -88,7 +88,7 @@ def quality_metrics(episodes: Iterable[Episode]) -> Values:
     return values
 
 
-def update_metrics(updates: Sequence[Updated]) -> Values:
+def update_metrics(updates: Sequence[StepStats]) -> Values:
     """What the optimizer steps of one rollout saw; empty for none."""
     if not updates:
         return {}
@@ -130,7 +130,7 @@ def by_turn(values: Tensor, turn_of: Tensor) -> list[float | None]:
     return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
-def _critic_metrics(updates: Sequence[Updated], first: Sequence[Updated]) -> Values:
+def _critic_metrics(updates: Sequence[StepStats], first: Sequence[StepStats]) -> Values:
     values: Values = {}
     _put_mean(values, "critic/loss", [u.value_loss for u in updates if u.value_loss is not None])
     _put_mean(values, "critic/grad_norm", [u.critic_grad_norm for u in updates if u.critic_grad_norm is not None])
@@ -145,7 +145,7 @@ def _critic_metrics(updates: Sequence[Updated], first: Sequence[Updated]) -> Val
     return values
 
 
-def _old(update: Updated) -> Tensor:
+def _old(update: StepStats) -> Tensor:
     return update.logprobs if update.minibatch.old_logprobs is None else update.minibatch.old_logprobs
 
 

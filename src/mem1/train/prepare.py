@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mem1.train.advantage import Credit, critic_credit, episode_advantages, spread, whiten
-from mem1.train.batch import Batch, View, make_batch
+from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, episode_advantages, whiten
+from mem1.train.advantages.kl import kl
 from mem1.train.config import Ppo, TrainConfig
-from mem1.train.credit.kl import kl
 from mem1.train.loss import token_weights
-from mem1.train.policy import Policy
+from mem1.train.policy.policy import Policy
+from mem1.train.rows.batch import Batch, View, make_batch
 from mem1.train.selection import Selection, split
 
 
@@ -89,19 +89,19 @@ def prepare(
             for found, other in zip(old, references, strict=True)
             if found is not None and other is not None
         ]
-    credits = _credits(selection, batches, values, costs, config)
+    advantages = _advantages(selection, batches, values, costs, config)
     return [
         Minibatch(
             batch=batch,
             weights=token_weights(batch.starts, config.normalisation),
-            advantages=credit.advantages,
+            advantages=estimated.advantages,
             old_logprobs=found.logprobs if found else None,
             old_entropy=found.entropy if found else None,
             old_values=value,
-            returns=credit.returns,
+            returns=estimated.returns,
             reference_logprobs=other,
         )
-        for batch, found, value, other, credit in zip(batches, old, values, references, credits, strict=True)
+        for batch, found, value, other, estimated in zip(batches, old, values, references, advantages, strict=True)
     ]
 
 
@@ -121,26 +121,26 @@ def score(policy: Policy, batch: Batch, *, values: bool = False) -> Scored:
     return Scored(logprobs, entropy, found)
 
 
-def _credits(
+def _advantages(
     selection: Selection,
     batches: Sequence[Batch],
     values: Sequence[Tensor | None],
     costs: Sequence[Tensor | None],
     config: TrainConfig,
-) -> list[Credit]:
+) -> list[Advantages]:
     algorithm = config.algorithm
     if isinstance(algorithm, Ppo):
-        credits = [
-            critic_credit(batch, value, cost, algorithm)
+        advantages = [
+            critic_advantages(batch, value, cost, algorithm)
             for batch, value, cost in zip(batches, values, costs, strict=True)
             if value is not None
         ]
-        assert len(credits) == len(batches), "PPO needs a critic"
-        return whiten(credits) if algorithm.whiten else credits
+        assert len(advantages) == len(batches), "PPO needs a critic"
+        return whiten(advantages) if algorithm.whiten else advantages
     penalties: dict[str, float] = {}
     for batch, cost in zip(batches, costs, strict=True):
         if cost is not None:
             sums = torch.zeros(len(batch.episodes)).index_add_(0, batch.episode_of, cost).tolist()
             penalties |= {episode.id: total for episode, total in zip(batch.episodes, sums, strict=True)}
-    advantages = episode_advantages(selection.groups, algorithm, penalties)
-    return [spread(batch, advantages) for batch in batches]
+    by_episode = episode_advantages(selection.groups, algorithm, penalties)
+    return [broadcast(batch, by_episode) for batch in batches]

@@ -141,7 +141,7 @@ def rewind(root: Path, marks: Mapping[str, int]) -> None:
             raise CheckpointError(
                 f"{name} has {found} bytes, but had {size} when the checkpoint was written",
                 where=str(path),
-                mend="restore the file from a copy, or start a new run from the checkpoint's model",
+                hint="restore the file from a copy, or start a new run from the checkpoint's model",
             )
         if found > size:
             with storage_errors("cut back to the checkpoint", path):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mem1.errors import DataError
-from mem1.train.credit.groups import has_signal
-from mem1.train.samples import sampled_count
+from mem1.train.advantages.groups import has_signal
+from mem1.train.rows.samples import sampled_count
 from mem1.types import Episode, EpisodeGroup
 
 
@@ -50,7 +50,7 @@ def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Select
     """
     everything = [episode for group in groups for episode in group.episodes]
     if len({episode.id for episode in everything}) < len(everything):
-        raise DataError("two episodes of one rollout have the same id", mend="give every episode an id of its own")
+        raise DataError("two episodes of one rollout have the same id", hint="give every episode an id of its own")
     scored = [
         tuple(episode for episode in group.episodes if not episode.failed and episode.reward is not None)
         for group in groups

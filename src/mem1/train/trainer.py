@@ -12,19 +12,19 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import ConfigError, NoSignalError
-from mem1.rollout.effort import Effort
+from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
-from mem1.train.checkpoint import Progress, Trained
 from mem1.train.config import Ppo, TrainConfig
-from mem1.train.critic import make_critic
-from mem1.train.loop import Evaluate, Loop, Outcome, Schedule
+from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
-from mem1.train.optimizer import make_optimizer, rate, set_rate
-from mem1.train.policy import Policy, reference_of, training_view
+from mem1.train.policy.critic import make_critic
+from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
+from mem1.train.policy.policy import Policy, reference_of, training_view
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
+from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, select
-from mem1.train.update import Updated, update
+from mem1.train.update import StepStats, update
 from mem1.types import Episode, EpisodeGroup
 
 SHOWN = {
@@ -50,7 +50,7 @@ class Trainer:
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
-        companions: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
+        extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress bar; ``None`` for silence.
     """
 
@@ -64,7 +64,7 @@ class Trainer:
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
-        companions: Callable[[Path], None] | None = None,
+        extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
     ) -> None:
         self._policy = policy
@@ -89,11 +89,11 @@ class Trainer:
             episodes="train",
             evaluate=evaluate,
             on_weights=on_weights,
-            companions=companions,
+            extra_files=extra_files,
             console=console,
         )
 
-    def train(self, *, resume: bool = False) -> Outcome:
+    def train(self, *, resume: bool = False) -> TrainResult:
         """Train until the configured number of steps is done, or until Ctrl-C. See ``Loop.run``.
 
         Raises:
@@ -105,15 +105,16 @@ class Trainer:
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
         """The rollout of the next step.
 
-        Raises if not one of its episodes got going (see ``Effort``), and ``ConfigError`` if one holds inexact tokens.
+        Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
+        inexact tokens.
         """
         groups = self._rollout(progress.step)
-        Effort(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
+        RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
-        """Credit, update, and record the episodes."""
+        """Advantages, update, and record the episodes."""
         began = time.perf_counter()
         selection = select(gathered, compare_in_groups=self._config.uses_groups)
         minibatches = self._prepare(selection, progress.step)
@@ -126,7 +127,7 @@ class Trainer:
             "seconds/prepare": prepared - began,
             "seconds/update": time.perf_counter() - prepared,
         }
-        recorder.episodes(_credited(gathered, minibatches))
+        recorder.episodes(_with_advantage(gathered, minibatches))
         tokens = sum(minibatch.batch.size for minibatch in minibatches)
         return values, progress.model_copy(
             update={
@@ -141,7 +142,7 @@ class Trainer:
             raise NoSignalError(
                 f"{progress.without_signal} steps in a row without any difference between rewards",
                 where="train.no_signal_limit",
-                mend="look at the episodes. All solved: train on harder tasks. None solved: easier tasks, a better "
+                hint="look at the episodes. All solved: train on harder tasks. None solved: easier tasks, a better "
                 "warm start, more episodes a group or a higher temperature. Failed: their records carry the error",
             )
 
@@ -159,7 +160,7 @@ class Trainer:
             rng=random.Random(f"{self._config.seed}/{step}"),
         )
 
-    def _update(self, minibatches: list[Minibatch], factor: float) -> list[Updated]:
+    def _update(self, minibatches: list[Minibatch], factor: float) -> list[StepStats]:
         set_rate(self._optimizer, factor)
         updates = [
             update(self._policy, self._critic, self._optimizer, minibatch, self._config)
@@ -178,11 +179,11 @@ def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
                 f"episode {episode.id!r} was written by a server that gives text: neither the ids that it sampled nor "
                 "their log-probabilities are known",
                 where="engine.type",
-                mend='train with [engine] type = "transformers"; text can be learned from by supervised training only',
+                hint='train with [engine] type = "transformers"; text can be learned from by supervised training only',
             )
 
 
-def _credited(groups: Sequence[EpisodeGroup], minibatches: Sequence[Minibatch]) -> Iterator[Episode]:
+def _with_advantage(groups: Sequence[EpisodeGroup], minibatches: Sequence[Minibatch]) -> Iterator[Episode]:
     """All episodes, those trained on with their advantage and that of each turn (means over sampled tokens)."""
     credited = {episode.id: episode for part in minibatches for episode in _with_advantages(part)}
     for group in groups:

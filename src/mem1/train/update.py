@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mem1.train.advantages.kl import kl
 from mem1.train.config import Ppo, TrainConfig
-from mem1.train.credit.kl import kl
 from mem1.train.loss import policy_loss, truncated_importance, value_loss
-from mem1.train.optimizer import clip_gradient
-from mem1.train.policy import Policy, TokenOutputs
+from mem1.train.policy.optimizer import clip_gradient
+from mem1.train.policy.policy import Policy, TokenOutputs
 from mem1.train.prepare import Minibatch
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
+class StepStats:
     """What one optimizer step saw. Tensors [N] on the CPU in the minibatch's flat layout, without gradient.
 
     ``logprobs`` and ``entropy`` are those of the weights before this step. ``loss`` and ``value_loss`` are the
@@ -40,7 +40,7 @@ def update(
     optimizer: torch.optim.Optimizer,
     minibatch: Minibatch,
     config: TrainConfig,
-) -> Updated:
+) -> StepStats:
     """Do one optimizer step on ``minibatch``.
 
     Each token's weight is fixed for the minibatch beforehand, so that the sum of the rows' gradients is the gradient
@@ -51,7 +51,7 @@ def update(
     """
     optimizer.zero_grad(set_to_none=True)
     batch, device = minibatch.batch, policy.device
-    seen = Updated(
+    seen = StepStats(
         minibatch=minibatch,
         logprobs=torch.empty(batch.size),
         entropy=torch.empty(batch.size),
@@ -92,7 +92,7 @@ def update(
     )
 
 
-def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: TrainConfig, seen: Updated) -> Tensor:
+def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: TrainConfig, seen: StepStats) -> Tensor:
     """The row's share of the minibatch's policy loss (a scalar); notes what it saw in ``seen``."""
     device = out.logprobs.device
     detached = out.logprobs.detach()

@@ -17,18 +17,18 @@ from rich.console import Console
 
 from mem1.errors import DataError
 from mem1.storage.run_dir import RunDir
-from mem1.train.adapters import adapter_dropout
-from mem1.train.batch import Batch, View, make_batch
-from mem1.train.checkpoint import Progress, Trained
 from mem1.train.config import WarmstartConfig
-from mem1.train.loop import Evaluate, Loop, Outcome, Schedule
+from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.loss import token_weights
 from mem1.train.metrics import Values
-from mem1.train.optimizer import clip_gradient, make_optimizer, rate, set_rate
-from mem1.train.policy import Policy, training_view
+from mem1.train.policy.adapters import adapter_dropout
+from mem1.train.policy.optimizer import clip_gradient, make_optimizer, rate, set_rate
+from mem1.train.policy.policy import Policy, training_view
 from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
-from mem1.train.samples import sampled_count
+from mem1.train.rows.batch import Batch, View, make_batch
+from mem1.train.rows.samples import sampled_count
+from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.types import Episode
 
 SHOWN = {"warmstart/loss": "loss", "warmstart/lr": "lr", "speed/learn_tokens": "tokens/s", "seconds/step": "s"}
@@ -44,7 +44,7 @@ def repeated(episodes: Sequence[Episode], *, seed: int) -> Demonstrations:
         DataError: There are none.
     """
     if not episodes:
-        raise DataError("there are no demonstrations", mend="write some first, or check the task source's split")
+        raise DataError("there are no demonstrations", hint="write some first, or check the task source's split")
 
     def sequence(start: int) -> Iterator[Episode]:
         round_, skipped = divmod(start, len(episodes))
@@ -66,10 +66,10 @@ def warm_start(
     held_out: Sequence[Episode] = (),
     evaluate: Evaluate | None = None,
     on_weights: Callable[[int], None] | None = None,
-    companions: Callable[[Path], None] | None = None,
+    extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
     resume: bool = False,
-) -> Outcome:
+) -> TrainResult:
     """Train ``policy`` to write what the demonstrators wrote.
 
     Args:
@@ -80,7 +80,7 @@ def warm_start(
         held_out: Demonstrations to measure the loss on at every evaluation.
         evaluate: Further measurements of the weights after so many steps.
         on_weights: Told the number of complete steps whenever the weights have changed.
-        companions: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
+        extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress bar; ``None`` for silence.
         resume: Go on with the run in ``run``.
 
@@ -106,7 +106,7 @@ def warm_start(
         episodes=None,
         evaluate=measure if unseen is not None or evaluate is not None else None,
         on_weights=on_weights,
-        companions=companions,
+        extra_files=extra_files,
         console=console,
     )
     return loop.run(learner, resume=resume)
@@ -139,7 +139,7 @@ class _Imitation:
         if len(episodes) < count:
             raise DataError(
                 f"the demonstrations ran out after {progress.episodes + len(episodes)}",
-                mend="hand over an endless sequence, e.g. warmstart.repeated(episodes, seed=0)",
+                hint="hand over an endless sequence, e.g. warmstart.repeated(episodes, seed=0)",
             )
         return self.batch([episode for episode in episodes if sampled_count(episode)])
 

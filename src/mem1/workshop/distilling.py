@@ -6,12 +6,12 @@ import asyncio
 from functools import cached_property
 
 from mem1.inference.base import Tokenizer
-from mem1.inference.expert import Expert, enlist_all
-from mem1.inference.scripted import ScriptedEngine
-from mem1.rollout.distill import TEACHER, Teacher, distill
-from mem1.rollout.distill_bar import distill_bar
-from mem1.rollout.episode import Job
-from mem1.rollout.group import group_jobs
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.rollout.distillation.collect import TEACHER, Teacher, distill
+from mem1.rollout.distillation.progress import distill_bar
+from mem1.rollout.episode import RolloutRequest
+from mem1.rollout.group import group_requests
 from mem1.storage.distillation import Distillation
 from mem1.workshop.stage import Stage
 
@@ -40,12 +40,12 @@ class Distilling(Stage):
             )
 
     @cached_property
-    def _distill_jobs(self) -> list[Job]:
-        return group_jobs(self.train_tasks, self.recipe.distill.samples, seed=self.recipe.seed, label=TEACHER)
+    def _distill_jobs(self) -> list[RolloutRequest]:
+        return group_requests(self.train_tasks, self.recipe.distill.samples, seed=self.recipe.seed, label=TEACHER)
 
     @cached_property
     def _expert(self) -> ScriptedEngine:
         tags = self.recipe.memory.tags
         expert = Expert(observation_tag=tags.opening(tags.observation))
-        enlist_all(expert, ((job.episode_id, job.task) for job in self._distill_jobs))
+        enlist_all(expert, ((request.episode_id, request.task) for request in self._distill_jobs))
         return ScriptedEngine(expert, self.tokenizer)

@@ -69,7 +69,7 @@ class Evaluating(Stage):
 
     def views(self, *, turns: int, episodes: int) -> list[dict[str, Any]]:
         """Training views compared on sampled episodes of up to ``turns`` turns, two an objective."""
-        from mem1.train.views import compare_views
+        from mem1.train.rows.layouts import compare_views
 
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
         done = self.play(tasks, "views")

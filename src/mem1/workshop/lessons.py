@@ -12,14 +12,14 @@ from mem1.rollout.limits import derive_seed
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.rollout.shop_texts import demonstration_texts
 from mem1.tasks.compose import compose as compose_tasks
-from mem1.tasks.factbook import factbook_world
-from mem1.tasks.synthetic import synthetic_world
-from mem1.tasks.world import World
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.synthetic import synthetic_world
+from mem1.tasks.factbook.world import World
 from mem1.types import Objective
 from mem1.workshop.materials import Materials, passages_of
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.inference.hf_tokenizer import HfTokenizer
+    from mem1.inference.hf.tokenizer import HfTokenizer
 
 _TEXT_LESSONS = 12  # demonstrations of so many lessons are what a shop's tokenizer is trained on
 

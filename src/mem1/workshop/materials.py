@@ -45,7 +45,7 @@ class Materials:
             raise ConfigError(
                 f"there is nothing to search: a source of type {kinds} brings no passages of its own",
                 where="retriever.corpus",
-                mend="name a file of passages: --retriever.corpus FILE",
+                hint="name a file of passages: --retriever.corpus FILE",
             )
         return config.build(passages)
 

@@ -9,16 +9,16 @@ from mem1.errors import ConfigError
 from mem1.inference.base import Engine
 from mem1.inference.build import connect
 from mem1.inference.config import TransformersConfig
-from mem1.inference.shopper import shopper_engine
-from mem1.memory.tags import Tags
+from mem1.inference.scripted.shopper import shopper_engine
+from mem1.memory.text.tags import Tags
 from mem1.recipe import SHOPPER
 from mem1.workshop.lessons import tokenizer_texts
 from mem1.workshop.materials import Materials
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.inference.hf_tokenizer import HfTokenizer
-    from mem1.inference.transformers import TransformersEngine
-    from mem1.train.policy import Policy
+    from mem1.inference.hf.tokenizer import HfTokenizer
+    from mem1.inference.hf.transformers_engine import TransformersEngine
+    from mem1.train.policy.policy import Policy
 
 _NEW_TINY = "new:tiny"
 
@@ -29,7 +29,7 @@ class Models(Materials):
     @cached_property
     def tokenizer(self) -> HfTokenizer:
         """The policy's tokenizer; for a new tiny model, trained on the world's train split."""
-        from mem1.inference.hf_loading import load_tokenizer
+        from mem1.inference.hf.loading import load_tokenizer
         from mem1.train.tiny.model import train_tokenizer
 
         if self.recipe.model == _NEW_TINY:
@@ -39,8 +39,8 @@ class Models(Materials):
     @cached_property
     def policy(self) -> Policy:
         """The model, to train and to sample from."""
-        from mem1.inference.hf_loading import load_model
-        from mem1.train.policy import Policy
+        from mem1.inference.hf.loading import load_model
+        from mem1.train.policy.policy import Policy
         from mem1.train.tiny.model import make_tiny
 
         if self.recipe.model == _NEW_TINY:
@@ -48,9 +48,9 @@ class Models(Materials):
         return Policy(load_model(self.recipe.model, dtype=self.local().dtype, device=self.local().device))
 
     @cached_property
-    def trainee(self) -> Policy:
+    def trainable_policy(self) -> Policy:
         """The policy, ready to be trained: with ``lora`` there is an adapter in its model, which the sampler shares."""
-        from mem1.train.adapters import add_adapter
+        from mem1.train.policy.adapters import add_adapter
 
         recipe = self.recipe
         if recipe.lora is not None:
@@ -63,7 +63,7 @@ class Models(Materials):
         return self._sampler(self.policy.model, self.tokenizer)
 
     def _sampler(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
-        from mem1.inference.transformers import TransformersEngine
+        from mem1.inference.hf.transformers_engine import TransformersEngine
 
         engine = self.local()
         return TransformersEngine(
@@ -82,7 +82,7 @@ class Models(Materials):
             return None
         if not isinstance(engine, TransformersConfig):
             return connect(engine, name)
-        from mem1.inference.hf_loading import load_model, load_tokenizer
+        from mem1.inference.hf.loading import load_model, load_tokenizer
 
         model = load_model(name, dtype=engine.dtype, device=engine.device)
         return self._sampler(model, load_tokenizer(name, chat=engine.chat))
@@ -102,7 +102,7 @@ class Models(Materials):
             raise ConfigError(
                 f"the engine {engine.type!r} writes with weights that are not here to be trained",
                 where="engine.type",
-                mend='train with [engine] type = "transformers" and a model\'s folder; to learn from what another '
+                hint='train with [engine] type = "transformers" and a model\'s folder; to learn from what another '
                 "model writes, collect its episodes as demonstrations",
             )
         return engine

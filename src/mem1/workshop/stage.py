@@ -10,8 +10,8 @@ from rich.console import Console
 
 from mem1.inference.base import Engine, Tokenizer
 from mem1.recipe import Recipe
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
 from mem1.types import Episode, Score, Task
@@ -37,11 +37,11 @@ class Stage(Models):
         """Results go there from now on."""
         self._run = run
 
-    def parts(self, memory: Any = None, temperature: float = 1.0, engine: Engine | None = None) -> Parts:
+    def parts(self, memory: Any = None, temperature: float = 1.0, engine: Engine | None = None) -> RolloutContext:
         """What the episode loop needs, with the recipe's memory policy or another."""
         engine = engine or self.engine
         self._keep_vocabulary(engine.tokenizer)
-        return Parts(
+        return RolloutContext(
             engine=engine,
             make_env=self.make_env,
             make_memory=(memory or self.recipe.memory).build(),
@@ -61,9 +61,9 @@ class Stage(Models):
 
     def play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
         """``size`` episodes of each task under the trained memory policy."""
-        jobs = group_jobs(tasks, size, seed=self.recipe.seed, label=label)
+        requests = group_requests(tasks, size, seed=self.recipe.seed, label=label)
         parts = self.parts(temperature=temperature)
-        return asyncio.run(run_jobs(jobs, parts, concurrency=self.recipe.engine.slots))
+        return asyncio.run(run_requests(requests, parts, concurrency=self.recipe.engine.slots))
 
 
 def _em_sum(score: Score) -> float | None:

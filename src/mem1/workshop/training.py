@@ -8,36 +8,36 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
-from mem1.rollout.distilled import Demonstrated, Taken, read_demonstrations, record_taken
+from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
+from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
+from mem1.rollout.distillation.retokenize import TargetSpec
 from mem1.rollout.group import as_groups
-from mem1.rollout.replay import Student
 from mem1.types import Composition, Episode, EpisodeGroup, Task
 from mem1.workshop.lessons import lesson, letters
 from mem1.workshop.stage import Stage
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.train.loop import Outcome
+    from mem1.train.loop import TrainResult
     from mem1.train.warmstart import Demonstrations
 
 
 class Training(Stage):
     """Trains the recipe's policy."""
 
-    def train(self, *, resume: bool) -> Outcome:
+    def train(self, *, resume: bool) -> TrainResult:
         """Reinforcement learning. Raises ``ConfigError`` where the engine's weights are not here."""
         self.local()
         from mem1.train.trainer import Trainer
 
         self.seed()
         trainer = Trainer(
-            self.trainee,
+            self.trainable_policy,
             self.recipe.train,
             self.run,
             rollout=self._rollout,
             evaluate=self._watch if self.recipe.watch_tasks else None,
             on_weights=self.sampler.set_version,
-            companions=self.tokenizer.save,
+            extra_files=self.tokenizer.save,
             console=self._console,
         )
         return trainer.train(resume=resume)
@@ -61,7 +61,7 @@ class Training(Stage):
             "answer_rate": sum(sum(score.answered) / len(score.answered) for score in scores) / len(scores),
         }
 
-    def warm_start(self, *, resume: bool) -> Outcome:
+    def warm_start(self, *, resume: bool) -> TrainResult:
         """Supervised training on demonstrations. Raises ``ConfigError`` where the engine's weights are not here."""
         self.local()
         from mem1.train.warmstart import warm_start
@@ -72,27 +72,27 @@ class Training(Stage):
             record_taken(self.run, taken, resume=resume)
             self._console.print(taken.summary, highlight=False, soft_wrap=True)
         return warm_start(
-            self.trainee,
+            self.trainable_policy,
             shown,
             self.recipe.warmstart,
             self.run,
             held_out=held_out,
             evaluate=self._watch if self.recipe.watch_tasks else None,
             on_weights=self.sampler.set_version,
-            companions=self.tokenizer.save,
+            extra_files=self.tokenizer.save,
             console=self._console,
             resume=resume,
         )
 
     @cached_property
-    def shown(self) -> tuple[Demonstrations, Sequence[Episode], Taken | None]:
+    def shown(self) -> tuple[Demonstrations, Sequence[Episode], ImportStats | None]:
         """What to imitate, what to measure the loss on, and where stored demonstrations come from."""
         if self.recipe.demonstrations.runs:
             from mem1.train.warmstart import repeated
 
             found = self._demonstrated()
             return repeated(found.learn, seed=self.recipe.seed), found.held_out, found.taken
-        curriculum = Curriculum(
+        curriculum = DemonstrationSource(
             self._lesson,
             self.recipe.memory.build(),
             self.tokenizer,
@@ -103,10 +103,10 @@ class Training(Stage):
         unseen = replace(self._lesson(0), tasks=self._watched_singles, make_env=self.make_env)
         return curriculum, demonstrate(unseen, self.recipe.memory.build(), self.tokenizer, label="held-out"), None
 
-    def _demonstrated(self) -> Demonstrated:
+    def _demonstrated(self) -> LoadedDemos:
         """What distilled runs show, as the policy will see it."""
         memory, recipe = self.recipe.memory, self.recipe
-        student = Student(
+        student = TargetSpec(
             self.tokenizer,
             memory.build(),
             self.engine.max_context,

@@ -49,7 +49,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> Recipes:
             return call
 
         names = ("train", "warmstart", "distill", "evaluate", "compare", "demo", "compose", "views")
-        monkeypatch.setattr(mem1, "recipes", SimpleNamespace(**{name: act(name) for name in names}), raising=False)
+        monkeypatch.setattr(mem1, "commands", SimpleNamespace(**{name: act(name) for name in names}), raising=False)
         return calls
 
     return install
@@ -190,7 +190,7 @@ def test_a_wrong_command_line_is_a_configuration_error(
     assert main(words) == ConfigError.exit_code
     printed = capsys.readouterr()
     assert message in printed.err
-    assert "mend: " in printed.err
+    assert "hint: " in printed.err
     assert printed.out == ""
     assert calls == []
 
@@ -234,17 +234,17 @@ def test_columns_without_room_are_named(
 
 
 def test_our_errors_are_short_and_set_the_exit_code(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
-    recipes(error=CheckpointError("step 3 is damaged [/bold]", where="runs/1", mend="use step 2"))
+    recipes(error=CheckpointError("step 3 is damaged [/bold]", where="runs/1", hint="use step 2"))
     assert main(["train", "x.toml"]) == 5
     printed = capsys.readouterr()
-    assert printed.err == "error: step 3 is damaged [/bold]\n  where: runs/1\n  mend: use step 2\n"
+    assert printed.err == "error: step 3 is damaged [/bold]\n  where: runs/1\n  hint: use step 2\n"
     assert printed.out == ""
 
 
 def test_our_errors_are_json_for_machines(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
-    recipes(error=CheckpointError("damaged", where="runs/1", mend="use step 2"))
+    recipes(error=CheckpointError("damaged", where="runs/1", hint="use step 2"))
     assert main(["train", "x.toml", "--json"]) == 5
-    record = {"type": "CheckpointError", "what": "damaged", "where": "runs/1", "mend": "use step 2"}
+    record = {"type": "CheckpointError", "what": "damaged", "where": "runs/1", "hint": "use step 2"}
     assert json.loads(capsys.readouterr().out) == {"error": record}
 
 
@@ -260,7 +260,7 @@ def test_a_bug_keeps_its_traceback(recipes: Recipes) -> None:
         main(["train", "x.toml"])
 
 
-def test_a_missing_package_is_named_with_the_mend(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_package_is_named_with_a_hint(recipes: Recipes, capsys: pytest.CaptureFixture[str]) -> None:
     recipes(error=ModuleNotFoundError("No module named 'torch'", name="torch"))
     assert main(["train", "x.toml"]) == 1
     printed = capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mem1.envs.actions import parse_action, parse_brackets
-from mem1.memory.tags import Tags
+from mem1.memory.text.tags import Tags
 from mem1.types import Action, Click, Malformed, Search
 
 TAGS = Tags().actions

@@ -10,7 +10,7 @@ import pytest
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig, QaEnvironment
 from mem1.errors import ConfigError
-from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.config import StateMemoryConfig
 from mem1.retrieval.base import Hit
 from mem1.rewards.standard import StandardScorer

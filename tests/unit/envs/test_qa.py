@@ -129,7 +129,7 @@ def test_settings_of_a_search() -> None:
 def test_a_backend_that_fails_is_heard() -> None:
     class Broken(Atlas):
         async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
-            raise BackendError("down", where="index", mend="start it")
+            raise BackendError("down", where="index", hint="start it")
 
     with pytest.raises(BackendError, match="down"):
         step(env(task(), Broken()), Search(query="Peru"))

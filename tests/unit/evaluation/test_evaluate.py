@@ -14,10 +14,10 @@ from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
-from mem1.rollout.episode import Parts
+from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 from mem1.types import Action, Answer, Composition, Observation, Score, Search, Task
@@ -49,7 +49,7 @@ class Lookup:
                 self.answers = tuple(text.split("; "))
                 return Observation(head="done", done=True)
             case Search(query="break"):
-                raise BackendError("no retriever", mend="start one")
+                raise BackendError("no retriever", hint="start one")
             case _:
                 return Observation(head="found something")
 
@@ -69,11 +69,14 @@ def answer_all(session: str, context: str) -> str:
     return f"<think>done</think><answer>{'; '.join(['answer 0', 'no'][:size])}</answer>"
 
 
-def parts(write: Callable[[str, str], str]) -> dict[str, Parts]:
+def parts(write: Callable[[str, str], str]) -> dict[str, RolloutContext]:
     """Two strategies around one script."""
     engine = ScriptedEngine(write, CharTokenizer())
     memories = {"full": FullMemoryConfig().build(), "state": StateMemoryConfig().build()}
-    return {name: Parts(engine, Lookup, memory, 1.0, lambda score: score.em_sum) for name, memory in memories.items()}
+    return {
+        name: RolloutContext(engine, Lookup, memory, 1.0, lambda score: score.em_sum)
+        for name, memory in memories.items()
+    }
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from mem1.inference.toy_tokenizer import ByteTokenizer
+from mem1.inference.tokenizers.toy import ByteTokenizer
 from mem1.types import Completion
 
 TOKENIZER = ByteTokenizer()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mem1.inference.base import Section, Tokenizer
 from mem1.inference.sections import SectionTracker
-from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer, WordTokenizer
+from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer, WordTokenizer
 from mem1.types import Completion, FinishReason
 from tests.unit.inference.bpe import bpe
 

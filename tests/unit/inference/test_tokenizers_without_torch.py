@@ -14,9 +14,9 @@ from mem1.errors import ModelError
 from mem1.inference.base import Tokenizer
 from mem1.inference.chat import ChatTemplate, wrap_prompt
 from mem1.inference.folders import local_tokenizer
-from mem1.inference.hf_loading import load_tokenizer
-from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.inference.utf8_tokenizer import Utf8Tokenizer
+from mem1.inference.hf.loading import load_tokenizer
+from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from mem1.inference.base import Request, Section
-from mem1.inference.transformers import TransformersEngine
+from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.types import Completion
 from tests.unit.inference.hf_models import EXACT, TOKENIZER, WINDOWED, build, worst_difference
 

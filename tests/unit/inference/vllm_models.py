@@ -12,8 +12,8 @@ from tokenizers import Tokenizer as RawTokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mem1.inference.config import VllmConfig
-from mem1.inference.toy_tokenizer import END_OF_TEXT, ByteTokenizer
-from mem1.inference.vllm import VllmBackend, VllmEngine
+from mem1.inference.tokenizers.toy import END_OF_TEXT, ByteTokenizer
+from mem1.inference.vllm_engine import VllmBackend, VllmEngine
 from mem1.inference.writing import Ask, Piece
 
 

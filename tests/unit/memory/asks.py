@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mem1.inference.base import Request, Section, Tokenizer
-from mem1.inference.scripted import ScriptedEngine
+from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.types import Completion, SideCall
 
 

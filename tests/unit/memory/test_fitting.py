@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
-from mem1.inference.toy_tokenizer import ByteTokenizer, WordTokenizer
+from mem1.inference.tokenizers.toy import ByteTokenizer, WordTokenizer
 from mem1.memory.config import (
     FullMemoryConfig,
     MemoryConfig,
@@ -19,7 +19,7 @@ from mem1.memory.config import (
     WindowMemoryConfig,
 )
 from mem1.memory.fitting import fitted
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 
 BUDGETS = Budgets(state=100, action=50, observation=200)
 WORDS = WordTokenizer()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mem1.errors import ModelError
 from mem1.memory.index import EmbeddingIndex, Index, LexicalIndex
 from mem1.retrieval.base import Passage
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
 from tests.unit.memory.asks import letters
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mem1.errors import ConfigError
-from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.config import NotesMemoryConfig
-from mem1.memory.format import Budgets
 from mem1.memory.notes import NotesMemory
+from mem1.memory.text.format import Budgets
 from mem1.types import Observation
 from tests.unit.memory.asks import Asked
 from tests.unit.memory.test_strategies import complete

@@ -8,13 +8,13 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import ConfigError
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CharTokenizer, WordTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CharTokenizer, WordTokenizer
 from mem1.memory.config import RecallMemoryConfig
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
 from mem1.types import Action, Answer, Episode, Malformed, Observation, Recall, Search, StopReason
-from tests.unit.rollout.worlds import World, job, parts
+from tests.unit.rollout.worlds import World, parts, request
 
 BUDGETS = Budgets(state=40, action=30, observation=60)
 FACTS = {"Peru": "Lima is the capital", "Chile": "Santiago is the capital", "Nile": "The river ends in Egypt"}
@@ -30,8 +30,8 @@ def play(*texts: str, world: World | None = None, config: RecallMemoryConfig | N
     rest = iter(texts)
     engine = ScriptedEngine(lambda *_: next(rest), WordTokenizer())
     made = config or RecallMemoryConfig(budgets=BUDGETS, max_recalls=1)
-    env = world or World(job().task, max_turns=4, shown=tell)
-    return asyncio.run(run_episode(job(), parts(engine, lambda _: env, made.build())))
+    env = world or World(request().task, max_turns=4, shown=tell)
+    return asyncio.run(run_episode(request(), parts(engine, lambda _: env, made.build())))
 
 
 def say(action: str, words: str, page: str = "-") -> str:
@@ -39,7 +39,7 @@ def say(action: str, words: str, page: str = "-") -> str:
 
 
 def test_a_dropped_fact_is_found_again_and_answered() -> None:
-    world = World(job().task, max_turns=4, shown=tell)
+    world = World(request().task, max_turns=4, shown=tell)
     episode = play(
         say("search", "Peru"), say("search", "Nile"), say("recall", "capital"), say("answer", "Lima"), world=world
     )
@@ -73,7 +73,7 @@ def test_what_is_still_on_the_page_is_not_in_the_log() -> None:
 
 
 def test_a_recall_costs_no_turn_of_the_worlds_and_runs_out() -> None:
-    world = World(job().task, max_turns=2, shown=tell)
+    world = World(request().task, max_turns=2, shown=tell)
     episode = play(say("recall", "a"), say("recall", "b"), say("search", "Peru"), world=world)
     assert episode.stop is StopReason.TURN_LIMIT
     assert world.actions == [

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from mem1.inference.base import Request, Tokenizer
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.config import StateMemoryConfig
-from mem1.memory.tags import Tags
+from mem1.memory.text.tags import Tags
 from mem1.types import Observation
 
 TAGS = Tags(state="summary")

@@ -9,10 +9,10 @@ from mem1.config import Config, build
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.inference.sections import SectionTracker
-from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.memory.base import Memory, Written
+from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.memory.base import Memory, ParsedTurn
 from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 from mem1.types import Completion, Observation
 from tests.unit.inference.bpe import bpe
 
@@ -110,18 +110,18 @@ def test_all_strategies_write_under_the_same_sections() -> None:
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("<think>a</think><search>b</search>", Written("<think>a</think>", "<search>b</search>", 3)),
-        ("a<search>b</search>", Written("a", "<search>b</search>", 4)),
-        ("<search>a<answer>b</search>", Written("<search>a", "<answer>b</search>", 5)),
-        ("<search>a<search>b</search>", Written("<search>a", "<search>b</search>", 5)),
-        ("a</search>", Written("a</search>", "", 2)),
-        ("abc", Written("abc", "", 3)),
-        ("a<|end|>", Written("a<|end|>", "", 2)),
-        ("y" * 25 + "<answer>b</answer>", Written("y" * 19 + "</think>", "yyyyyy<answer>b</answer>", 20)),
-        ("</think>" + "z" * 25, Written("</think>", "z" * 10, 1)),
+        ("<think>a</think><search>b</search>", ParsedTurn("<think>a</think>", "<search>b</search>", 3)),
+        ("a<search>b</search>", ParsedTurn("a", "<search>b</search>", 4)),
+        ("<search>a<answer>b</search>", ParsedTurn("<search>a", "<answer>b</search>", 5)),
+        ("<search>a<search>b</search>", ParsedTurn("<search>a", "<search>b</search>", 5)),
+        ("a</search>", ParsedTurn("a</search>", "", 2)),
+        ("abc", ParsedTurn("abc", "", 3)),
+        ("a<|end|>", ParsedTurn("a<|end|>", "", 2)),
+        ("y" * 25 + "<answer>b</answer>", ParsedTurn("y" * 19 + "</think>", "yyyyyy<answer>b</answer>", 20)),
+        ("</think>" + "z" * 25, ParsedTurn("</think>", "z" * 10, 1)),
     ],
 )
-def test_state_and_action_are_told_apart(text: str, written: Written) -> None:
+def test_state_and_action_are_told_apart(text: str, written: ParsedTurn) -> None:
     memory = StateMemoryConfig(budgets=BUDGETS).build()(TOKENIZER)
     memory.start("P", None)
     assert memory.read(complete(memory, text)) == written
@@ -141,7 +141,7 @@ def test_tag_names_are_configuration() -> None:
     memory = config.build()(TOKENIZER)
     memory.start("P", None)
     completion = complete(memory, "<IS>a</IS><query>b</query>rest")
-    assert memory.read(completion) == Written("<IS>a</IS>", "<query>b</query>", 10)
+    assert memory.read(completion) == ParsedTurn("<IS>a</IS>", "<query>b</query>", 10)
     assert memory.observe(Observation(head="c")).text == "<info>c</info>"
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import ConfigError
-from mem1.inference.toy_tokenizer import ByteTokenizer, CharTokenizer
+from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory
 from mem1.memory.config import SummaryMemoryConfig
-from mem1.memory.format import Budgets
+from mem1.memory.text.format import Budgets
 from mem1.types import Observation
 from tests.unit.memory.asks import Asked
 from tests.unit.memory.test_strategies import ONE, TWO, A, B, complete

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.memory.observations import BlockWriter
-from mem1.memory.tags import Tags
+from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.memory.text.observations import BlockWriter
+from mem1.memory.text.tags import Tags
 from mem1.types import Observation
 
 TOKENIZER = CharTokenizer()

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CONTROL_STRINGS, END_OF_TEXT, ByteTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CONTROL_STRINGS, END_OF_TEXT, ByteTokenizer
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import run_episode
 from mem1.storage.vocabulary import Vocabulary
 from mem1.types import Episode, Observation
-from tests.unit.rollout.worlds import World, job, parts
+from tests.unit.rollout.worlds import World, parts, request
 
 VOCABULARY = Vocabulary(
     [*(text.encode() for text in (*CONTROL_STRINGS, END_OF_TEXT)), *(bytes((byte,)) for byte in range(256))]
@@ -30,9 +30,9 @@ def play(memory: MemoryFactory, *, first: str | None = None, written: Sequence[s
     rest = iter(written)
     engine = ScriptedEngine(lambda *_: next(rest), ByteTokenizer())
     world = World(
-        job().task,
+        request().task,
         first=Observation(head=first) if first else None,
         shown=lambda action: Observation(head=f"passage about {getattr(action, 'query', 'nothing')}, long enough"),
     )
     world.max_turns = len(written)
-    return asyncio.run(run_episode(job(), replace(parts(engine, lambda _: world), make_memory=memory)))
+    return asyncio.run(run_episode(request(), replace(parts(engine, lambda _: world), make_memory=memory)))

@@ -16,10 +16,10 @@ from mem1.evaluation.records import Evaluation, Metric
 from mem1.prices import Prices
 from mem1.report.build import build_report
 from mem1.report.data import read_run, sample_episodes
-from mem1.report.facts import facts
+from mem1.report.figures.plots import running_mean
+from mem1.report.figures.svg_export import write_picture
 from mem1.report.numbers import signed
-from mem1.report.picture import write_picture
-from mem1.report.plots import running_mean
+from mem1.report.summary import facts
 from mem1.report.tables import before_and_after, endings, side_by_side, strategy_differences
 from mem1.report.verdict import verdict_table
 from mem1.storage.run_dir import RunDir

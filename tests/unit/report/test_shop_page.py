@@ -8,10 +8,10 @@ import pytest
 
 from mem1.envs.webshop.env import ShopEnvironment
 from mem1.envs.webshop.visit import Look
-from mem1.inference.toy_tokenizer import CharTokenizer
-from mem1.memory.neutralise import Neutraliser
-from mem1.memory.observations import BlockWriter
-from mem1.memory.tags import Tags
+from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.memory.text.neutralise import Neutraliser
+from mem1.memory.text.observations import BlockWriter
+from mem1.memory.text.tags import Tags
 from mem1.report.html import environment
 from mem1.report.viewer.shop_page import Kind, Part, ShopPage, read_page
 from mem1.tasks.compose import make_task

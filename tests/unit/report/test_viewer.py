@@ -265,6 +265,6 @@ def test_static_files_are_sent_once(server: ThreadingHTTPServer) -> None:
     assert ask(server, "/static/viewer.css", **{"If-None-Match": headers["ETag"]})[::2] == (304, "")
 
 
-def test_a_taken_port_is_an_error_with_a_mend(server: ThreadingHTTPServer, run: RunDir) -> None:
+def test_a_taken_port_is_an_error_with_a_hint(server: ThreadingHTTPServer, run: RunDir) -> None:
     with pytest.raises(StorageError, match="cannot listen"):
         make_server(run.path, server.server_port)

@@ -43,7 +43,7 @@ def test_a_failure_is_for_its_batch_only() -> None:
     async def search(queries: Sequence[str], top_k: int) -> list[list[Hit]]:
         await asyncio.sleep(0)
         if "bad" in queries:
-            raise BackendError("down", mend="start it")
+            raise BackendError("down", hint="start it")
         return [[] for _ in queries]
 
     batcher = Batcher(search, most=2, wait=0.001)

@@ -64,7 +64,7 @@ def test_many_queries_and_none() -> None:
 def test_one_failing_part_fails_all() -> None:
     class Down:
         async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
-            raise BackendError("down", mend="start it")
+            raise BackendError("down", hint="start it")
 
     with pytest.raises(BackendError, match="down"):
         search(HybridRetriever([Ranked(q="a"), Down()]), "q", 1)

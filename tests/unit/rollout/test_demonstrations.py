@@ -10,12 +10,12 @@ import pytest
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import BackendError, DataError
-from mem1.inference.toy_tokenizer import CharTokenizer
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.config import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
-from mem1.retrieval.bm25 import Bm25Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
-from mem1.rollout.demonstrations import Curriculum, Lesson, demonstrate
+from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.tasks.compose import make_task
 from mem1.types import Composition, Episode, Objective, StopReason, Task
 from tests.unit.tasks.countries import small_world
@@ -66,7 +66,7 @@ def test_failed_episodes_are_no_demonstrations() -> None:
     class Down:
         async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
             await asyncio.sleep(0)
-            raise BackendError("down", where="index", mend="start it")
+            raise BackendError("down", where="index", hint="start it")
 
     assert demonstrate(lesson(single("Peru/capital"), retriever=Down()), MEMORY, TOKENIZER, label="d") == []
 
@@ -76,9 +76,9 @@ def test_failed_episodes_are_no_demonstrations() -> None:
 PLANS = [("Peru/capital", "Brazil/capital", "Ghana/capital"), ("Peru/lowest point", "Ghana/lowest point")]
 
 
-def curriculum(seed: int = 0, mixed: int = 2) -> Curriculum:
+def curriculum(seed: int = 0, mixed: int = 2) -> DemonstrationSource:
     """Lessons of three and of two tasks in turn, of which a lost one is never shown."""
-    return Curriculum(
+    return DemonstrationSource(
         lambda number: lesson(lost(), *map(single, PLANS[number % 2])),
         MEMORY,
         TOKENIZER,
@@ -92,7 +92,7 @@ def shown(episodes: Sequence[Episode]) -> list[tuple[str, tuple[str | None, ...]
     return [(episode.id, episode.answers) for episode in episodes]
 
 
-def first(count: int, made: Curriculum, start: int = 0) -> list[tuple[str, tuple[str | None, ...]]]:
+def first(count: int, made: DemonstrationSource, start: int = 0) -> list[tuple[str, tuple[str | None, ...]]]:
     return shown(list(islice(made(start), count)))
 
 
@@ -126,7 +126,7 @@ def test_the_seed_sets_the_order() -> None:
 
 def test_a_lesson_without_a_right_answer_is_an_error() -> None:
     """Not an endless search for one, nor a shift of all later numbers."""
-    empty = Curriculum(lambda number: lesson(lost()), MEMORY, TOKENIZER, per_lesson=4, mixed=1, seed=0)
+    empty = DemonstrationSource(lambda number: lesson(lost()), MEMORY, TOKENIZER, per_lesson=4, mixed=1, seed=0)
     with pytest.raises(DataError, match="the expert answered no task right") as raised:
         next(empty(8))
     assert raised.value.where == "lesson 2"

@@ -7,7 +7,7 @@ from mem1.memory.config import StateMemoryConfig
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.rollout.shop_texts import demonstration_texts
-from mem1.tasks.webshop import WebshopConfig
+from mem1.tasks.webshop.source import WebshopConfig
 
 ENV = WebshopEnvConfig(prompt="brief", shown=3)
 

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 
 from mem1.inference.base import Request
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import CharTokenizer, WordTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import CharTokenizer, WordTokenizer
 from mem1.memory.config import FullMemoryConfig, SummaryMemoryConfig
-from mem1.rollout.episode import Parts, run_episode
-from mem1.train.samples import sampled_count, samples_of
+from mem1.rollout.episode import RolloutContext, run_episode
+from mem1.train.rows.samples import sampled_count, samples_of
 from mem1.types import Completion, Episode, Observation, StopReason, Usage
-from tests.unit.rollout.worlds import BUDGETS, World, job, parts
+from tests.unit.rollout.worlds import BUDGETS, World, parts, request
 
 SEARCH = "<think>a</think><search>Peru</search>"
 ANSWER = "<think>b</think><answer>Lima</answer>"
@@ -38,11 +38,11 @@ class Noting(ScriptedEngine):
         self.released.append(session)
 
 
-def run(made: Parts, seed: int = 0) -> Episode:
-    return asyncio.run(run_episode(job(seed=seed), made))
+def run(made: RolloutContext, seed: int = 0) -> Episode:
+    return asyncio.run(run_episode(request(seed=seed), made))
 
 
-def with_summary(engine: ScriptedEngine, turns: int = 3) -> Parts:
+def with_summary(engine: ScriptedEngine, turns: int = 3) -> RolloutContext:
     return parts(engine, lambda task: World(task, turns), SUMMARY.build())
 
 

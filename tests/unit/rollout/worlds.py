@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
 from mem1.memory.config import StateMemoryConfig
-from mem1.memory.format import Budgets
-from mem1.rollout.episode import Job, Parts
+from mem1.memory.text.format import Budgets
+from mem1.rollout.episode import RolloutContext, RolloutRequest
 from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Task
 
 BUDGETS = Budgets(state=20, action=12, observation=16)
@@ -21,9 +21,9 @@ def task(name: str = "t") -> Task:
     return Task(id=name, composition=Composition.PARALLEL, reveal="upfront", split="test", objectives=(objective,))
 
 
-def job(name: str = "e", seed: int = 0) -> Job:
-    """A job whose group is named as it is."""
-    return Job(task=task(), episode_id=name, group_id=name, seed=seed)
+def request(name: str = "e", seed: int = 0) -> RolloutRequest:
+    """A request whose group is named as it is."""
+    return RolloutRequest(task=task(), episode_id=name, group_id=name, seed=seed)
 
 
 @dataclass
@@ -61,9 +61,9 @@ def parts(
     engine: Engine,
     make_env: Callable[[Task], World] = World,
     memory: MemoryFactory | None = None,
-) -> Parts:
-    """Parts with the ``state`` memory and a reward of twice the score."""
-    return Parts(
+) -> RolloutContext:
+    """RolloutContext with the ``state`` memory and a reward of twice the score."""
+    return RolloutContext(
         engine=engine,
         make_env=make_env,
         make_memory=memory if memory is not None else StateMemoryConfig(budgets=BUDGETS).build(),

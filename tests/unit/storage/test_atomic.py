@@ -31,11 +31,11 @@ def test_follows_the_umask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "mend"),
+    ("code", "hint"),
     [(errno.ENOSPC, "free some space"), (errno.EACCES, "writable"), (errno.EIO, "check the disk")],
 )
-def test_a_failure_keeps_the_old_file_and_names_the_mend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, mend: str
+def test_a_failure_keeps_the_old_file_and_names_the_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, hint: str
 ) -> None:
     path = tmp_path / "a.json"
     write_atomic(path, b"old")
@@ -47,8 +47,8 @@ def test_a_failure_keeps_the_old_file_and_names_the_mend(
     with pytest.raises(StorageError) as caught:
         write_atomic(path, b"new")
     assert caught.value.where == str(path)
-    assert caught.value.mend is not None
-    assert mend in caught.value.mend
+    assert caught.value.hint is not None
+    assert hint in caught.value.hint
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 

@@ -134,8 +134,8 @@ def test_a_full_device(tmp_path: Path) -> None:
     path.symlink_to("/dev/full")
     with LineWriter(path) as writer, pytest.raises(StorageError) as caught:
         writer.write(b"one")
-    assert caught.value.mend is not None
-    assert "free some space" in caught.value.mend
+    assert caught.value.hint is not None
+    assert "free some space" in caught.value.hint
     assert caught.value.where == str(path)
 
 

@@ -12,7 +12,7 @@ from mem1.storage.rows import Row, read_rows
 
 
 def rows(path: Path) -> list[Row]:
-    return list(read_rows(path, what="the file", mend="write it right"))
+    return list(read_rows(path, what="the file", hint="write it right"))
 
 
 def test_plain_gzip_blank_lines_and_a_byte_order_mark(tmp_path: Path) -> None:

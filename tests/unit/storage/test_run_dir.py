@@ -42,8 +42,8 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
     run.metrics.touch()
     with pytest.raises(StorageError, match="already") as caught:
         RunDir.create(tmp_path, "run", CONFIG)
-    assert caught.value.mend is not None
-    assert "resume" in caught.value.mend
+    assert caught.value.hint is not None
+    assert "resume" in caught.value.hint
 
 
 def test_a_run_that_recorded_nothing_is_begun_anew(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_only_the_vocabulary_that_a_turn_was_written_with_spells_it() -> None:
     "content",
     [b"", b"junk", gzip.compress(b"{", mtime=0), gzip.compress(b"[1]", mtime=0), gzip.compress(b"3", mtime=0)],
 )
-def test_a_damaged_vocabulary_is_an_error_with_a_mend(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_vocabulary_is_an_error_with_a_hint(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json.gz").write_bytes(content)
     with pytest.raises(StorageError, match="holds no vocabulary") as caught:
         read_vocabularies(tmp_path)
-    assert "delete it" in (caught.value.mend or "")
+    assert "delete it" in (caught.value.hint or "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mem1.tasks.base import Split
-from mem1.tasks.country import Country
-from mem1.tasks.world import World
+from mem1.tasks.factbook.country import Country
+from mem1.tasks.factbook.world import World
 
 
 def country(name: str, split: Split, prose: tuple[str, ...] = (), **facts: str) -> Country:

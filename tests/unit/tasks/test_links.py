@@ -10,10 +10,10 @@ import pytest
 
 from mem1.tasks.base import Split
 from mem1.tasks.compose import compose
-from mem1.tasks.country import Country
-from mem1.tasks.factbook import factbook_world
-from mem1.tasks.relations import ALIASES
-from mem1.tasks.world import SPLITS, World
+from mem1.tasks.factbook.country import Country
+from mem1.tasks.factbook.relations import ALIASES
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.world import SPLITS, World
 from mem1.types import Composition, Objective, Task
 from tests.unit.tasks.countries import country, small_world
 

@@ -16,11 +16,11 @@ from mem1.tasks.base import Source
 from mem1.tasks.compose import compose, make_task
 from mem1.tasks.config import CsvFilesConfig, HfDataConfig, ParquetConfig
 from mem1.tasks.coverage import coverage, givable
-from mem1.tasks.csv_files import CsvFiles
-from mem1.tasks.hf_data import HfData
-from mem1.tasks.parquet import ParquetSource, read_tasks, write_tasks
-from mem1.tasks.qa_files import QaFiles
-from mem1.tasks.qa_rows import Columns
+from mem1.tasks.files.csv_files import CsvFiles
+from mem1.tasks.files.hf_data import HfData
+from mem1.tasks.files.parquet import ParquetSource, read_tasks, write_tasks
+from mem1.tasks.files.qa_files import QaFiles
+from mem1.tasks.files.qa_rows import Columns
 from mem1.types import Composition, Objective, Task
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa"
@@ -266,7 +266,7 @@ def test_a_dataset_that_cannot_be_had(tmp_path: Path) -> None:
         HfData("d", saved(tmp_path), {"train": "train"}).objectives("train")
     with pytest.raises(DataError, match="cannot load the dataset") as caught:
         HfData("d", str(tmp_path / "nothing"), {"test": "test"}).objectives("test")
-    assert "needs a network" in str(caught.value.mend)
+    assert "needs a network" in str(caught.value.hint)
     with pytest.raises(ConfigError, match="at least one of train, dev and test"):
         build(HfDataConfig, {"name": "d", "path": "x"}, where="test")
 

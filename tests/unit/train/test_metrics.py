@@ -8,12 +8,12 @@ import random
 import pytest
 import torch
 
-from mem1.train.batch import make_batch
 from mem1.train.config import TrainConfig
 from mem1.train.metrics import by_turn, rollout_metrics, update_metrics
 from mem1.train.prepare import Minibatch, prepare
+from mem1.train.rows.batch import make_batch
 from mem1.train.selection import select
-from mem1.train.update import Updated
+from mem1.train.update import StepStats
 from mem1.types import EpisodeError, EpisodeGroup, StopReason
 from tests.e2e.toy import PROMPTS, tiny_policy, toy_episode
 
@@ -66,9 +66,9 @@ def test_update_metrics_by_hand() -> None:
     old = torch.tensor([-1.0, -1.5, -1.25])
     minibatch = Minibatch(batch, torch.ones(3) / 3, torch.tensor([1.0, 1.0, -1.0]), old, None, None, None, old - 0.5)
 
-    def seen(ratio: list[float], clipped: list[bool], entropy: float) -> Updated:
+    def seen(ratio: list[float], clipped: list[bool], entropy: float) -> StepStats:
         moved = old + torch.tensor(ratio).log()
-        return Updated(
+        return StepStats(
             minibatch,
             moved,
             torch.full((3,), entropy),

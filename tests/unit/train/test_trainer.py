@@ -15,11 +15,11 @@ from rich.console import Console
 from mem1.errors import BackendError, CheckpointError, ConfigError, NoSignalError
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
-from mem1.train.batch import make_batch
 from mem1.train.config import Grpo, OptimizerConfig, TrainConfig
 from mem1.train.loop import Evaluate
-from mem1.train.policy import Policy
+from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch
+from mem1.train.rows.batch import make_batch
 from mem1.train.trainer import Trainer, _with_advantages
 from mem1.types import EpisodeError, EpisodeGroup, StopReason
 from tests.e2e.toy import ToyRollout, tiny_policy, toy_run, toy_trainer
@@ -196,7 +196,7 @@ def test_an_error_in_the_rollout_is_raised_and_nothing_is_lost(tmp_path: Path) -
     def failing(rollout: Rollout) -> Rollout:
         def fail(step: int) -> list[EpisodeGroup]:
             if step == 1:
-                raise BackendError("the engine is gone", mend="start it again")
+                raise BackendError("the engine is gone", hint="start it again")
             return rollout(step)
 
         return fail

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from mem1.train.config import Grpo, KlConfig, OptimizerConfig, Ppo, RowsConfig, TrainConfig
-from mem1.train.critic import make_critic
-from mem1.train.optimizer import make_optimizer
-from mem1.train.policy import Policy
+from mem1.train.policy.critic import make_critic
+from mem1.train.policy.optimizer import make_optimizer
+from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.selection import Selection, select
-from mem1.train.update import Updated, update
+from mem1.train.update import StepStats, update
 from mem1.types import EpisodeGroup
 from tests.e2e.toy import ToyRollout, tiny_policy
 
@@ -162,7 +162,7 @@ def test_a_critic_learns_the_returns(kind: Any) -> None:
         critic_lr=0.05,
     )
     minibatch = replace(minibatch, advantages=torch.zeros(minibatch.batch.size))  # the critic alone
-    losses: list[Updated] = [update(policy, critic, optimizer, minibatch, config) for _ in range(30)]
+    losses: list[StepStats] = [update(policy, critic, optimizer, minibatch, config) for _ in range(30)]
     rewards = torch.tensor([e.reward for e in minibatch.batch.episodes])[minibatch.batch.episode_of]
     # at the start every value is 0: half the coefficient times the mean squared reward
     assert losses[0].value_loss == pytest.approx(0.25 * rewards.square().mean().item(), rel=1e-4)

@@ -12,9 +12,9 @@ import torch
 
 from mem1.errors import CheckpointError, DataError
 from mem1.storage.metrics import read_metrics
-from mem1.train.adapters import add_adapter
 from mem1.train.config import LoraConfig, OptimizerConfig, WarmstartConfig
-from mem1.train.policy import Policy
+from mem1.train.policy.adapters import add_adapter
+from mem1.train.policy.policy import Policy
 from mem1.train.warmstart import repeated, warm_start
 from mem1.types import Episode, EpisodeError, StopReason
 from tests.e2e.toy import PROMPTS, TARGET, demonstrations, tiny_policy, toy_episode, toy_run

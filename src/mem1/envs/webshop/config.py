@@ -12,10 +12,10 @@ from mem1.config import Config
 from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.webshop.env import ShopEnvironment
-from mem1.envs.webshop.machine import Mode
 from mem1.envs.webshop.search import SHOWN, SearchKind
+from mem1.envs.webshop.state_machine import Mode
 from mem1.envs.webshop.visit import Look, Shop, open_shop
-from mem1.tasks.webshop import Webshop
+from mem1.tasks.webshop.source import Webshop
 from mem1.types import Task
 
 

@@ -15,7 +15,7 @@ from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.visit import Visit
 from mem1.errors import ConfigError
 from mem1.tasks.base import Split
-from mem1.tasks.webshop import Webshop, goal_of
+from mem1.tasks.webshop.source import Webshop, goal_of
 from mem1.types import Click, Objective, Search
 
 try:
@@ -25,7 +25,7 @@ except ModuleNotFoundError as missing:
     raise ConfigError(
         "the Gymnasium environment needs the package gymnasium",
         where="envs/webshop/gym.py",
-        mend="pip install -c constraints.txt -e '.[shop]'",
+        hint="pip install -c constraints.txt -e '.[shop]'",
     ) from missing
 
 LONGEST_ACTION = 512
@@ -53,7 +53,7 @@ class ShopEnv(gymnasium.Env[str, str]):
         self._objectives: Sequence[Objective] = source.objectives(split)
         if not self._objectives:
             raise ConfigError(
-                f"the shop has no goal in split {split!r}", where="split", mend="use another split, or source.splits"
+                f"the shop has no goal in split {split!r}", where="split", hint="use another split, or source.splits"
             )
         self.observation_space = Text(max_length=1_000_000, charset=_signs(source))
         self.action_space = Text(min_length=0, max_length=LONGEST_ACTION, charset=_PRINTABLE)
@@ -73,7 +73,7 @@ class ShopEnv(gymnasium.Env[str, str]):
         self._index = int(self.np_random.integers(len(self._objectives))) if wanted is None else int(wanted)
         if not 0 <= self._index < len(self._objectives):
             raise ConfigError(
-                f"there is no goal {self._index}", where="options", mend=f"give 0 to {len(self._objectives) - 1}"
+                f"there is no goal {self._index}", where="options", hint=f"give 0 to {len(self._objectives) - 1}"
             )
         self._visit = Visit(self._shop, goal_of(self._objectives[self._index]))
         self._steps = 0

@@ -65,7 +65,7 @@ def _spacy(model: str) -> Nouns:
         raise ConfigError(
             f"cannot load the spaCy model {model!r}: {error}",
             where="env.nouns",
-            mend="pip install spacy and the model, or use nouns = 'content_words'",
+            hint="pip install spacy and the model, or use nouns = 'content_words'",
         ) from error
     return lambda title: tuple(word.text.lower() for word in parse(title) if word.pos_ in ("NOUN", "PROPN"))
 
@@ -78,6 +78,6 @@ def _imported(path: str) -> Nouns:
         raise ConfigError(
             f"cannot import the noun extractor {path!r}: {error}",
             where="env.nouns",
-            mend="write 'content_words', 'spacy:MODEL' or 'module:function'",
+            hint="write 'content_words', 'spacy:MODEL' or 'module:function'",
         ) from error
     return found

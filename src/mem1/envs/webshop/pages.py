@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mem1.envs.webshop.machine import Button, Machine, Page, State
-from mem1.tasks.webshop_products import Product
+from mem1.envs.webshop.state_machine import Button, Machine, Page, State
+from mem1.tasks.webshop.products import Product
 
 
 class Kind(StrEnum):

@@ -56,8 +56,8 @@ def _read(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"cannot read the prompt template: {error}", where=str(path), mend="correct env.prompt"
+            f"cannot read the prompt template: {error}", where=str(path), hint="correct env.prompt"
         ) from error
     if "{goals}" not in text:
-        raise ConfigError("the prompt template has no {goals}", where=str(path), mend="put {goals} where they go")
+        raise ConfigError("the prompt template has no {goals}", where=str(path), hint="put {goals} where they go")
     return text

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mem1.envs.webshop.colours import fold_colour
-from mem1.envs.webshop.machine import Mode
 from mem1.envs.webshop.nouns import Nouns
+from mem1.envs.webshop.state_machine import Mode
 from mem1.errors import ConfigError
-from mem1.tasks.webshop_goals import Goal
-from mem1.tasks.webshop_products import Product
+from mem1.tasks.webshop.goals import Goal
+from mem1.tasks.webshop.products import Product
 
 ALIKE = 85.0  # a token set ratio above it counts as a match
 
@@ -163,6 +163,6 @@ def _fuzz() -> tuple[Callable[..., float], Callable[[str], str]]:
         raise ConfigError(
             "the shop's reward needs the package rapidfuzz",
             where="envs/webshop/reward.py",
-            mend="pip install -c constraints.txt -e '.[shop]'",
+            hint="pip install -c constraints.txt -e '.[shop]'",
         ) from error
     return fuzz.token_set_ratio, utils.default_process

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Literal, Protocol
 
 from mem1.errors import ConfigError
-from mem1.retrieval.lucene_bm25 import LuceneBm25
-from mem1.retrieval.lucene_tokens import lucene_tokens
-from mem1.tasks.webshop_products import Product
+from mem1.retrieval.bm25.lucene import LuceneBm25
+from mem1.retrieval.bm25.lucene_tokens import lucene_tokens
+from mem1.tasks.webshop.products import Product
 
 SearchKind = Literal["auto", "lucene", "bm25s"]
 SHOWN = 50
@@ -72,7 +72,7 @@ class Bm25sSearch:
             for product in ordered
         ]
         if not self._vocabulary:
-            raise ConfigError("no product holds a word", where="source", mend="give a catalogue with texts in it")
+            raise ConfigError("no product holds a word", where="source", hint="give a catalogue with texts in it")
         self._model = bm25s.BM25(k1=0.9, b=0.4, method="lucene", auto_compile=False)
         self._model.index((ids, dict(self._vocabulary)), show_progress=False)
         self._cached: Callable[[str], tuple[str, ...]] = lru_cache(maxsize=4096)(self._find)
@@ -82,7 +82,7 @@ class Bm25sSearch:
         return self._cached(words)
 
     def _find(self, words: str) -> tuple[str, ...]:
-        from mem1.retrieval.bm25 import best_rows
+        from mem1.retrieval.bm25.memory import best_rows
 
         ids = sorted(i for term in lucene_tokens(words) if (i := self._vocabulary.get(term)) is not None)
         if not ids:

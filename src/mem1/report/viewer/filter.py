@@ -135,5 +135,5 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _bad(name: str, value: str, mend: str) -> DataError:
-    return DataError(f"no such {name}: {value!r}", where=name, mend=mend)
+def _bad(name: str, value: str, hint: str) -> DataError:
+    return DataError(f"no such {name}: {value!r}", where=name, hint=hint)

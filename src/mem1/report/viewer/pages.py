@@ -88,7 +88,7 @@ class Viewer:
         part = self._part(listed, _from(query), chosen)
         if part.first > max(len(part.episode.turns), 1):
             raise DataError(
-                f"no turn {part.first}: there are {len(part.episode.turns)}", where="from", mend="a smaller number"
+                f"no turn {part.first}: there are {len(part.episode.turns)}", where="from", hint="a smaller number"
             )
         others = self.catalogue.same_task(listed)
         return self._render(
@@ -109,7 +109,7 @@ class Viewer:
         episode, texts = self._read(listed)
         number = query.get("turn", "")
         if not number.isdecimal() or not 1 <= int(number[:9]) <= len(episode.turns):
-            raise DataError(f"no such turn: {number!r}", where="address", mend=f"1 to {len(episode.turns)}")
+            raise DataError(f"no such turn: {number!r}", where="address", hint=f"1 to {len(episode.turns)}")
         index = int(number) - 1
         context = texts.origins.context(index)
         return self._render(
@@ -140,7 +140,7 @@ class Viewer:
             raise DataError(
                 f"no other episode of the task {left.entry.task_id!r}",
                 where=left.entry.id,
-                mend="mark two episodes in the list (key x), then compare them (key c)",
+                hint="mark two episodes in the list (key x), then compare them (key c)",
             )
         first = _from(query)
         read = [self._read(one) for one in (left, right)]
@@ -148,7 +148,7 @@ class Viewer:
         sides = [self._part(one, first, Filter(), top) for one in (left, right)]
         longest = max(len(side.episode.turns) for side in sides)
         if first > max(longest, 1):
-            raise DataError(f"no turn {first}: the longer one has {longest}", where="from", mend="a smaller number")
+            raise DataError(f"no turn {first}: the longer one has {longest}", where="from", hint="a smaller number")
         choices = [one for one in others if one.n != right.n]
         return self._render(
             "viewer_compare.html",
@@ -177,7 +177,7 @@ class Viewer:
         label, name = query.get(file, ""), query.get(id, "")
         found = self.catalogue.find(label, name)
         if found is None:
-            raise DataError(f"no such episode: {name!r} in {label!r}", where="address", mend="choose one from the list")
+            raise DataError(f"no such episode: {name!r} in {label!r}", where="address", hint="choose one from the list")
         return found
 
     def _read(self, listed: Listed) -> tuple[Episode, Texts]:
@@ -237,7 +237,7 @@ def _from(query: Mapping[str, str]) -> int:
     """The first turn of the page of turns that is asked for."""
     number = query.get("from", "1")
     if not number.isdecimal() or len(number) > 9 or int(number) < 1:
-        raise DataError(f"no such turn: {number!r}", where="from", mend="a number from 1 on")
+        raise DataError(f"no such turn: {number!r}", where="from", hint="a number from 1 on")
     return _page_of(int(number) - 1)
 
 

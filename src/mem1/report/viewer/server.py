@@ -42,7 +42,7 @@ def make_server(run_dir: Path, port: int = 0) -> ThreadingHTTPServer:
         server = _Server((ADDRESS, port), Handler, viewer)
     except OSError as error:
         raise StorageError(
-            f"cannot listen on port {port}: {error.strerror}", where=ADDRESS, mend="choose another --port, or 0 for any"
+            f"cannot listen on port {port}: {error.strerror}", where=ADDRESS, hint="choose another --port, or 0 for any"
         ) from error
     return server
 

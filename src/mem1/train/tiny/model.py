@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from torch import nn
 from transformers import PreTrainedTokenizerFast, StableLmConfig, StableLmForCausalLM
 
-from mem1.inference.hf_tokenizer import HfTokenizer
+from mem1.inference.hf.tokenizer import HfTokenizer
 from mem1.train.tiny.config import TinyConfig
 from mem1.train.tiny.copying import EMBEDDING_STD, FINAL_NORM, install_copying
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mem1.envs.webshop.machine import Machine, Mode
 from mem1.envs.webshop.nouns import content_words
+from mem1.envs.webshop.state_machine import Machine, Mode
 from mem1.envs.webshop.visit import Shop, Visit
-from mem1.tasks.webshop_goals import Goal
-from mem1.tasks.webshop_products import Product
+from mem1.tasks.webshop.goals import Goal
+from mem1.tasks.webshop.products import Product
 
 
 def product(asin: str, title: str = "Desk Lamp", **settings: object) -> Product:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from mem1.tasks.webshop_goals import Goal
+from mem1.tasks.webshop.goals import Goal
 from mem1.types import Objective
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from mem1.envs.webshop.env import ShopEnvironment
-from mem1.inference.scripted import ScriptedEngine
-from mem1.inference.toy_tokenizer import WordTokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.tokenizers.toy import WordTokenizer
 from mem1.memory.config import StateMemoryConfig
-from mem1.memory.tags import Tags
-from mem1.rollout.episode import Parts
-from mem1.rollout.group import group_jobs, run_jobs
+from mem1.memory.text.tags import Tags
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import make_task
 from mem1.types import Click, Composition, Malformed, Search
 from tests.unit.envs.webshop.shops import goal, shop
@@ -38,7 +38,7 @@ def test_a_whole_episode() -> None:
     memory = StateMemoryConfig(tags=Tags(state="summary"), scratch="think", carry=("state", "observation")).build()
     engine = ScriptedEngine(write, WordTokenizer(Tags(state="summary").control_strings))
     task = make_task([objective("0", goal())], Composition.SEQUENTIAL, "test")
-    parts = Parts(
+    parts = RolloutContext(
         engine=engine,
         make_env=lambda one: ShopEnvironment(one, shop(), form="brackets"),
         make_memory=memory,
@@ -47,7 +47,7 @@ def test_a_whole_episode() -> None:
         actions=("search", "click"),
         form="brackets",
     )
-    (episode,) = asyncio.run(run_jobs(group_jobs([task], 1, seed=0, label="t"), parts, concurrency=1))
+    (episode,) = asyncio.run(run_requests(group_requests([task], 1, seed=0, label="t"), parts, concurrency=1))
     assert [turn.action for turn in episode.turns] == [
         Search(query="lamp"),
         Click(target="W00"),

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mem1.envs.webshop.site.config import LOCAL, SiteConfig
 from mem1.envs.webshop.site.pages import Site
 from mem1.envs.webshop.site.sessions import Customer, FullError
-from mem1.retrieval.server_bounds import BoundedBodies
+from mem1.retrieval.service.limits import BoundedBodies
 
 COOKIE = "mem1_shop"
 MAX_BODY = 1 << 16

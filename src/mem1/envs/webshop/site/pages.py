@@ -9,12 +9,12 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mem1.envs.webshop.machine import Button, Page, State
 from mem1.envs.webshop.reward import Reward, matched_attributes, matched_options, matched_options_compat
 from mem1.envs.webshop.site.sessions import Customer, Sessions
+from mem1.envs.webshop.state_machine import Button, Page, State
 from mem1.envs.webshop.visit import Visit
-from mem1.tasks.webshop_goals import NO_LIMIT
-from mem1.tasks.webshop_products import Product
+from mem1.tasks.webshop.goals import NO_LIMIT
+from mem1.tasks.webshop.products import Product
 from mem1.text import spelled_out
 
 

@@ -9,7 +9,7 @@ import uvicorn
 from mem1.envs.webshop.site.app import make_app
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.site.pages import Site
-from mem1.retrieval.server_run import GentleServer, bind
+from mem1.retrieval.service.run import GentleServer, bind
 
 
 def serve(site: Site, config: SiteConfig, *, on_start: Callable[[str], None] = lambda address: None) -> None:

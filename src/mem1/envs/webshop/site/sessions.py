@@ -10,7 +10,7 @@ from threading import Lock
 
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.visit import Shop, Visit
-from mem1.tasks.webshop_goals import Goal
+from mem1.tasks.webshop.goals import Goal
 from mem1.types import Click, Search
 
 STALE = "You acted on an older page, so nothing was done. This is where you are."

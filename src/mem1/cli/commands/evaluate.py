@@ -1,0 +1,66 @@
+"""``mem1 evaluate RECIPE``: every strategy on the same tasks, over growing horizons."""
+
+from __future__ import annotations
+
+import argparse
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser, positive
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_recipe()
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="run all memory strategies, print what each costs and saves, write a report",
+    )
+    parser.add_argument("--baseline", metavar="STRATEGY", help="with --compare: what the others are set against (full)")
+    parser.add_argument(
+        "--equal-budget",
+        metavar="TOKENS",
+        nargs="?",
+        const="state",
+        type=_budget,
+        help="the same largest context, prompt left out, for every strategy; without a number the bound of 'state'",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, then print the summary, or with ``--compare`` the verdict."""
+    overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
+    from mem1 import commands  # torch
+
+    if not arguments.compare:
+        summary = commands.evaluate(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
+        output.show(summary, as_json=arguments.json, title="evaluated")
+        return 0
+    found = commands.compare(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
+    if arguments.json:
+        output.show({key: found[key] for key in ("report", "verdicts", "cells")}, as_json=True)
+        return 0
+    output.show(found["cells"], as_json=False, title="evaluated")
+    if found["costs"]:
+        output.show(found["quality"], as_json=False, title="what it costs: quality less the baseline's")
+        output.show(found["costs"], as_json=False, title="what it saves: multiples of the baseline's")
+        output.note("* the interval excludes 0 (differences) or 1 (multiples); the report has all intervals")
+    output.note(f"report: {found['report']}")
+    return 0
+
+
+def _overrides(arguments: argparse.Namespace) -> list[str]:
+    from mem1.evaluation.config import ALL_STRATEGIES
+
+    found = []
+    if arguments.compare:
+        found.append("evaluate.strategies=[" + ", ".join(f'"{name}"' for name in ALL_STRATEGIES) + "]")
+    if arguments.baseline is not None:
+        found.append(f"evaluate.baseline={arguments.baseline}")
+    if arguments.equal_budget is not None:
+        found.append(f"evaluate.equal_budget={arguments.equal_budget}")
+    return found
+
+
+def _budget(text: str) -> str:
+    return text if text == "state" else str(positive(text))

@@ -1,0 +1,30 @@
+"""``mem1 export RUN DIR``: the trained model as a plain Hugging Face folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run directory with checkpoints")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32", help="how weights are stored"
+    )
+    parser.add_argument(
+        "--adapter", action="store_true", help="write a low-rank adapter alone instead of merging it into its model"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, then print where and from which step."""
+    from mem1 import commands  # torch
+
+    summary = commands.export(arguments.run, arguments.folder, dtype=arguments.dtype, adapter=arguments.adapter)
+    output.show(summary, as_json=arguments.json, title="exported")
+    return 0

@@ -1,0 +1,70 @@
+"""``mem1 serve webshop``: the shop as a web page, for people who want to do what an agent does."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mem1.cli import output
+from mem1.cli.arguments import Parser
+from mem1.cli.limits import add_limits, read_limits
+from mem1.config import load
+from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.envs.webshop.site.config import SiteConfig
+from mem1.errors import ConfigError, DataError
+from mem1.recipe import Recipe
+from mem1.tasks.webshop.source import WebshopConfig, goal_of
+
+_SPLITS = ("train", "dev", "test")
+_OWN = ("source.type=webshop", "env.type=webshop")
+
+
+def configure(parser: Parser) -> None:
+    """Arguments of the command."""
+    parser.add_recipe(writes_run=False, required=False)
+    parser.usage = f"{parser.prog} [RECIPE] [options] [--source.key value ...] [--env.key value ...]"
+    parser.add_argument("--split", choices=_SPLITS, default="test", help="whose goals to shop for (default test)")
+    add_limits(parser, SiteConfig)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal. Without a recipe the shop is our own catalogue, in strict mode."""
+    config = read_limits(arguments, SiteConfig)
+    own = _OWN if arguments.recipe is None else ()
+    recipe = load(Recipe, arguments.recipe, [*own, *arguments.overrides])
+    source, env = recipe.source, recipe.env
+    if not isinstance(source, WebshopConfig) or not isinstance(env, WebshopEnvConfig):
+        raise ConfigError(
+            "the recipe has no shop", where=str(arguments.recipe), hint="give one with source.type = 'webshop'"
+        )
+    site_of, sessions_of, serve = _parts()
+    webshop = source.build()
+    goals = [goal_of(objective) for objective in webshop.objectives(arguments.split)]
+    if not goals:
+        raise DataError(
+            f"there are no goals in the split {arguments.split}",
+            where="source",
+            hint="another --split, or more products",
+        )
+    site = site_of(sessions_of(env.open(webshop), goals, config), arguments.split, env.turns_per_goal)
+
+    def tell(address: str) -> None:
+        output.show({"webshop": address, "goals": len(goals), "end with": "Ctrl-C or SIGTERM"}, as_json=arguments.json)
+
+    serve(site, config, on_start=tell)
+    return 0
+
+
+def _parts() -> tuple[Any, Any, Any]:
+    """The parts that need the packages of the extra ``serve``."""
+    try:
+        from mem1.envs.webshop.site.pages import Site
+        from mem1.envs.webshop.site.run import serve
+        from mem1.envs.webshop.site.sessions import Sessions
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the package {error.name!r} is not installed",
+            where="mem1 serve webshop",
+            hint="pip install -c constraints.txt -e '.[serve,shop]'",
+        ) from error
+    return Site, Sessions, serve

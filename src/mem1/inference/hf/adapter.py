@@ -1,0 +1,79 @@
+"""Low-rank adapters on disk: a folder with ``adapter_config.json`` names its base, and is loaded merged into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from mem1.errors import ModelError, boundary
+from mem1.inference.folders import ADAPTER_CONFIG
+
+WEIGHTS = "adapter_model.safetensors"
+BASE = "base.json"
+_VALUES = 32  # of each weight matrix, from its beginning and from its end, that identify a base model
+
+
+def import_peft() -> ModuleType:
+    """The package peft. Raises ``ModelError`` naming the extra that installs it."""
+    try:
+        import peft
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "low-rank adapters need the package peft", hint="pip install -c constraints.txt -e '.[lora]'"
+        ) from error
+    return peft
+
+
+def base_of(folder: Path) -> str:
+    """The model that the adapter in ``folder`` was trained on, as its recipe named it. Raises ``ModelError``."""
+    with boundary("cannot read the adapter's configuration", ModelError, hint=f"repair or replace {folder}"):
+        base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    if not isinstance(base, str) or not base:
+        where = str(folder / ADAPTER_CONFIG)
+        raise ModelError("the adapter does not name its base model", where=where, hint="name it there")
+    return base
+
+
+def merge_adapter(base: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """``base`` with the adapter of ``folder`` added to its weights. Raises ``ModelError``."""
+    check_base(base, folder)
+    peft = import_peft()
+    hint = "fetch its files again"
+    with boundary(f"cannot load the adapter from {folder}", ModelError, hint=hint), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name
+        merged: PreTrainedModel = peft.PeftModel.from_pretrained(base, str(folder)).merge_and_unload(safe_merge=True)
+        if hasattr(merged, "peft_config"):
+            del merged.peft_config
+    return merged
+
+
+def fingerprint_of(model: PreTrainedModel) -> str:
+    """Identifies a model's weights by a few values of each, whatever precision they are loaded in."""
+    digest = hashlib.sha256()
+    for name, parameter in model.named_parameters():
+        flat = parameter.detach().reshape(-1)
+        values = torch.cat([flat[:_VALUES], flat[-_VALUES:]]).to("cpu", torch.bfloat16).to(torch.float32)
+        digest.update(f"{name} {tuple(parameter.shape)}".encode() + values.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_base(base: PreTrainedModel, folder: Path) -> None:
+    """Refuse a base that is not the one the adapter was trained on, as far as the folder says (ours do)."""
+    if not (folder / BASE).is_file():
+        return
+    with boundary("cannot read what the adapter's base was", ModelError, hint=f"repair or replace {folder}"):
+        known: dict[str, Any] = json.loads((folder / BASE).read_text(encoding="utf-8"))
+        expected = known["fingerprint"]
+    if fingerprint_of(base) != expected:
+        raise ModelError(
+            f"the adapter was trained on other weights than those of {base_of(folder)} now",
+            where=str(folder),
+            hint="put the base model back that it was trained on",
+        )

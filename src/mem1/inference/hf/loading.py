@@ -1,0 +1,102 @@
+"""Models and tokenizers by name: a folder, ``builtin:NAME`` (ships with mem1) or ``package:smollm2``."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as hf_logging
+
+from mem1.errors import ModelError, boundary
+from mem1.inference.chat import ChatTemplate
+from mem1.inference.folders import find_folder, is_adapter
+from mem1.inference.hf.adapter import base_of, merge_adapter
+from mem1.inference.hf.tokenizer import HfTokenizer
+
+_CAUSAL = ("ForCausalLM", "LMHeadModel")
+
+
+def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str = "auto") -> PreTrainedModel:
+    """The causal LM that ``spec`` names, in evaluation mode.
+
+    ``dtype`` is a torch dtype, its name, or "auto" (as stored); ``device`` is a torch device or "auto"
+    (CUDA if there is any, else CPU). The folder of a low-rank adapter stands for its base model with the adapter
+    merged into it. Raises ``ModelError`` if it is missing, damaged, or no causal LM.
+    """
+    folder = find_folder(spec)
+    if is_adapter(folder):
+        return merge_adapter(load_model(base_of(folder), dtype=dtype, device=device), folder)
+    with boundary("cannot read the model's config.json", ModelError, hint=f"repair or replace {folder}"):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    kinds = config.architectures or []
+    if kinds and not any(kind.endswith(_CAUSAL) for kind in kinds):
+        raise ModelError(
+            f"{', '.join(kinds)} is not a causal language model", where=str(folder), hint="use one that is"
+        )
+    wanted = getattr(torch, dtype, None) if isinstance(dtype, str) and dtype != "auto" else dtype
+    if not (wanted == "auto" or isinstance(wanted, torch.dtype)):
+        raise ModelError(f"no such dtype: {dtype!r}", hint="use auto, float32, bfloat16 or float16")
+    hint = "the files are damaged or incomplete: fetch them again"
+    with boundary(f"cannot load the model from {folder}", ModelError, hint=hint), no_bars():
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=wanted, local_files_only=True, output_loading_info=True
+        )
+    model: PreTrainedModel = loaded[0]
+    report: dict[str, Any] = loaded[1]
+    absent = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if absent:
+        raise ModelError(
+            f"{len(absent)} weights are missing or have another shape, first {absent[0]}",
+            where=str(folder),
+            hint="the files do not belong together: save the model again, whole",
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    with boundary(f"cannot move the model to {device!r}", ModelError, hint="choose another device"):
+        model.to(device)  # type: ignore[arg-type]
+    model.train(False)
+    return model
+
+
+def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
+    """The tokenizer that belongs to ``spec``; with ``chat`` it wraps prompts by its chat template.
+
+    Raises ``ModelError`` if there is none, it is not a fast one, or it has no template.
+    """
+    folder = find_folder(spec)
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelError(
+            "no tokenizer.json beside the model", where=str(folder), hint="save the tokenizer into the same folder"
+        )
+    with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None)
+
+
+def save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Write weights and configuration into ``folder``, all as readable as new files are.
+
+    safetensors makes its files for their owner alone, and a server often runs as somebody else.
+    """
+    with no_bars():
+        model.save_pretrained(folder)
+    mode = stat.S_IMODE((folder / "config.json").stat().st_mode)
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(mode)
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Loading and saving take seconds; transformers' progress bars would tear the caller's."""
+    shown = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

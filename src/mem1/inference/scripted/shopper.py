@@ -1,0 +1,186 @@
+"""A rule-based shopper for the web shop: a baseline, and the writer of warm-start demonstrations.
+
+It reads what any agent reads, the page and what can be clicked, and keeps on its page what is still to be chosen, the
+price limit and which products it has put back. Told the tasks (``enlist``), it knows which product each wish was made
+from and takes that one when it sees it; so are demonstrations written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.types import Task
+
+_SEPARATOR = " [SEP] "
+_LIMIT = re.compile(r", and price lower than ([\d.]+) dollars")
+_PAIR = re.compile(r"(?:^|, and | with )([^:,]{1,40}): (.+?)(?=, and [^:,]{1,40}: |$)")
+_FILLER = re.compile(r"^(find me|i('m| am) looking for|i (need|want)|show me|buy me)( an?| the| some)? ", re.IGNORECASE)
+_COUNTS = re.compile(r"Page (\d+) \(Total results: (\d+)\)")
+_OFFERED = re.compile(r"\[([^\[\]]+(?:\[[^\[\]]*\][^\[\]]*)*)\]")
+_BACK, _PREVIOUS, _NEXT, _BUY = (
+    "back to search",
+    "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} prev",
+    "next >",
+    "buy now",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an instruction says: words to search for, options by name (blank where unknown), the price limit."""
+
+    words: str
+    options: tuple[tuple[str, str], ...]
+    limit: float | None
+
+
+def read_wish(instruction: str) -> Wish:
+    """Take an instruction apart: "... with color: red, and size: 8, and price lower than 30.00 dollars"."""
+    limit = _LIMIT.search(instruction)
+    text = _LIMIT.sub("", instruction).strip(" .")
+    found = _PAIR.search(text, max(text.rfind(" with ", 0, text.find(":")), 0)) if ":" in text else None
+    options = (
+        tuple((name.strip(), value.strip()) for name, value in _PAIR.findall(text, found.start())) if found else ()
+    )
+    core = text[: found.start()] if found else text
+    words = " ".join([_FILLER.sub("", core), *(value for _, value in options)])
+    return Wish(words, options, float(limit[1]) if limit else None)
+
+
+@dataclass(slots=True)
+class _Script:
+    """What the shopper remembers of one episode; ``targets`` are the products it was told."""
+
+    targets: tuple[str, ...] = ()
+    goal: int = -1
+    turns: int = 0  # left when it last looked: with a new goal there are more again
+    wish: Wish = field(default_factory=lambda: Wish("", (), None))
+    rejected: dict[str, int] = field(default_factory=dict)  # products put back, and how many wanted options each had
+    open: str = ""
+    left: list[str] | None = None  # options still to be clicked for the open product
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The last observation, taken apart."""
+
+    nodes: Sequence[str]
+    offered: Sequence[str]
+    searchable: bool
+    turns: int
+
+    @property
+    def instruction(self) -> str:
+        """The customer's wish."""
+        return self.nodes[self.nodes.index("Instruction:") + 1]
+
+    @property
+    def more(self) -> bool:
+        """Whether there are results beyond this page (the published shop offers "Next >" even where there are none)."""
+        counts = next((found for node in self.nodes if (found := _COUNTS.fullmatch(node))), None)
+        return counts is not None and 10 * int(counts[1]) < int(counts[2])
+
+
+class Shopper:
+    """Callable for ``ScriptedEngine``: (session, context text) -> text. Reads the ``text`` look only."""
+
+    def __init__(self, *, observation_tag: str = "<information>") -> None:
+        self._observation_tag = observation_tag
+        self._scripts: dict[str, _Script] = {}
+
+    def enlist(self, session: str, task: Task) -> None:
+        """Tell which product each goal of ``task`` was made from."""
+        self._scripts[session] = _Script(tuple(objective.answers[0] for objective in task.objectives))
+
+    def __call__(self, session: str, context: str) -> str:
+        """The page and the action for this turn."""
+        script = self._scripts.setdefault(session, _Script())
+        page = _read_page(context[context.rfind(self._observation_tag) + len(self._observation_tag) :])
+        new, script.turns = page.turns > script.turns, page.turns
+        if page.searchable and _BACK not in page.offered:
+            if new:
+                script.goal += 1
+                script.wish = read_wish(page.instruction)
+                script.rejected.clear()
+            script.left = None
+            return _written(script, "search", script.wish.words)
+        if _BUY in page.offered:
+            return self._on_item(script, page)
+        return self._on_results(script, page)
+
+    def _on_results(self, script: _Script, page: _Page) -> str:
+        """Open the known product where it is shown, else the first that can be afforded and was not put back."""
+        script.left = None
+        found = _results(page)
+        target = script.targets[script.goal].lower() if script.goal < len(script.targets) else ""
+        if target in (asin for asin, _ in found):
+            return self._open(script, target)
+        if target and _NEXT in page.offered and page.more and page.turns > _needed(script):
+            return _written(script, "click", _NEXT)
+        limit = script.wish.limit or float("inf")
+        fresh = [asin for asin, price in found if asin not in script.rejected and price <= limit]
+        if script.rejected and not fresh:
+            return self._open(script, max(script.rejected, key=script.rejected.__getitem__))
+        choice = fresh or [asin for asin, _ in found]
+        return self._open(script, choice[0]) if choice else _written(script, "click", _BACK)
+
+    @staticmethod
+    def _open(script: _Script, asin: str) -> str:
+        script.open = asin
+        return _written(script, "click", asin)
+
+    @staticmethod
+    def _on_item(script: _Script, page: _Page) -> str:
+        """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
+        if script.left is None:
+            wanted = [value for _, value in script.wish.options]
+            script.left = [value for value in wanted if value in page.offered]
+            told = script.goal < len(script.targets)
+            known = script.open in script.rejected
+            if len(script.left) < len(wanted) and page.turns > _needed(script) and not told and not known:
+                script.rejected[script.open] = len(script.left)
+                return _written(script, "click", _PREVIOUS)
+        if not script.left:
+            return _written(script, "click", _BUY)
+        written = _written(script, "click", script.left[0])
+        script.left.pop(0)
+        return written
+
+
+def _needed(script: _Script) -> int:
+    """Turns to open a product, choose everything and buy."""
+    return len(script.wish.options) + 2
+
+
+def _read_page(shown: str) -> _Page:
+    body, _, tail = shown.partition("</")[0].rpartition("\nTurns left: ")
+    nodes = body.splitlines()[-1].split(_SEPARATOR) if body else []
+    turns = re.match(r"\d+", tail)
+    offered = tuple(_OFFERED.findall(tail.partition("Can be clicked:")[2]))
+    return _Page(nodes, offered, "Search is possible." in tail, int(turns[0]) if turns else 1)
+
+
+def _results(page: _Page) -> list[tuple[str, float]]:
+    """The products on a results page with the lower end of their price."""
+    offered = set(page.offered)
+    found = []
+    for position, node in enumerate(page.nodes):
+        if node.lower() in offered and position + 2 < len(page.nodes) and page.nodes[position + 2].startswith("$"):
+            price = re.match(r"\$([\d.]+)", page.nodes[position + 2])
+            found.append((node.lower(), float(price[1]) if price else 0.0))
+    return found
+
+
+def _written(script: _Script, kind: str, thing: str) -> str:
+    left = script.left if script.left is not None else [value for _, value in script.wish.options]
+    limit = f" below {script.wish.limit:g}" if script.wish.limit is not None else ""
+    back = f" not {' '.join(script.rejected)}" if script.rejected else ""
+    return f"<think> {'; '.join(left)}{limit}{back}</think><{kind}> {thing}</{kind}>"
+
+
+def shopper_engine() -> ScriptedEngine:
+    """A shopper that is told nothing, as an engine; each word counts as a token."""
+    return ScriptedEngine(Shopper())

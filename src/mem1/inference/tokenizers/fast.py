@@ -1,0 +1,93 @@
+"""A ``tokenizer.json`` as a ``Tokenizer``: nothing added, nothing skipped, nothing tidied. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mem1.errors import ModelError, boundary
+from mem1.inference.chat import ChatTemplate, read_settings
+from mem1.inference.tokenizers.detokenize import spell
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+
+class FastTokenizer:
+    """Wraps ``backend``, of the library ``tokenizers``.
+
+    Args:
+        backend: Encodes and decodes.
+        eos: The text of the token that ends a completion, if there is one.
+        chat: How the model wants a prompt wrapped; ``None`` for as it is.
+    """
+
+    def __init__(self, backend: Backend, eos: str | None, chat: ChatTemplate | None = None) -> None:
+        self._backend = backend
+        self._eos_id: int | None = backend.token_to_id(eos) if eos else None
+        added = backend.get_added_tokens_decoder()
+        self._special = tuple(added[number].content for number in sorted(added))
+        self._chat = chat
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id that ends a completion, if there is one."""
+        return self._eos_id
+
+    @property
+    def special_strings(self) -> tuple[str, ...]:
+        """Every added token's text, in the order of ids."""
+        return self._special
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, added tokens included."""
+        size: int = self._backend.get_vocab_size(with_added_tokens=True)
+        return size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for tokenizers that give the same text the same ids; how they pad, cut or frame does not count."""
+        whole = json.loads(self._backend.to_str())
+        parts = {name: whole.get(name) for name in ("model", "added_tokens", "normalizer", "pre_tokenizer", "decoder")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of ``text``; added tokens in it become their single ids."""
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Text of ``token_ids``, special tokens written out."""
+        text: str = self._backend.decode(list(token_ids), skip_special_tokens=False)
+        return text
+
+    def pieces(self) -> list[bytes]:
+        """The bytes that each id adds to a text, by id."""
+        return spell(self._backend)
+
+    def wrap_prompt(self, prompt: str) -> str:
+        """The task prompt as the model wants it, see ``chat.ChatTemplate``; as it is where there is no template."""
+        return prompt if self._chat is None else self._chat.wrap(prompt, self._special)
+
+
+def read_tokenizer(folder: Path, *, chat: bool = False) -> FastTokenizer:
+    """The tokenizer saved in ``folder``, without transformers.
+
+    Raises ``ModelError`` if there is none, it cannot be read, or with ``chat`` there is no template.
+    """
+    from tokenizers import Tokenizer as Backend
+
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise ModelError(
+            "no tokenizer.json in the folder", where=str(folder), hint="save the tokenizer into the same folder"
+        )
+    with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
+        backend = Backend.from_file(str(file))
+    settings = read_settings(folder)
+    return FastTokenizer(backend, settings.text("eos_token"), ChatTemplate.read(folder) if chat else None)

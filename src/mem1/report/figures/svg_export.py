@@ -1,0 +1,77 @@
+"""The headline charts as one SVG file, for a README: a picture that follows the reader's light or dark."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from mem1.errors import DataError
+from mem1.report.data import RunData, compositions, read_run
+from mem1.report.figures.plots import MEMORY, QUALITY, learning_curves, over_horizons, session_charts
+from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
+from mem1.report.html import chart_style
+from mem1.storage.atomic import write_atomic
+
+_GAP, _HEAD, _MARGIN = 28, 58, 22
+
+
+def write_picture(run_dir: Path, path: Path, *, title: str = "") -> Path:
+    """Draw the run's headline charts to ``path``. Raises ``DataError`` if the run has nothing to draw."""
+    data = read_run(run_dir)
+    charts = headline_charts(data)
+    if not charts:
+        raise DataError(
+            "nothing to draw: the run holds neither evaluations nor metrics",
+            where=str(run_dir),
+            hint="train or evaluate first",
+        )
+    write_atomic(path, picture(charts, title, _basis(data)).encode())
+    return path
+
+
+def headline_charts(data: RunData) -> list[Chart]:
+    """Quality over the horizon, memory over the horizon, and the long session; else learning curves."""
+    charts: list[Chart | None] = []
+    if data.last is not None:
+        for composition in compositions(data.last)[:1]:
+            charts += [over_horizons(data, data.last, composition, look) for look in (QUALITY[0], MEMORY[0])]
+        charts += session_charts(data, data.last)[:1]
+    found = [chart for chart in charts if chart is not None]
+    return found or learning_curves(data)[:3]
+
+
+def picture(charts: list[Chart], title: str, note: str = "") -> str:
+    """``charts`` side by side as one standalone SVG, ``note`` below them."""
+    width = len(charts) * WIDTH + (len(charts) - 1) * _GAP + 2 * _MARGIN
+    top = _HEAD + (30 if title else 0)
+    height = top + HEIGHT + _MARGIN + (14 if note else 0)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" role="img" aria-label="{escape(title or "Results")}">',
+        f"<style>{chart_style()}{_OWN}</style>",
+        f'<rect class="sheet" width="{width}" height="{height}" rx="10"/>',
+    ]
+    if title:
+        parts.append(f'<text class="title" x="{_MARGIN}" y="36">{escape(title)}</text>')
+    for k, chart in enumerate(charts):
+        x = _MARGIN + k * (WIDTH + _GAP)
+        parts.append(f'<text class="head" x="{x}" y="{top - 22}">{escape(chart.title)}</text>')
+        parts.append(draw(chart, nested=f' x="{x}" y="{top - 10}" width="{WIDTH}" height="{HEIGHT}"'))
+    if note:
+        parts.append(f'<text x="{_MARGIN}" y="{height - 16}">{escape(note)}</text>')
+    return "".join(parts) + "</svg>\n"
+
+
+def _basis(data: RunData) -> str:
+    if data.last is None:
+        return ""
+    sizes = {len(cell.tasks) for cell in data.last.cells if not cell.session}
+    n = f"n = {min(sizes)}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}" if sizes else "no"
+    return f"Bands: {data.last.plan.confidence * 100:g} % bootstrap intervals, {n} tasks a point."
+
+
+_OWN = """
+svg.chart .sheet{fill:var(--paper)}
+svg.chart text.title{fill:var(--ink);font-size:18px;font-weight:650}
+svg.chart text.head{fill:var(--ink);font-size:15px;font-weight:650}
+"""

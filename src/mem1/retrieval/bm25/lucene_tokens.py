@@ -1,0 +1,101 @@
+"""Words as Lucene's English analysis finds them, without Java.
+
+The chain is that of Anserini's default index: Unicode word segmentation (UAX 29, as Lucene's standard tokenizer
+applies it), the possessive 's dropped, lower case, 33 stop words, Porter's original stemmer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from mem1.errors import ConfigError
+
+_STOP_WORDS = """
+a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to
+was will with
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+LONGEST = 255  # longer words are cut into pieces of this length
+
+# Scripts whose signs are words by themselves; runs of Katakana stay together.
+_ALONE = "\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+# A pictogram is a word too (Unicode's property Emoji, without digits).
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0"
+    "\u25fb-\u25fe\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f\u2638-\u263a\u2640"
+    "\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699\u269b\u269c\u26a0\u26a1\u26a7"
+    "\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf\u26d1\u26d3\u26d4\u26e9\u26ea\u26f0-\u26f5\u26f7-\u26fa"
+    "\u26fd\u2702\u2705\u2708-\u270d\u270f\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747\u274c\u274e\u2753-\u2755"
+    "\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3297\u3299"
+    "\U0001f004\U0001f0cf\U0001f170\U0001f171\U0001f17e\U0001f17f\U0001f18e\U0001f191-\U0001f19a\U0001f201\U0001f202\U0001f21a"
+    "\U0001f22f\U0001f232-\U0001f23a\U0001f250\U0001f251\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f7e0-\U0001f7eb"
+    "\U0001f90c-\U0001f9ff\U0001fa70-\U0001faff"
+)
+_LETTER = rf"[^\W\d_{_ALONE}]"
+_EXTEND = "[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]"  # signs that belong to the one before
+_WORD = re.compile(
+    rf"[{_ALONE}]{_EXTEND}*"
+    rf"|[^\W{_ALONE}](?:[^\W{_ALONE}]|{_EXTEND}"
+    rf"|(?<={_LETTER})[.'\u2019:\u00b7\u2027\u2018\u2024\ufe52\uff07\uff0e\uff1a](?={_LETTER})"
+    rf"|(?<=\d)[.,;'\u2019\u2018\u2044\uff0c\uff1b](?=\d))*"
+    rf"|[{_EMOJI}]{_EXTEND}*(?:(?<=\u200d)[{_EMOJI}]{_EXTEND}*)*|[\U0001f1e6-\U0001f1ff]{{2}}"
+)
+_MEASURED = re.compile("[aeiouy][^aeiouy]")
+_POSSESSIVE = re.compile("['’＇][sS]$")
+
+
+def lucene_tokens(text: str) -> list[str]:
+    """The index terms of ``text``, in order; stop words leave nothing behind.
+
+    Raises ``ConfigError`` where no Porter stemmer is installed.
+    """
+    terms = []
+    for word in _WORD.findall(text):
+        term = _term(word) if len(word) <= LONGEST else None
+        if term is not None:
+            terms.append(term)
+        elif len(word) > LONGEST:
+            pieces = (_term(word[i : i + LONGEST]) for i in range(0, len(word), LONGEST))
+            terms += [piece for piece in pieces if piece is not None]
+    return terms
+
+
+@lru_cache(maxsize=1 << 18)
+def _term(word: str) -> str | None:
+    """A word's index term; ``None`` for a stop word, and for "_" alone, which is no word."""
+    term = _POSSESSIVE.sub("", word).lower()
+    if term in STOP_WORDS or not term.strip("_"):
+        return None
+    return porter(term) if len(term) > 2 else term
+
+
+def porter(word: str) -> str:
+    """The stem of a lower-case word, with the two departures of Porter's own later code, which Lucene has.
+
+    They replace -bli by -ble (assembly and assemble meet in "assembl") and -logi by -log, where the part in front
+    holds a vowel and then a consonant.
+    """
+    stem = _stemmer()
+    found = stem(word)
+    if found.endswith("bli") and _MEASURED.search(found, 0, len(found) - 3):
+        return stem(found[:-1] + "e")
+    if found.endswith("logi") and _MEASURED.search(found, 0, len(found) - 4):
+        return found[:-1]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Callable[[str], str]:
+    """Porter's stemmer as published in 1980 (the one named "english" is a later algorithm)."""
+    try:
+        import Stemmer
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "the shop's search needs the package pystemmer",
+            where="retrieval/bm25/lucene_tokens.py",
+            hint="pip install -c constraints.txt -e '.[shop]'",
+        ) from error
+    stem: Callable[[str], str] = Stemmer.Stemmer("porter").stemWord
+    return stem

@@ -1,0 +1,216 @@
+"""A recorded episode as a student would have lived it: its tokens, its budgets, its memory policy, its prompt.
+
+The recording goes through the one episode loop with an engine that writes what was written and an environment that says
+what was said. Contexts therefore are what the student will see, token for token. Under the tokenizer it was recorded
+with the sampled ids stay as they are; under another one the text is encoded anew. An episode that does not fit is
+never bent until it does: it is a ``RejectReason``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mem1.inference.base import Request, Tokenizer
+from mem1.inference.sections import SectionTracker
+from mem1.memory.base import MemoryFactory
+from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
+from mem1.storage.distillation import Transcript, TranscriptTurn
+from mem1.types import Action, Completion, Episode, FinishReason, Observation, Score, StopReason, Task, Turn
+
+
+class RejectReason(StrEnum):
+    """Why an episode cannot be shown to a student."""
+
+    STATE = "state budget"  # a state is longer than the student may write
+    ACTION = "action budget"
+    CONTEXT = "context"  # a context and its budgets are longer than the student's
+    FORCED = "forced tokens"  # tokens that nobody chose have no counterpart under another tokenizer or budget
+    CONTROL = "control tokens"  # text that the student's tokenizer reads as control tokens
+    OTHERWISE = "read otherwise"  # the student's tokens spell another state or action
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """Whom demonstrations are made for.
+
+    ``tokenizer``: its tokens. ``make_memory``: its memory policy, with budgets. ``max_context``: tokens.
+    ``control``: the tags that may stand in what it writes. ``actions``: the kinds of action its environment takes.
+    """
+
+    tokenizer: Tokenizer
+    make_memory: MemoryFactory
+    max_context: int
+    control: tuple[str, ...]
+    actions: Collection[str] = ("search", "answer")
+
+
+async def replay(
+    episode: Episode, script: Transcript, student: TargetSpec, *, same_tokens: bool, prompt: str | None = None
+) -> Episode | RejectReason:
+    """``episode`` as ``student`` would have lived it.
+
+    Args:
+        episode: A finished episode that did not fail.
+        script: What was written and said in it.
+        student: Tokens, memory policy and context.
+        same_tokens: Whether the recorded ids are the student's; they are then kept with their log-probabilities.
+        prompt: The task prompt P to lay down instead of the recorded one.
+
+    Returns:
+        The episode with the student's turns; reward, score, answers and how it ended are the recorded ones.
+    """
+    if not same_tokens:
+        if any(not all(turn.sampled_mask) for turn in episode.turns):
+            return RejectReason.FORCED
+        if any(turn.finish is FinishReason.LENGTH for turn in episode.turns):
+            return RejectReason.ACTION
+        if _holds_control(script, student):
+            return RejectReason.CONTROL
+    engine = _Replay(student, episode.turns, script.turns, same_tokens)
+    said = _Said(episode, script, script.prompt if prompt is None else prompt)
+    parts = RolloutContext(
+        engine=engine,
+        make_env=lambda _task: said,
+        make_memory=student.make_memory,
+        temperature=0.0,
+        reward=lambda _score: 0.0,
+        actions=student.actions,
+    )
+    request = RolloutRequest(task=episode.task, episode_id=episode.id, group_id=episode.group_id, seed=episode.seed)
+    lived = await run_episode(request, parts)
+    misfit = engine.misfit or _misfit(episode, lived, said)
+    if misfit is not None:
+        return misfit
+    return episode.model_copy(update={"turns": lived.turns, "strategy": lived.strategy})
+
+
+def _misfit(recorded: Episode, lived: Episode, said: _Said) -> RejectReason | None:
+    if lived.stop is StopReason.CONTEXT_LIMIT:
+        return RejectReason.CONTEXT
+    for before, now in zip(recorded.turns, lived.turns, strict=False):
+        if now.state != before.state or now.action != before.action:
+            return RejectReason.OTHERWISE
+    assert lived.error is None, lived.error
+    assert len(lived.turns) == len(recorded.turns)
+    return RejectReason.OTHERWISE if said.surprised else None
+
+
+def _holds_control(script: Transcript, student: TargetSpec) -> bool:
+    """Whether the teacher's words hold a string that is one of the student's control tokens, and no tag."""
+    special = [s for s in student.tokenizer.special_strings if s.strip() and s not in student.control]
+    return any(string in turn.written for turn in script.turns for string in special)
+
+
+class _Replay:
+    """An ``Engine`` that writes what was written, under the sections of the student."""
+
+    def __init__(
+        self, student: TargetSpec, turns: Sequence[Turn], texts: Sequence[TranscriptTurn], same_tokens: bool
+    ) -> None:
+        self._student = student
+        self._turns = turns
+        self._texts = texts
+        self._same_tokens = same_tokens
+        self._next = 0
+        self.misfit: RejectReason | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._student.tokenizer
+
+    @property
+    def policy_version(self) -> int:
+        return 0
+
+    @property
+    def max_context(self) -> int:
+        return self._student.max_context
+
+    async def generate(self, request: Request) -> Completion:
+        index, self._next = self._next, self._next + 1
+        tracker = SectionTracker(self.tokenizer, request.sections, self.max_context - len(request.prompt))
+        completion = self._as_recorded(self._turns[index], tracker) if self._same_tokens else None
+        if completion is None:
+            completion = self._encoded(self._texts[index].written, tracker)
+        if self.misfit is None and not self._same_tokens:
+            self.misfit = self._over_budget(completion)
+        return completion
+
+    def _as_recorded(self, turn: Turn, tracker: SectionTracker) -> Completion | None:
+        """The recorded ids, if the student's budgets would have let them be sampled just so."""
+        for token_id, logprob, sampled in zip(turn.completion_token_ids, turn.logprobs, turn.sampled_mask, strict=True):
+            if sampled and tracker.finish is None:
+                tracker.feed(token_id, logprob)
+        if tracker.finish is None:
+            tracker.cut()
+        completion = tracker.completion(turn.policy_version)
+        if (completion.token_ids, completion.sampled) != (turn.completion_token_ids, turn.sampled_mask):
+            self.misfit = self.misfit or self._why(turn, completion)
+        return completion
+
+    def _why(self, turn: Turn, completion: Completion) -> RejectReason:
+        if not all(turn.sampled_mask):
+            return RejectReason.FORCED
+        return self._over_budget(completion) or RejectReason.OTHERWISE
+
+    def _encoded(self, text: str, tracker: SectionTracker) -> Completion:
+        for token_id in self.tokenizer.encode(text):
+            if tracker.feed(token_id).finish is not None:
+                return tracker.completion()
+        if self.tokenizer.eos_id is None:
+            tracker.cut()
+        else:
+            tracker.feed(self.tokenizer.eos_id)
+        return tracker.completion()
+
+    def _over_budget(self, completion: Completion) -> RejectReason | None:
+        if not all(completion.sampled):
+            return RejectReason.STATE
+        return RejectReason.ACTION if completion.finish is FinishReason.LENGTH else None
+
+    def release(self, session: str) -> None:
+        """Nothing is kept."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+@dataclass(slots=True)
+class _Said:
+    """An ``Environment`` that says what was said, whatever is done; ``surprised`` if that was something else."""
+
+    episode: Episode
+    script: Transcript
+    prompt: str
+    surprised: bool = False
+    turn: int = field(default=0)
+
+    @property
+    def task(self) -> Task:
+        return self.episode.task
+
+    @property
+    def max_turns(self) -> int:
+        return len(self.script.turns)
+
+    @property
+    def objective(self) -> int:
+        return self.episode.turns[min(self.turn, len(self.episode.turns) - 1)].objective
+
+    @property
+    def answers(self) -> tuple[str | None, ...]:
+        return self.episode.answers
+
+    def reset(self) -> tuple[str, Observation | None]:
+        return self.prompt, self.script.first
+
+    async def step(self, action: Action) -> Observation:
+        index, self.turn = self.turn, self.turn + 1
+        self.surprised = self.surprised or action != self.episode.turns[index].action
+        return self.script.turns[index].observation
+
+    def score(self) -> Score:
+        assert self.episode.score is not None
+        return self.episode.score

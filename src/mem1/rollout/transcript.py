@@ -1,0 +1,74 @@
+"""Episodes with their scripts: the episode loop as ever, and beside it what the environment said, word for word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from mem1.envs.base import Environment
+from mem1.inference.base import Tokenizer
+from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
+from mem1.storage.distillation import Transcript, TranscriptTurn
+from mem1.types import Action, Episode, FinishReason, Observation, Score, Task, Turn
+
+
+@dataclass(slots=True)
+class _Recording:
+    """An environment that remembers what it said (an ``Environment``)."""
+
+    env: Environment
+    prompt: str = ""
+    first: Observation | None = None
+    observations: list[Observation] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        return self.env.task
+
+    @property
+    def max_turns(self) -> int:
+        return self.env.max_turns
+
+    @property
+    def objective(self) -> int:
+        return self.env.objective
+
+    @property
+    def answers(self) -> tuple[str | None, ...]:
+        return self.env.answers
+
+    def reset(self) -> tuple[str, Observation | None]:
+        self.prompt, self.first = self.env.reset()
+        return self.prompt, self.first
+
+    async def step(self, action: Action) -> Observation:
+        observation = await self.env.step(action)
+        self.observations.append(observation)
+        return observation
+
+    def score(self) -> Score:
+        return self.env.score()
+
+
+async def run_recorded(request: RolloutRequest, parts: RolloutContext) -> tuple[Episode, Transcript | None]:
+    """Run an episode; its script too, unless it failed."""
+    recordings: list[_Recording] = []
+
+    def recording(task: Task) -> Environment:
+        recordings.append(_Recording(parts.make_env(task)))
+        return recordings[-1]
+
+    episode = await run_episode(request, replace(parts, make_env=recording))
+    if episode.failed:
+        return episode, None
+    (said,) = recordings
+    tokenizer = parts.engine.tokenizer
+    turns = tuple(
+        TranscriptTurn(written=_written(turn, tokenizer), observation=observation)
+        for turn, observation in zip(episode.turns, said.observations, strict=True)
+    )
+    return episode, Transcript(id=episode.id, prompt=said.prompt, first=said.first, turns=turns)
+
+
+def _written(turn: Turn, tokenizer: Tokenizer) -> str:
+    ended = turn.finish is FinishReason.EOS
+    return tokenizer.decode(turn.completion_token_ids[:-1] if ended else turn.completion_token_ids)

@@ -1,0 +1,174 @@
+"""Attention over a packed row, for any Hugging Face model that calls attention through its registry.
+
+The model's projections, rotary embedding, scaling and soft-capping stay as they are; only who
+attends to whom changes. A dense mask would cost the square of the row: on the CPU the tree is
+attended block by block instead (``cpu_attention``), on CUDA it is a FlexAttention block mask. Without
+a tree the function is ordinary attention, so that a model may keep it for sampling and for
+recomputation in a backward pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.flex_attention import flex_attention_forward
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from mem1.errors import InexactError
+from mem1.inference.hf.runner import PACKED_ATTENTION
+from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
+from mem1.train.rows.packing import PackedRow, ancestors
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NAME = PACKED_ATTENTION
+"""Under this name the attention is registered with transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What attention needs to know of a row; ``tree_mask`` takes it through the model's forward.
+
+    ``lengths``: tokens of each node in row order. ``parent``: the node above each, -1 for a root.
+    ``blocks``: the same for the CPU's kernel.
+    """
+
+    lengths: tuple[int, ...]
+    parent: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, row: PackedRow) -> Tree:
+        """The tree of ``row``."""
+        lengths = tuple(torch.bincount(row.node_of).tolist())
+        parent = tuple(row.parent.tolist())
+        return cls(lengths, parent, blocks_of(lengths, parent))
+
+
+def install(model: PreTrainedModel) -> None:
+    """Make ``model`` call this module's attention from now on."""
+    if model.config._attn_implementation != NAME:
+        model.set_attn_implementation(NAME)
+
+
+def tree_mask(tree: Tree, device: torch.device) -> Tensor:
+    """A placeholder of a mask that carries ``tree`` to every layer.
+
+    Models hand a mask of four dimensions through as it is, also those that pass no further keywords on; none is
+    built for the whole row. One that comes out of a model without its tree is refused by ``tree_attention``.
+    """
+    placeholder = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
+    placeholder.tree = tree  # type: ignore[attr-defined]
+    return placeholder
+
+
+def block_mask(row: PackedRow, device: torch.device) -> BlockMask:
+    """The tree of ``row`` for FlexAttention; blocks in which nobody attends are skipped."""
+    related = ancestors(row.parent).to(device)
+    node_of = row.node_of.to(device)
+
+    def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return related[node_of[query], node_of[key]] & (query >= key)
+
+    return create_block_mask(sees, B=None, H=None, Q_LEN=row.length, KV_LEN=row.length, device=str(device))
+
+
+def tree_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | BlockMask | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    softcap: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention of one layer, as transformers calls it.
+
+    Args:
+        module: The attention layer.
+        query: [1, heads, S, d]; ``key`` and ``value``: [1, key-value heads, S, d].
+        attention_mask: A block mask, a ``tree_mask``, or what ``sdpa`` gets.
+        scaling: Factor on the scores, 1/sqrt(d) if not given.
+        dropout: Must be 0 on a packed row.
+        softcap: Scores s become softcap * tanh(s / softcap).
+        kwargs: Whatever else the model passes.
+
+    Returns:
+        [1, S, heads, d], and ``None`` for the weights.
+    """
+    if isinstance(attention_mask, BlockMask):
+        output, _ = flex_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, softcap=softcap, dropout=dropout, **kwargs
+        )
+        return output, None
+    tree: Tree | None = getattr(attention_mask, "tree", None)
+    if tree is None and attention_mask is not None and query.shape[2] > 1 and attention_mask.numel() == 1:
+        raise InexactError(
+            f"{type(module).__name__} lost the row's tree on the way", hint='use view="reference" for this model'
+        )
+    if tree is None and softcap is None:
+        output, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return output, None
+    if dropout > 0 or any(kwargs.get(name) is not None for name in ("sliding_window", "s_aux", "position_bias")):
+        raise InexactError(
+            f"{type(module).__name__} asks for attention that a packed row does not reproduce",
+            hint='use view="reference" for this model',
+        )
+    repeats = query.shape[1] // key.shape[1]
+    if repeats > 1:
+        key = key.repeat_interleave(repeats, dim=1)
+        value = value.repeat_interleave(repeats, dim=1)
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    if tree is not None and softcap is None and query.device.type == "cpu":
+        output = block_attention(query, key, value, tree.blocks, scale)
+    elif tree is not None:
+        output = _by_node(query, key, value, tree, scale, softcap)
+    else:
+        output = _attend(query, key, value, attention_mask, scale, softcap)
+    return output.transpose(1, 2).contiguous(), None
+
+
+def _by_node(query: Tensor, key: Tensor, value: Tensor, tree: Tree, scale: float, softcap: float | None) -> Tensor:
+    """Each node's queries over its ancestors' keys and its own: what fused kernels cannot soft-cap."""
+    # split rather than slices: its backward is one concatenation, not a full-length tensor per node
+    queries, keys, values = (torch.split(part, list(tree.lengths), dim=2) for part in (query, key, value))
+    outputs: list[Tensor] = []
+    paths: list[tuple[int, ...]] = []
+    for node, above in enumerate(tree.parent):
+        paths.append((*paths[above], node) if above >= 0 else (node,))
+        seen = torch.cat([keys[step] for step in paths[node]], dim=2)
+        read = torch.cat([values[step] for step in paths[node]], dim=2)
+        outputs.append(_attend(queries[node], seen, read, None, scale, softcap))
+    return torch.cat(outputs, dim=2)
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
+) -> Tensor:
+    """Attention under a boolean or additive mask (``None``: causal, the queries being the last of the keys)."""
+    if mask is None:
+        shape = (query.shape[2], key.shape[2])
+        mask = torch.ones(shape, dtype=torch.bool, device=query.device).tril(shape[1] - shape[0])
+    if softcap is None:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    scores = softcap * torch.tanh(query @ key.transpose(2, 3) * scale / softcap)
+    scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype is torch.bool else scores + mask
+    weights = scores.softmax(dim=-1, dtype=torch.float32)
+    return weights.to(value.dtype) @ value
+
+
+AttentionInterface.register(NAME, tree_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

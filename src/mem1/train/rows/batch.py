@@ -1,0 +1,90 @@
+"""Episodes to tensors: the flat layout of their sampled tokens, and the rows that evaluate them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mem1.errors import DataError
+from mem1.train.rows.packing import PackedRow, pack
+from mem1.train.rows.samples import Sample, sampled_count, samples_of
+from mem1.types import Episode
+
+View = Literal["packed", "reference"]
+"""``reference``: one sample per row, plain causal attention. ``packed``: the same numbers, faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``E`` episodes with ``N`` sampled tokens in flat layout (see ``samples``), on the CPU.
+
+    ``starts``: int64 [E + 1], episode ``e`` owns the flat tokens ``starts[e]:starts[e + 1]``.
+    ``episode_of``, ``turn_of``: int64 [N], indices of the episode and of the turn in it.
+    ``rollout_logprobs``: float32 [N], what the engine reported when it sampled, in nats.
+    The rows together train each flat token exactly once.
+    """
+
+    episodes: tuple[Episode, ...]
+    samples: tuple[Sample, ...]
+    rows: tuple[PackedRow, ...]
+    starts: Tensor
+    episode_of: Tensor
+    turn_of: Tensor
+    rollout_logprobs: Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of sampled tokens, N."""
+        return len(self.rollout_logprobs)
+
+
+def make_batch(
+    episodes: Sequence[Episode], *, capacity: int, share_prefix: bool = True, view: View = "packed"
+) -> Batch:
+    """Turn finished episodes into a batch.
+
+    Args:
+        episodes: None of them failed.
+        capacity: Tokens a packed row may hold; a longer sample gets a row to itself.
+        share_prefix: Whether a packed row lays shared prefixes down once.
+        view: See ``View``. ``policy.training_view`` says which one a model allows.
+
+    Raises:
+        DataError: A failed episode, or no sampled token in any of them.
+    """
+    counts = [sampled_count(episode) for episode in episodes]
+    starts = [0, *accumulate(counts)]
+    if starts[-1] == 0:
+        raise DataError(
+            f"a batch of {len(episodes)} episodes holds no sampled token",
+            hint="leave failed episodes out and check that the engine writes something",
+        )
+    samples = tuple(
+        sample for index, episode in enumerate(episodes) for sample in samples_of(episode, index, starts[index])
+    )
+    rows = (
+        pack(samples, capacity=capacity, share_prefix=share_prefix)
+        if view == "packed"
+        else tuple(row for sample in samples for row in pack([sample], capacity=sample.length))
+    )
+    turn_of: list[int] = []
+    logprobs: list[float] = []
+    for episode in episodes:
+        for index, turn in enumerate(episode.turns):
+            kept = [value for value, sampled in zip(turn.logprobs, turn.sampled_mask, strict=True) if sampled]
+            turn_of.extend([index] * len(kept))
+            logprobs.extend(kept)
+    return Batch(
+        episodes=tuple(episodes),
+        samples=samples,
+        rows=rows,
+        starts=torch.tensor(starts),
+        episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
+        turn_of=torch.tensor(turn_of),
+        rollout_logprobs=torch.tensor(logprobs, dtype=torch.float32),
+    )

@@ -1,0 +1,280 @@
+"""Checkpoints that are whole or not there, and that say when they are damaged.
+
+    checkpoints/step-000120/checkpoint.json   what it is, and size and SHA-256 of every other file
+                            model/            the policy as ``save_pretrained`` writes it, or its adapter alone
+                            NAME.safetensors  further modules (value head, critic)
+                            state.pt          optimizer and random generators
+    checkpoints/latest                        the name of the last complete one
+
+A checkpoint is written into a temporary directory, flushed to disk, and renamed into place; then ``latest`` is
+replaced atomically. A crash or a full disk at any moment leaves the former checkpoint valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationError
+from safetensors.torch import load_model as load_module
+from safetensors.torch import save_model as save_module
+from torch import nn
+
+from mem1.config import Config, build, differences
+from mem1.errors import CheckpointError, ConfigError, boundary
+from mem1.inference.hf.loading import no_bars, save_model
+from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
+from mem1.train.config import may_go_on
+from mem1.train.policy.adapters import is_adapted, load_adapter, save_adapter
+from mem1.train.saving.provenance import MANIFEST, MODEL
+from mem1.types import Record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LATEST = "latest"
+
+
+class Progress(Record):
+    """Where a run stands. ``marks`` are sizes in bytes of the files that grow with it, by name in the run."""
+
+    step: int
+    config: dict[str, Any]
+    marks: dict[str, int] = Field(default_factory=dict)
+    without_signal: int = 0
+    trained_tokens: int = 0
+    episodes: int = 0
+
+
+class File(Record):
+    """One file of a checkpoint."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(Record):
+    """The content of ``checkpoint.json``."""
+
+    progress: Progress
+    files: dict[str, File]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Everything whose state a checkpoint holds. ``modules`` are those beside the model, by name."""
+
+    model: PreTrainedModel
+    modules: Mapping[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        directory: Where they are.
+        keep: How many of the newest to keep.
+        extra_files: Writes what belongs beside the weights (the tokenizer) into the model's directory.
+    """
+
+    def __init__(self, directory: Path, *, keep: int, extra_files: Callable[[Path], None] | None = None) -> None:
+        self.directory = directory
+        self._keep = keep
+        self._companions = extra_files
+
+    def latest(self) -> Path | None:
+        """The last complete checkpoint, or ``None`` if none was ever written.
+
+        Raises:
+            CheckpointError: ``latest`` names a checkpoint that is not there.
+        """
+        marker = self.directory / LATEST
+        if not marker.is_file():
+            found = self._all()
+            return found[-1] if found else None
+        name = marker.read_text(encoding="utf-8", errors="replace").strip()
+        path = self.directory / name
+        if path not in self._all():
+            raise CheckpointError(
+                f"the last checkpoint, {name!r}, is missing",
+                where=str(marker),
+                hint="restore it, or write the name of another checkpoint of this directory into 'latest'",
+            )
+        return path
+
+    def save(self, trained: Trained, progress: Progress, rng: dict[str, Any]) -> Path:
+        """Write a checkpoint of ``progress.step``, unless it is the latest already, and forget the oldest ones.
+
+        Raises:
+            CheckpointError, StorageError: The disk is full or not writable. The former checkpoint is still the latest.
+        """
+        path = self.directory / f"step-{progress.step:06d}"
+        if self.latest() == path:
+            return path
+        temporary = self.directory / f".{path.name}.{uuid.uuid4().hex}.tmp"
+        with storage_errors("write a checkpoint", path):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            try:
+                self._write(temporary, trained, progress, rng)
+                if path.exists():
+                    os.replace(path, self.directory / f".{path.name}.{uuid.uuid4().hex}.tmp")
+                os.replace(temporary, path)
+                sync_directory(self.directory)
+            except BaseException:
+                with suppress(OSError):
+                    shutil.rmtree(temporary)
+                raise
+            write_atomic(self.directory / LATEST, (path.name + "\n").encode())
+            self._sweep()
+            for old in self._all()[: -self._keep]:
+                if old != path:
+                    shutil.rmtree(old)
+        return path
+
+    def load(self, path: Path, trained: Trained, config: Config) -> Progress:
+        """Put a checkpoint's state into ``trained`` and into the random generators.
+
+        Raises:
+            CheckpointError: Damaged, made with another configuration, or from a model of another shape.
+        """
+        progress = read_progress(path)
+        _same_config(progress, config, path)
+        progress = progress.model_copy(update={"config": config.model_dump(mode="json")})
+        with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, hint=_hint(path)):
+            _load_weights(trained.model, path / MODEL)
+            for name, module in trained.modules.items():
+                load_module(module, path / f"{name}.safetensors", device=str(trained.model.device))
+            state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+            trained.optimizer.load_state_dict(state["optimizer"])
+            set_rng(state["rng"])
+        return progress
+
+    def _write(self, path: Path, trained: Trained, progress: Progress, rng: dict[str, Any]) -> None:
+        path.mkdir()
+        with boundary(
+            "cannot write a checkpoint",
+            CheckpointError,
+            hint="make room on the disk or choose another one; the former checkpoint is intact",
+        ):
+            _save_weights(trained.model, path / MODEL)
+            if self._companions is not None:
+                self._companions(path / MODEL)
+            for name, module in trained.modules.items():
+                save_module(module, str(path / f"{name}.safetensors"))
+            torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / "state.pt")
+        files = {str(file.relative_to(path)): _describe(file) for file in sorted(path.rglob("*")) if file.is_file()}
+        write_json(path / MANIFEST, Manifest(progress=progress, files=files).model_dump(mode="json"))
+        for folder in [path, *(p for p in path.rglob("*") if p.is_dir())]:
+            sync_directory(folder)
+
+    def _all(self) -> list[Path]:
+        return sorted(path for path in self.directory.glob("step-*") if path.is_dir())
+
+    def _sweep(self) -> None:
+        """Remove what crashes and replacements left behind."""
+        for path in self.directory.glob(".step-*.tmp"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _save_weights(model: PreTrainedModel, folder: Path) -> None:
+    if is_adapted(model):
+        save_adapter(model, folder)
+        return
+    save_model(model, folder)
+
+
+def _load_weights(model: PreTrainedModel, folder: Path) -> None:
+    if is_adapted(model):
+        load_adapter(model, folder)
+        return
+    with no_bars():
+        fresh = type(model).from_pretrained(folder, dtype=model.dtype)
+    model.load_state_dict(fresh.state_dict())
+
+
+def read_progress(path: Path) -> Progress:
+    """Check every file of a checkpoint against its size and SHA-256 and return where the run stood.
+
+    Raises:
+        CheckpointError: Something is missing or damaged.
+    """
+    try:
+        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise CheckpointError(
+            f"{path.name} is not a whole checkpoint: {type(error).__name__} in {MANIFEST}",
+            where=str(path),
+            hint=_hint(path),
+        ) from error
+    for name, expected in manifest.files.items():
+        file = path / name
+        if not file.is_file():
+            raise CheckpointError(f"{path.name} lacks {name}", where=str(file), hint=_hint(path))
+        if file.stat().st_size != expected.size or _describe(file) != expected:
+            raise CheckpointError(f"{name} of {path.name} is damaged", where=str(file), hint=_hint(path))
+    return manifest.progress
+
+
+def _same_config(progress: Progress, config: Config, path: Path) -> None:
+    try:
+        saved = build(type(config), progress.config, where=str(path / MANIFEST))
+    except ConfigError as error:
+        raise CheckpointError(
+            f"{path.name} was made by another command or another version: {error.what.splitlines()[0]}",
+            where=str(path / MANIFEST),
+            hint="resume with the command and the version that began the run, or start a new run",
+        ) from error
+    changed = differences(saved, config)
+    if changed and not may_go_on(saved, config):
+        raise CheckpointError(
+            f"the checkpoint was made with another configuration; different: {', '.join(changed)}",
+            where=str(path),
+            hint="resume with the run's own configuration, or start a new run from the checkpoint's model",
+        )
+
+
+def get_rng() -> dict[str, Any]:
+    """State of every global random generator, as plain values and tensors."""
+    kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+        "numpy": (str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, cached),
+    }
+
+
+def set_rng(state: Mapping[str, Any]) -> None:
+    """Put back what ``get_rng`` returned."""
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    random.setstate(state["python"])
+    kind, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+
+
+def _describe(file: Path) -> File:
+    """Size and digest of ``file``, which is flushed to disk."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            digest.update(block)
+        os.fsync(stream.fileno())
+    return File(size=file.stat().st_size, sha256=digest.hexdigest())
+
+
+def _hint(path: Path) -> str:
+    return f"restore it from a copy, or delete {path.name} and write the name of an older one beside it into 'latest'"

@@ -1,0 +1,74 @@
+"""Take the model out of a run: a plain Hugging Face folder, without optimizer or run history."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mem1.errors import CheckpointError, StorageError, boundary
+from mem1.inference.folders import ADAPTER_CONFIG, is_adapter
+from mem1.inference.hf.adapter import BASE, WEIGHTS
+from mem1.inference.hf.loading import load_model, load_tokenizer, save_model
+from mem1.storage.atomic import storage_errors
+from mem1.storage.run_dir import RunDir
+from mem1.train.saving.checkpoint import Checkpoints, read_progress
+from mem1.train.saving.provenance import MODEL, note_steps
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> int:
+    """Write the model of the run's last checkpoint and its tokenizer into ``folder``; returns the step it is from.
+
+    ``dtype`` ("float32", "float16", "bfloat16") is how the weights are stored; they are loaded again as whatever is
+    asked for then. A low-rank adapter is merged into its base model; with ``adapter`` it is written as it is, in peft's
+    format and in float32.
+
+    Raises:
+        CheckpointError: There is no checkpoint, it is damaged, or ``adapter`` is asked for and it holds none.
+        ModelError: The base model of an adapter is missing or another one.
+        StorageError: ``folder`` is not empty, or cannot be written.
+    """
+    latest = Checkpoints(run.checkpoints, keep=1).latest()
+    if latest is None:
+        raise CheckpointError("the run has no checkpoint", where=str(run.path), hint="train it first")
+    with storage_errors("export the model", folder):
+        if folder.exists() and any(folder.iterdir()):
+            raise StorageError("the folder is not empty", where=str(folder), hint="name a new one")
+    step = read_progress(latest).step
+    if adapter and not is_adapter(latest / MODEL):
+        raise CheckpointError(
+            "the run trained a whole model, there is no adapter",
+            where=str(latest),
+            hint="leave --adapter out",
+        )
+    model = None if adapter else _whole(latest / MODEL, dtype)
+    temporary = folder.with_name(f".{folder.name[:64]}.{uuid.uuid4().hex}.tmp")
+    room = "make room on the disk, or choose another one"
+    with boundary("cannot export the model", StorageError, hint=room), storage_errors("export the model", folder):
+        try:
+            temporary.mkdir(parents=True)
+            if model is None:
+                for name in (ADAPTER_CONFIG, WEIGHTS, BASE):
+                    shutil.copyfile(latest / MODEL / name, temporary / name)
+            else:
+                save_model(model, temporary)
+            load_tokenizer(str(latest / MODEL)).save(temporary)
+            note_steps(temporary, step)
+            os.replace(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    return step
+
+
+def _whole(folder: Path, dtype: str) -> PreTrainedModel:
+    model: PreTrainedModel = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
+    model.config.dtype = getattr(torch, dtype)
+    return model

@@ -1,0 +1,33 @@
+"""How many weight updates a model on disk has seen: what its checkpoint or its export says. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mem1.errors import CheckpointError, boundary
+from mem1.storage.atomic import read_json, write_json
+
+MANIFEST = "checkpoint.json"
+MODEL = "model"  # folder of the weights and what belongs beside them
+_NOTE = "mem1.json"
+
+
+def note_steps(folder: Path, step: int) -> None:
+    """Note in an exported model's folder how many steps its run had done. Raises ``StorageError``."""
+    write_json(folder / _NOTE, {"step": step})
+
+
+def steps_of(spec: str) -> int:
+    """Steps of the run that ``spec`` (as a recipe names a model) comes from; 0 for one that is not from a run.
+
+    Raises:
+        CheckpointError: What is noted there is no number.
+    """
+    folder = Path(spec)
+    manifest, note = folder.parent / MANIFEST, folder / _NOTE
+    with boundary("cannot read which step the model is from", CheckpointError, hint=f"repair or remove {note}"):
+        if note.is_file():
+            return int(read_json(note)["step"])
+        if folder.name == MODEL and manifest.is_file():
+            return int(read_json(manifest)["progress"]["step"])
+    return 0

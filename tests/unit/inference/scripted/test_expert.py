@@ -1,0 +1,229 @@
+"""What the expert writes, word for word, and that it answers what was found and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+import pytest
+
+from mem1.envs.qa import QaEnvConfig
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.memory.config import StateMemoryConfig
+from mem1.retrieval.base import Hit, Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
+from mem1.rewards.standard import StandardScorer
+from mem1.rollout.episode import RolloutContext
+from mem1.rollout.group import group_requests, run_requests
+from mem1.tasks.compose import compose, make_task
+from mem1.tasks.factbook.source import factbook_world
+from mem1.types import Composition, Episode, Objective, Search, Task
+from tests.unit.tasks.countries import small_world
+
+
+def objective(name: str) -> Objective:
+    """A question of the small world, by the end of its id."""
+    return next(o for split in ("train", "test") for o in small_world().objectives(split) if o.id == f"small/{name}")
+
+
+def task(*names: str, composition: Composition = Composition.PARALLEL) -> Task:
+    return make_task([objective(name) for name in names], composition, "train")
+
+
+def script(of: Task, *observations: str) -> list[str]:
+    """What the expert writes when it is shown these observations, one after the other."""
+    expert = Expert()
+    expert.enlist("s", of)
+    return [expert("s", f"P<information>{shown}</information>") for shown in ("", *observations)]
+
+
+# ---------------------------------------------------------------- what is written
+
+
+def test_one_question_by_hand() -> None:
+    assert script(task("Peru/capital"), "Doc 1(Title: Peru) capital: Lima;") == [
+        "<think> ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima</think><answer> Lima</answer>",
+    ]
+
+
+def test_parallel_by_hand() -> None:
+    """The page gathers what was found; one answer comes at the end."""
+    assert script(task("Peru/capital", "China/internet code", "Ghana/capital"), "Lima", "nothing", "ACCRA") == [
+        "<think> ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima ? internet code of China</think><search> internet code of China</search>",
+        "<think> capital: Lima; internet code: unknown ? capital of Ghana</think><search> capital of Ghana</search>",
+        "<think> capital: Lima; internet code: unknown; capital: Accra</think><answer> Lima; unknown; Accra</answer>",
+    ]
+
+
+def test_sequential_by_hand() -> None:
+    """Each answer is given when it is found, and nothing of it is carried on."""
+    both = task("Peru/capital", "Ghana/capital", composition=Composition.SEQUENTIAL)
+    assert script(both, "Lima", "Question: What is the capital of Ghana?", "Accra") == [
+        "<think> ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima</think><answer> Lima</answer>",
+        "<think> ? capital of Ghana</think><search> capital of Ghana</search>",
+        "<think> capital: Accra</think><answer> Accra</answer>",
+    ]
+
+
+def test_two_hops_by_hand() -> None:
+    """First who is meant, then what is asked; the country is on the page while it is needed."""
+    assert script(task("China/capital>internet code"), "country: China; capital: Beijing;", "internet code: .cn;") == [
+        "<think> ? internet code of the country whose capital is Beijing</think>"
+        "<search> country whose capital is Beijing</search>",
+        "<think> country: China ? internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn</think><answer> .cn</answer>",
+    ]
+
+
+def test_a_country_that_is_not_needed_any_more_leaves_the_page() -> None:
+    both = task("China/capital>internet code", "Peru/capital")
+    assert script(both, "China", ".cn", "Lima")[2:] == [
+        "<think> internet code: .cn ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> internet code: .cn; capital: Lima</think><answer> .cn; Lima</answer>",
+    ]
+
+
+def test_two_hops_whose_first_is_not_found() -> None:
+    """There is nothing to look up then: the answer is unknown at once, and the next question's turn comes."""
+    both = task("China/capital>internet code", "Peru/capital")
+    assert script(both, "nothing", "Lima") == [
+        "<think> ? internet code of the country whose capital is Beijing</think>"
+        "<search> country whose capital is Beijing</search>",
+        "<think> country: unknown ? capital of Peru</think><search> capital of Peru</search>",
+        "<think> country: unknown; capital: Lima</think><answer> unknown; Lima</answer>",
+    ]
+
+
+def test_chained_by_hand() -> None:
+    """The previous answer stands in the query."""
+    first = objective("Peru/longest border")
+    following = objective("Brazil/capital").model_copy(
+        update={
+            "question": "What is the capital of the previous answer?",
+            "standalone": "What is the capital of Brazil?",
+        }
+    )
+    chain = make_task([first, following], Composition.CHAINED, "train")
+    assert script(chain, "Brazil", "Question: ...", "Brasília") == [
+        "<think> ? longest border of Peru</think><search> longest border of Peru</search>",
+        "<think> longest border: Brazil</think><answer> Brazil</answer>",
+        "<think> ? capital of Brazil</think><search> capital of Brazil</search>",
+        "<think> capital: Brasília</think><answer> Brasília</answer>",
+    ]
+
+
+def test_questions_of_a_dataset() -> None:
+    """Without metadata the question itself is looked up, and the note has no label."""
+    plain = Objective(id="q", question="who wrote Emma?", answers=("Austen", "Jane Austen"), source="nq")
+    one = make_task([plain], Composition.PARALLEL, "train")
+    assert script(one, "Turns left: 5.\nDoc 1(Title: Emma) by jane AUSTEN") == [
+        "<think> ? who wrote Emma</think><search> who wrote Emma</search>",
+        "<think> Austen</think><answer> Austen</answer>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown", "given"),
+    [
+        (("no",), "Turns left: 4.\nDoc 1(Title: A) nothing in November", "unknown"),
+        (("no",), "Turns left: 4.\nDoc 1(Title: A) he said No.", "no"),
+        (("4",), "Turns left: 4.\nDoc 1(Title: A) in 1994", "unknown"),
+        (("4",), "Turns left: 4.\nDoc 1(Title: A) all 4 of them", "4"),
+        (("1",), "Turns left: 3.\nDoc 1(Title: A) none", "unknown"),
+        (("a; b", "The Beatles"), "Turns left: 4.\nDoc 1(Title: A) a; b by Beatles", "The Beatles"),
+        (("a; b",), "Turns left: 4.\nDoc 1(Title: A) a; b", "unknown"),
+        (("Lima",), "Turns left: 4. Nothing was found.", "unknown"),
+    ],
+)
+def test_answers_of_a_dataset_are_whole_words_of_a_passage(answers: tuple[str, ...], shown: str, given: str) -> None:
+    plain = Objective(id="q", question="q?", answers=answers, source="nq")
+    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(f"<answer> {given}</answer>")
+
+
+def test_only_the_newest_observation_counts() -> None:
+    expert = Expert()
+    expert.enlist("s", task("Peru/capital"))
+    expert("s", "capital of Peru? Lima")
+    assert expert("s", "Lima<information>Lima</information>old<information>none</information>").endswith(
+        "<answer> unknown</answer>"
+    )
+
+
+def test_sessions_are_apart_and_must_be_enlisted() -> None:
+    expert = Expert()
+    enlist_all(expert, [("a", task("Peru/capital")), ("b", task("Ghana/capital"))])
+    assert "Peru" in expert("a", "")
+    assert "Ghana" in expert("b", "")
+    with pytest.raises(KeyError):
+        expert("c", "")
+
+
+# ---------------------------------------------------------------- in the loop
+
+
+class Some:
+    """A retriever that finds nothing for queries with one of these words."""
+
+    def __init__(self, whole: Retriever, without: Collection[str]) -> None:
+        self.whole = whole
+        self.without = without
+
+    async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
+        found = await self.whole.search(queries, top_k)
+        return [[] if any(w in q for w in self.without) else hits for q, hits in zip(queries, found, strict=True)]
+
+
+def episodes(tasks: Sequence[Task], retriever: Retriever) -> list[Episode]:
+    expert, requests = Expert(), group_requests(tasks, 1, seed=0, label="expert")
+    enlist_all(expert, [(request.episode_id, request.task) for request in requests])
+    parts = RolloutContext(
+        engine=ScriptedEngine(expert),
+        make_env=QaEnvConfig(turns_per_objective=6).build(retriever, StandardScorer()),
+        make_memory=StateMemoryConfig().build(),
+        temperature=0.0,
+        reward=lambda score: score.em_sum,
+    )
+    return asyncio.run(run_requests(requests, parts, concurrency=8))
+
+
+@pytest.mark.parametrize("composition", [Composition.PARALLEL, Composition.SEQUENTIAL])
+def test_exact_match_is_what_was_found_by_hand(composition: Composition) -> None:
+    retriever = Some(Bm25Retriever(small_world().passages), without=("Ghana", "Beijing"))
+    names = ("Peru/capital", "Ghana/capital", "China/capital>internet code", "China/internet code>capital")
+    (episode,) = episodes([task(*names, composition=composition)], retriever)
+    assert episode.score is not None
+    assert episode.score.em == (1.0, 0.0, 0.0, 1.0)
+    assert episode.answers == ("Lima", "unknown", "unknown", "Beijing")
+    assert len([turn for turn in episode.turns if isinstance(turn.action, Search)]) == 5  # the third is given up
+
+
+@pytest.mark.parametrize("composition", [Composition.SEQUENTIAL, Composition.CHAINED])
+def test_exact_match_is_the_share_of_answers_that_were_shown(composition: Composition) -> None:
+    """Counted from the episodes' own records, on the Factbook, with part of the corpus out of reach."""
+    world = factbook_world()
+    tasks = compose([world], composition=composition, objectives=4, count=25, seed=0, split="dev")
+    retriever = Some(Bm25Retriever(world.passages), without=("Germany", "capital", "population"))
+    right = found = 0
+    for episode in episodes(tasks, retriever):
+        assert episode.score is not None
+        for index, asked in enumerate(episode.task.objectives):
+            searches = [t for t in episode.turns if t.objective == index and isinstance(t.action, Search)]
+            steps = [asked.answers] if not asked.metadata["bridge"] else [(asked.metadata["entity"],), asked.answers]
+            shown = [str(turn.observation).lower() for turn in searches]
+            found += len(shown) == len(steps) and all(
+                any(wanted.lower() in text for wanted in step) for step, text in zip(steps, shown, strict=True)
+            )
+            right += episode.score.em[index] == 1.0
+    assert right == found
+    assert 30 < found < 90
+
+
+def test_the_expert_finds_nearly_everything_in_the_whole_corpus() -> None:
+    world = factbook_world()
+    tasks = compose([world], composition=Composition.SEQUENTIAL, objectives=4, count=25, seed=0, split="dev")
+    scores = [episode.score.em_sum for episode in episodes(tasks, Bm25Retriever(world.passages)) if episode.score]
+    assert sum(scores) >= 97

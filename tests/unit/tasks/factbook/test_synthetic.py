@@ -1,0 +1,92 @@
+"""Invented worlds are reproducible, and nothing in them is known."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import combinations
+
+import pytest
+
+from mem1.tasks.factbook import synthetic
+from mem1.tasks.factbook.country import Country
+from mem1.tasks.factbook.relations import RELATIONS
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.synthetic import synthetic_world
+from mem1.tasks.factbook.world import World
+
+PIECES = ("ab", " cde", "Xy", "ü")
+
+
+def facts(world: World) -> set[tuple[str, str, str]]:
+    return {(c.name.lower(), label, answers[0]) for c in world.countries for label, answers in c.facts.items()}
+
+
+def test_reproducible_from_the_seed() -> None:
+    base = factbook_world()
+    one, again = (synthetic_world(7, base, pieces=PIECES) for _ in range(2))
+    assert one.countries == again.countries
+    assert one.passages == again.passages
+    assert one.objectives("train") == again.objectives("train")
+    assert one.name == "synthetic-7"
+    assert synthetic_world(8, base, pieces=PIECES).countries != one.countries
+
+
+def test_worlds_share_no_fact_with_the_real_one_nor_with_each_other() -> None:
+    base = factbook_world()
+    worlds = [base, *(synthetic_world(seed, base, countries=24) for seed in range(5))]
+    for left, right in combinations(worlds, 2):
+        assert not facts(left) & facts(right)
+    real = {c.name.lower() for c in base.countries}
+    assert all(c.name.lower() not in real for world in worlds[1:] for c in world.countries)
+
+
+def test_a_name_that_exists_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter(["Mali", "Zan", "ZAN", "Peru", "Ost"])
+    monkeypatch.setattr(synthetic, "_name", lambda rng, pieces: next(names))
+    monkeypatch.setattr(synthetic, "_RELATED", 0.0)  # no name is built on another
+    every = {relation.label: ("value",) for relation in RELATIONS}
+    base = World("b", [Country("mali", "train", every), Country("Peru", "test", every)])
+    assert [c.name for c in synthetic_world(0, base, countries=2).countries] == ["Zan", "Ost"]
+
+
+def test_only_train_countries_lend() -> None:
+    train = {r.label: (f"lent {r.label}",) for r in RELATIONS}
+    held_out = {r.label: ("secret",) for r in RELATIONS}
+    base = World("b", [Country("A", "train", train, ("Prose.",)), Country("B", "test", held_out, ("Secret.",))])
+    world = synthetic_world(0, base, countries=5, invented=0.0)
+    for made in world.countries:
+        assert made.split == "train"
+        assert made.prose == ("Prose.",)
+        assert made.facts == {r.label: (f"lent {r.label}",) for r in RELATIONS}
+
+
+def test_the_share_of_invented_values() -> None:
+    base = factbook_world()
+    known = {(label, a[0]) for c in base.countries for label, a in c.facts.items()}
+    shares = {}
+    for invented in (0.0, 0.5, 1.0):
+        values = [
+            (label, a[0]) for c in synthetic_world(1, base, invented=invented).countries for label, a in c.facts.items()
+        ]
+        shares[invented] = sum(value in known for value in values) / len(values)
+    assert shares[0.0] == 1.0
+    assert 0.4 < shares[0.5] < 0.65
+    assert shares[1.0] < 0.2  # short values, and those made from the country's name, may come out as others by chance
+
+
+def test_reshaped_values_keep_units_and_form() -> None:
+    value = "1,285,216 sq km of Nevado and 30.4 years UTC-5"
+    reshaped = synthetic._reshaped(random.Random(0), value, ())
+    form = r"[1-9],[1-9]{3},[1-9]{3} sq km of [A-ZÉÍÓÃÜ]\w+ and [1-9]{2}\.[1-9] years UTC-[1-9]"
+    assert re.fullmatch(form, reshaped)
+    assert reshaped != value
+
+
+def test_names_are_built_from_the_pieces_given() -> None:
+    names = [c.name for c in synthetic_world(3, factbook_world(), countries=60, pieces=("qq", " qx")).countries]
+    assert len({name.lower() for name in names}) == 60
+    words = [word for name in names for word in name.lower().split()]
+    pieced = [word for word in words if re.fullmatch("(qq|qx)+", word)]
+    assert 0.3 < len(pieced) / len(words) < 0.9
+    assert all(word for word in words)

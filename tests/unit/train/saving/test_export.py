@@ -1,0 +1,109 @@
+"""Export: a whole model folder or none, and nothing written over."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from mem1.config import Config
+from mem1.errors import CheckpointError, StorageError
+from mem1.inference.hf.loading import load_model, load_tokenizer
+from mem1.storage.run_dir import RunDir
+from mem1.train.config import LoraConfig
+from mem1.train.policy.adapters import add_adapter
+from mem1.train.saving.checkpoint import Checkpoints, Trained, get_rng
+from mem1.train.saving.export import export
+from tests.unit.train.saving.test_checkpoint import progress, trained
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    run = RunDir.create(tmp_path, "run", Config())
+    tokenizer = load_tokenizer("builtin:tiny")
+    Checkpoints(run.checkpoints, keep=1, extra_files=tokenizer.save).save(trained(), progress(3), get_rng())
+    return run
+
+
+def test_the_model_comes_out_with_its_tokenizer(run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "deep" / "model"
+    assert export(run, folder, dtype="float32") == 3
+    expected = trained().model.state_dict()
+    found = AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    assert all(found[name].equal(value) for name, value in expected.items())
+    assert load_tokenizer(str(folder)).vocabulary_size == load_tokenizer("builtin:tiny").vocabulary_size
+    assert "Writing" not in capfd.readouterr().err, "no progress bar of transformers"
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1, "a server of another user reads all or none"
+
+
+def test_nothing_is_written_over(run: RunDir, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("thesis")
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(StorageError):
+            export(run, taken, dtype="float32")
+    assert (tmp_path / "file").read_text() == "thesis"
+
+
+def test_a_full_disk_leaves_no_half_of_a_model(run: RunDir, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(StorageError, match="cannot export the model"):
+            export(run, tmp_path / "model", dtype="float32")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_without_a_checkpoint_has_no_model(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        export(RunDir.create(tmp_path, "run", Config()), tmp_path / "model", dtype="float32")
+
+
+@pytest.fixture
+def adapter_run(tmp_path: Path) -> RunDir:
+    """A run that trained an adapter on the shipped model: its last checkpoint."""
+    model = load_model("builtin:tiny", device="cpu")
+    add_adapter(model, LoraConfig(r=2, alpha=4), base="builtin:tiny", seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.fill_(0.05)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    saved = Trained(model, {}, torch.optim.AdamW(parameters))
+    run = RunDir.create(tmp_path, "adapted", Config())
+    extra_files = load_tokenizer("builtin:tiny").save
+    Checkpoints(run.checkpoints, keep=1, extra_files=extra_files).save(saved, progress(5), get_rng())
+    return run
+
+
+def test_an_adapter_is_merged(adapter_run: RunDir, tmp_path: Path) -> None:
+    """With A and B all 0.05 and rank 2, alpha / r * B A adds 2 * 2 * 0.05 * 0.05 = 0.01 to every adapted weight."""
+    assert export(adapter_run, tmp_path / "model", dtype="float32") == 5
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "model").state_dict()
+    before = load_model("builtin:tiny", device="cpu").state_dict()
+    assert set(found) == set(before)
+    raised = {name for name in before if not found[name].equal(before[name])}
+    for name in raised:
+        assert (found[name] - before[name] - 0.01).abs().max().item() < 1e-6
+    assert {name.split(".")[-2] for name in raised} == {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    }  # fmt: skip
+    assert load_tokenizer(str(tmp_path / "model")).vocabulary_size == load_tokenizer("builtin:tiny").vocabulary_size
+
+
+def test_an_adapter_comes_out_alone_where_that_is_asked_for(adapter_run: RunDir, tmp_path: Path) -> None:
+    export(adapter_run, tmp_path / "alone", dtype="float32", adapter=True)
+    assert not (tmp_path / "alone" / "config.json").exists()
+    export(adapter_run, tmp_path / "merged", dtype="float32")
+    alone, merged = (load_model(str(tmp_path / name), device="cpu").state_dict() for name in ("alone", "merged"))
+    assert all(alone[name].equal(value) for name, value in merged.items())
+
+
+def test_a_whole_model_has_no_adapter_to_take_out(run: RunDir, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="there is no adapter"):
+        export(run, tmp_path / "alone", dtype="float32", adapter=True)
+    assert not (tmp_path / "alone").exists()
