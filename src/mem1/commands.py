@@ -122,7 +122,7 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
-    if not isinstance(env, QaEnvConfig):
+    if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
     write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
     return len(shop.train_tasks)

@@ -12,14 +12,12 @@ from mem1.inference.base import Request, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory, MemoryFactory
-from mem1.memory.config import (
-    FullMemoryConfig,
-    NotesMemoryConfig,
-    RecallMemoryConfig,
-    StateMemoryConfig,
-    SummaryMemoryConfig,
-    WindowMemoryConfig,
-)
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import NotesMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.types import Answer, Completion, Observation, Recall, Search
 from tests.unit.inference.bpe import bpe

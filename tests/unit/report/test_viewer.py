@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mem1.errors import DataError, StorageError
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.report.viewer.pages import TURNS, Viewer
 from mem1.report.viewer.server import POLICY, address_of, make_server
 from mem1.storage.episodes import EpisodeWriter

@@ -11,8 +11,9 @@ import pytest
 from mem1.config import build
 from mem1.errors import BackendError, ConfigError
 from mem1.retrieval.base import Hit, Retriever
-from mem1.retrieval.config import Bm25Config, HybridConfig
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.hybrid import HybridRetriever
+from mem1.retrieval.hybrid_config import HybridConfig
 from tests.unit.retrieval.fakes import Ranked, passage
 
 

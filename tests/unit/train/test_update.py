@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from mem1.train.config import Grpo, KlConfig, OptimizerConfig, Ppo, RowsConfig, TrainConfig
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import KlConfig, OptimizerConfig, RowsConfig, TrainConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.policy.policy import Policy

@@ -14,7 +14,7 @@ from mem1.envs.webshop.gym import ShopEnv
 from mem1.envs.webshop.state_machine import Mode, Page
 from mem1.envs.webshop.visit import Look
 from mem1.errors import ConfigError
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 
 SOURCE = WebshopConfig(products=60).build()
 

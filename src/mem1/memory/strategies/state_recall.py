@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
 
-from mem1.memory.base import ParsedTurn, RenderedObservation
+from pydantic import Field
+
+from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
 from mem1.memory.index import LexicalIndex
-from mem1.memory.state import Block, StateMemory
+from mem1.memory.strategies.state import CARRY, Block, Carry, StateMemory
 from mem1.memory.text.format import TurnFormat
 from mem1.types import Action, Answer, Completion, Observation, Recall
 
@@ -134,3 +138,34 @@ class RecallMemory(StateMemory):
         if not found:
             return Observation(head=f"{head} Nothing about that was written or shown earlier.")
         return Observation(head=head, passages=tuple(self._log.pieces[number] for number in found))
+
+
+class RecallMemoryConfig(MemoryConfig):
+    """``state`` with look-back: ``<recall>words</recall>`` looks in what was dropped from the page.
+
+    ``max_recalls`` are answered until the next answer is given, each with ``top_k`` pieces of at most ``words`` words.
+    ``instruction`` tells the policy of it, after P, in every context; empty for policies that were not taught it.
+    """
+
+    rank: ClassVar[int] = 3
+
+    type: Literal["state_recall"] = "state_recall"
+    carry: Carry = CARRY
+    max_recalls: int = Field(default=2, ge=0)
+    top_k: int = Field(default=3, ge=1)
+    words: int = Field(default=60, ge=1)
+    instruction: str = INSTRUCTION
+
+    def build(self) -> MemoryFactory:
+        """A factory of ``RecallMemory``; the recall tag is named ``recall`` where the tags name none."""
+        tagged = self._with(tags=self.tags.with_recall())
+        return super(RecallMemoryConfig, tagged).build()
+
+    def make(self, turn: TurnFormat) -> RecallMemory:
+        """A memory of the last turn, with a log of what was dropped from it."""
+        settings = RecallSettings(self.max_recalls, self.top_k, self.words, self.instruction)
+        return RecallMemory(turn, self.carry, settings)
+
+    def sized(self, tokens: int) -> Self:
+        """With another page."""
+        return self._with_page(tokens)
