@@ -1,0 +1,73 @@
+"""What an engine writes in one call, and what it costs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from mem1.types.record import Record, same_length
+
+
+class FinishReason(StrEnum):
+    """Why the engine stopped writing."""
+
+    STOP = "stop"  # a closing tag of an action
+    EOS = "eos"
+    LENGTH = "length"  # the last section's budget, or the model's context
+
+
+class Usage(Record):
+    """What writing cost: calls of a backend, tokens, seconds, money.
+
+    ``cached_tokens`` of the ``prompt_tokens`` were read from a cache. ``seconds`` passed between sending and
+    the last byte of each answer; waiting for a free place is left out. ``cost`` is in the currency of the price
+    table, ``None`` where no prices are known.
+    """
+
+    calls: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0)
+    cached_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; the cost is known only where it is known of both."""
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            seconds=self.seconds + other.seconds,
+            cost=(self.cost or 0.0) + (other.cost or 0.0) if known else None,
+        )
+
+
+class Completion(Record):
+    """What one call of an engine wrote, token for token.
+
+    ``logprobs[i]`` is log p(token_ids[i] | everything before it) in nats under the sampling
+    distribution's policy at temperature 1; it is 0.0 where ``sampled[i]`` is false (forced tokens).
+    ``section_ends[k]`` is the number of tokens written when section ``k`` ended (cumulative).
+    ``exact`` is false where the ids were made from a server's text: they are not what was sampled, their
+    log-probabilities (0.0) are not known, and nothing can be learned from them. ``usage`` is what a backend
+    that counts says it cost.
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    sampled: tuple[bool, ...]
+    section_ends: tuple[int, ...]
+    finish: FinishReason
+    policy_version: int = 0
+    exact: bool = True
+    usage: Usage | None = None
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Completion:
+        same_length(token_ids=self.token_ids, logprobs=self.logprobs, sampled=self.sampled)
+        if any(e > len(self.token_ids) for e in self.section_ends):
+            raise ValueError(f"section_ends {self.section_ends} reach beyond {len(self.token_ids)} tokens")
+        return self

@@ -1,0 +1,20 @@
+"""What all persisted records have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Base of all persisted records: frozen, strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def same_length(**fields: tuple[Any, ...]) -> None:
+    """Raise ``ValueError`` unless all ``fields`` are equally long."""
+    lengths = {name: len(value) for name, value in fields.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"lengths differ: {lengths}")
