@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.state_machine import Mode
+from mem1.envs.webshop.kinds import Mode
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.shopper import Shopper
 from mem1.memory.strategies.state import StateMemoryConfig

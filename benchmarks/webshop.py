@@ -19,7 +19,8 @@ from pathlib import Path
 
 import bm25s
 
-from mem1.envs.webshop.search import SHOWN, LuceneSearch, make_search
+from mem1.envs.webshop.kinds import SHOWN
+from mem1.envs.webshop.search import LuceneSearch, make_search
 from mem1.envs.webshop.visit import Shop, Visit, open_shop
 from mem1.retrieval.bm25.lucene_tokens import lucene_tokens
 from mem1.retrieval.bm25.scoring import best_rows

@@ -19,6 +19,7 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
+from mem1.imports import imports
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
@@ -198,7 +199,7 @@ def _open(
     where = run or recipe.runs / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     opened = RunDir.open(where) if resume else None
     if opened is not None:
-        _refuse_changes(opened, recipe, grows, free)
+        changed = _refuse_changes(opened, recipe, grows, free)
     else:
         RunDir.check_free(where)
     shop = Workshop(recipe)
@@ -206,7 +207,7 @@ def _open(
     needs(shop)
     if opened is None:
         opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
-    elif opened.config(Recipe) != recipe:
+    elif changed:
         opened.write_config(recipe)
     shop.write_to(opened)
     Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
@@ -215,8 +216,10 @@ def _open(
 
 def _refuse_changes(
     opened: RunDir, recipe: Recipe, grows: Literal["train", "warmstart"] | None, free: Collection[str]
-) -> None:
-    begun = opened.config(Recipe)
+) -> bool:
+    """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
+    with imports("known"):  # it may be somebody else's: nothing that it names is imported
+        begun = opened.config(Recipe)
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]
@@ -227,6 +230,7 @@ def _refuse_changes(
             hint=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
             "rate's schedule is constant)",
         )
+    return begun != recipe
 
 
 @contextmanager

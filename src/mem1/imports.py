@@ -27,7 +27,8 @@ _DOOR: ContextVar[Door] = ContextVar("mem1_imports", default="closed")
 @contextmanager
 def imports(door: Door | bool) -> Iterator[None]:
     """Open the door (``True``), or close it (``False``), for what is read in this block."""
-    token = _DOOR.set({True: "open", False: "closed"}[door] if isinstance(door, bool) else door)
+    said: Door = door if isinstance(door, str) else "open" if door else "closed"
+    token = _DOOR.set(said)
     try:
         yield
     finally:

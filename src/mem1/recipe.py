@@ -12,7 +12,7 @@ from mem1.envs.config import EnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.inference.config import EngineConfig
 from mem1.memory.config import MemoryConfig
-from mem1.registry import bring, by_default, every
+from mem1.registry import bring, builtin_names, by_default, every
 from mem1.retrieval.config import RetrieverConfig
 from mem1.rewards.config import ScorerConfig
 from mem1.rollout.config import DemonstrationsConfig, DistillConfig
@@ -109,7 +109,8 @@ class Recipe(Config):
         if len(set(names)) < len(names):
             raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
         for key, named in (("strategies", self.evaluate.strategies), ("baseline", (self.evaluate.baseline,))):
-            unknown = set(named) - set(self.compared)
+            unknown = set(named) - {*builtin_names("memory"), *names, self.memory.type}  # enough for most: loads none
+            unknown -= set(self.compared) if unknown else set()
             if unknown:
                 raise ValueError(
                     f"evaluate.{key} names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"

@@ -16,6 +16,7 @@ the last two only where the recipe's reader allows imports (``imports.py``).
 
 from __future__ import annotations
 
+import difflib
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -48,6 +49,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 GROUP = "mem1.parts"
 PartT = TypeVar("PartT", bound="Part")
 
+Classes = tuple[type[Config], ...]
 _described: set[str] = set()  # the kinds whose JSON schema is being written
 _foreign: dict[tuple[str, str], type[Part]] = {}
 
@@ -64,7 +66,7 @@ class Part(Config):
     type: str
 
     @classmethod
-    def alternatives(cls) -> tuple[type[Config], ...]:
+    def alternatives(cls) -> Classes:
         """For a kind, the classes of all parts of ours and of those imported so far; for a part, the class itself."""
         if "part_kind" not in vars(cls):
             return (cls,)
@@ -121,8 +123,10 @@ def resolve(kind: Kind, name: str) -> type[Part]:
         return known
     if ":" not in name and name not in installed(kind):
         there = ", ".join(repr(one) for one in names(kind))
+        near = difflib.get_close_matches(name, names(kind), n=1)
+        told = f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name)
         raise PydanticCustomError(
-            "part_unknown", "no such 'type': {name}; there are {there}", {"name": repr(name), "there": there}
+            "part_unknown", "no such 'type': {told}; there are {there}", {"told": told, "there": there}
         )
     if door() == "known":
         raise ValueError(f"{name!r} is not among the parts that were imported for this recipe")

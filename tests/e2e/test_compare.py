@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mem1.cli.main import main
-from mem1.registry import builtin_names
+from mem1.recipe import Recipe
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 
-STRATEGIES = builtin_names("memory")
+STRATEGIES = tuple(Recipe().compared)
 RECIPE = """
 name = "compare"
 side_model = "builtin:tiny"

@@ -36,6 +36,6 @@ class EnvConfig(Part):
         """Whether the rule-based shopper can read its pages and write its actions."""
         return False
 
-    def build(self, **parts: Any) -> Callable[[Task], Environment]:
+    def build(self, *parts: Any, **named: Any) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode, over the parts that it needs. Raises ``Mem1Error``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its environment is made: define build")

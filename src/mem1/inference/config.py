@@ -14,8 +14,6 @@ from mem1.prices import Prices
 from mem1.registry import Kind, Part
 
 if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a recipe
-    from transformers import PreTrainedModel
-
     from mem1.inference.base import Engine
     from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.inference.hf.transformers_engine import TransformersEngine
@@ -108,7 +106,7 @@ class TransformersConfig(EngineConfig):
         weights = load_model(model, dtype=self.dtype, device=self.device)
         return self.share(weights, load_tokenizer(model, chat=self.chat))
 
-    def share(self, weights: PreTrainedModel, tokenizer: HfTokenizer) -> TransformersEngine:
+    def share(self, weights: Any, tokenizer: HfTokenizer) -> TransformersEngine:
         """An engine over the weights that are there already."""
         from mem1.inference.hf.transformers_engine import TransformersEngine
 

@@ -76,7 +76,7 @@ def test_one_part_is_no_hybrid() -> None:
         HybridRetriever([Ranked(q="a")])
     with pytest.raises(ConfigError, match="two retrievers or more"):
         build(HybridConfig, {"parts": [{"type": "bm25"}]}, where="test")
-    with pytest.raises(ConfigError, match="no such 'type': 'hybrid'"):
+    with pytest.raises(ConfigError, match="joins retrievers that are none themselves"):
         build(HybridConfig, {"parts": [{"type": "hybrid"}, {"type": "bm25"}]}, where="test")
 
 

@@ -33,9 +33,9 @@ class WebshopEnvConfig(EnvConfig):
     ``turns_per_goal`` is the published limit of 10 steps for each thing to buy; used up, nothing was bought (reward 0)
     and the next wish is shown. ``observation`` is ``text`` or ``text_rich``. ``nouns`` names the noun extractor of the
     reward: ``content_words``, or with ``--allow-imports`` ``spacy:MODEL`` or ``module:function``. ``shown``: how many
-    products a search finds at most. ``form``: actions as tags of their own, or the published agent's ``search[...]`` and ``click[...]`` inside the
-    answer's tag. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or the path of a file with
-    ``{goals}``.
+    products a search finds at most. ``form``: actions as tags of their own, or the published agent's ``search[...]``
+    and ``click[...]`` inside the answer's tag. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or
+    the path of a file with ``{goals}``.
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"source"})

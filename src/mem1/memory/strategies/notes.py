@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -17,12 +17,14 @@ from mem1.imports import Code, find
 from mem1.inference.base import Section
 from mem1.memory.base import Ask, MemoryFactory, ParsedTurn, RenderedObservation, SelfContained
 from mem1.memory.config import MemoryConfig
-from mem1.memory.index import Embed, EmbeddingIndex, Index, LexicalIndex
 from mem1.memory.side import Ids, SideTask
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.text.observations import BlockWriter
 from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
+
+if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
+    from mem1.memory.index import Embed, Index
 
 TAG, NOTE = "notes", "note"
 INSTRUCTION = "Write a short note of what was looked up and found, then Keywords: and a few words to find it by."
@@ -217,6 +219,8 @@ class NotesMemoryConfig(MemoryConfig):
         return self._with(notes=tokens, note=max(1, min(self.note, tokens // 2)))
 
     def _index_maker(self) -> Callable[[], Index]:
+        from mem1.memory.index import EmbeddingIndex, LexicalIndex
+
         if self.embedder is None:
             return LexicalIndex
         embed: Embed = find(self.embedder, where="memory.embedder", form="module:function")

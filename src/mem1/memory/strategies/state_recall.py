@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
-from mem1.memory.index import LexicalIndex
 from mem1.memory.strategies.state import CARRY, Block, Carry, StateMemory
 from mem1.memory.text.format import TurnFormat
 from mem1.types import Action, Answer, Completion, Observation, Recall
+
+if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
+    from mem1.memory.index import LexicalIndex
 
 INSTRUCTION = "What you wrote or saw earlier can be looked up again: <{recall}> words </{recall}>."
 _TAG = re.compile(r"</?\w+>")
@@ -31,6 +33,12 @@ class RecallSettings:
     instruction: str = INSTRUCTION
 
 
+def _empty() -> LexicalIndex:
+    from mem1.memory.index import LexicalIndex
+
+    return LexicalIndex()
+
+
 @dataclass(slots=True)
 class _Log:
     """Every page and observation that left the context, in pieces, and what is about to leave it."""
@@ -38,7 +46,7 @@ class _Log:
     words: int
     pieces: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
-    index: LexicalIndex = field(default_factory=LexicalIndex)
+    index: LexicalIndex = field(default_factory=_empty)
     turns: int = 0
     page: str = ""
     seen: str = ""
