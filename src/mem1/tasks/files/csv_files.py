@@ -54,7 +54,7 @@ class CsvFiles(QaSource):
         def read(path: Path) -> QaRows:
             return read_qa(rows(path), name, Columns(id="id" if id_column else None, answers="answers"))
 
-        super().__init__(name, {split: partial(read, path) for split, path in files.items()})
+        super().__init__(name, {split: partial(read, path) for split, path in files.items()}, files)
 
 
 def _parts(row: Row, column: str, cell: str, between: str | None) -> Sequence[str]:
