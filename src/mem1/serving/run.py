@@ -70,7 +70,7 @@ def run_app(
 
 def run_server(make_app: MakeApp, config: ServerConfig, listener: socket.socket) -> None:
     """Serve ``listener`` in this process until a signal."""
-    GracefulServer(_settings(make_app, config)).run([listener])
+    GracefulServer(settings(make_app, config)).run([listener])
 
 
 def address_of(host: str, listener: socket.socket) -> str:
@@ -116,7 +116,8 @@ class GracefulServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _settings(make_app: MakeApp, config: ServerConfig) -> uvicorn.Config:
+def settings(make_app: MakeApp, config: ServerConfig) -> uvicorn.Config:
+    """How uvicorn runs an application under these limits."""
     return uvicorn.Config(
         make_app,
         factory=True,
