@@ -25,6 +25,7 @@ BUILTIN: Mapping[str, str] = {
     "retriever.hybrid": "mem1.retrieval.hybrid_config:HybridConfig",
     "retriever.remote": "mem1.retrieval.remote_config:RemoteConfig",
     "scorer.standard": "mem1.rewards.config:StandardConfig",
+    "scorer.folding": "mem1.rewards.config:FoldingConfig",
     "scorer.mem1-released": "mem1.rewards.config:ReleasedConfig",
     "scorer.judge": "mem1.rewards.config:JudgedConfig",
     "engine.transformers": "mem1.inference.config:TransformersConfig",

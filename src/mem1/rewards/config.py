@@ -29,7 +29,7 @@ class ScorerConfig(Part):
         if section.get("judge", ...) is None:
             del section["judge"]
         kind = section.get("type", cls.default_type)
-        if "judge" in section and kind in ("standard", "mem1-released"):
+        if "judge" in section and kind in ("standard", "folding", "mem1-released"):
             raise ValueError(f"the scorer {kind!r} asks no judge: set scorer.type = 'judge', or drop scorer.judge")
         return section
 
@@ -48,6 +48,19 @@ class StandardConfig(ScorerConfig):
         from mem1.rewards.standard import StandardScorer
 
         return StandardScorer()
+
+
+class FoldingConfig(ScorerConfig):
+    """``standard`` for any script: "José" is the same however it is encoded, and so are full-width letters."""
+
+    type: Literal["folding"] = "folding"
+
+    def build(self) -> Scorer:
+        """The scorer."""
+        from mem1.rewards.normalise import normalise_folding
+        from mem1.rewards.standard import StandardScorer
+
+        return StandardScorer("folding", normalise_folding)
 
 
 class ReleasedConfig(ScorerConfig):
