@@ -7,7 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from mem1.errors import ModelError
+from mem1.retrieval.bm25.scoring import Exact, idf
 from mem1.retrieval.bm25.tokens import words
 
 Embed = Callable[[str], Sequence[float]]
@@ -25,13 +28,13 @@ class Index(Protocol):
 
 
 class LexicalIndex:
-    """BM25 as ``retrieval.bm25`` defines it (Lucene's form), over a collection to which texts are added all the time.
+    """BM25 (see ``retrieval.bm25.scoring``) over a collection to which texts are added all the time.
 
-    bm25s indexes a corpus once; here a text is added each turn, and a search costs what shares a word with it.
+    An index of a corpus is made once; here a text is added each turn, and a search costs what shares a word with it.
     """
 
     def __init__(self, *, k1: float = 0.9, b: float = 0.4) -> None:
-        self._k1, self._b = k1, b
+        self._arithmetic = Exact(k1, b)
         self._lengths: list[int] = []
         self._total = 0
         self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
@@ -50,10 +53,16 @@ class LexicalIndex:
         size = len(self._lengths)
         for word in sorted(words(query)):
             holding = self._counts.get(word, {})
-            idf = math.log(1 + (size - len(holding) + 0.5) / (len(holding) + 0.5))
-            for number, count in holding.items():
-                length = self._lengths[number] * size / self._total
-                scores[number] += idf * count / (count + self._k1 * (1 - self._b + self._b * length))
+            if not holding:
+                continue
+            shares = self._arithmetic.shares(
+                idf(size, np.array([len(holding)])),
+                np.array(list(holding.values())),
+                np.array([self._lengths[number] for number in holding]),
+                self._total / size,
+            )
+            for number, share in zip(holding, shares.tolist(), strict=True):
+                scores[number] += share
         return _best(scores, k, without)
 
 

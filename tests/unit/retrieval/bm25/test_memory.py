@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import Counter
 
+import bm25s
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from mem1.errors import DataError
 from mem1.retrieval.base import Hit, Passage, Retriever
-from mem1.retrieval.bm25.memory import Bm25Retriever, best_rows
+from mem1.retrieval.bm25.memory import Bm25Retriever
+from mem1.retrieval.bm25.scoring import best_rows
 from mem1.retrieval.bm25.tokens import words
 
 
@@ -140,3 +142,19 @@ def test_scores_are_those_of_the_formula(texts: list[list[str]], query: list[str
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     backwards = search(retriever, " ".join(reversed(query)), top_k=10)
     assert backwards == hits
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXT, min_size=1, max_size=12), TEXT, st.sampled_from([(0.9, 0.4), (1.5, 0.75), (1.2, 0.0)]))
+def test_scores_are_those_of_the_library_bm25s(
+    texts: list[list[str]], query: list[str], constants: tuple[float, float]
+) -> None:
+    k1, b = constants
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(word for text in texts for word in text))}
+    library = bm25s.BM25(k1=k1, b=b, method="lucene", auto_compile=False)
+    library.index(([[vocabulary[word] for word in text] for text in texts], dict(vocabulary)), show_progress=False)
+    known = sorted(vocabulary[word] for word in query if word in vocabulary)
+    theirs = library.get_scores_from_ids(known) if known else np.zeros(len(texts), dtype=np.float32)
+    retriever = Bm25Retriever(passages(*[("", " ".join(text)) for text in texts]), k1=k1, b=b)
+    ours = {int(hit.passage.id): hit.score for hit in search(retriever, " ".join(query), top_k=20)}
+    assert ours == {number: float(score) for number, score in enumerate(theirs) if score > 0}
