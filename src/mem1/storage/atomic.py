@@ -66,13 +66,13 @@ def write_atomic(path: Path, data: bytes) -> None:
         sync_directory(path.parent)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, indent: int = 2) -> None:
     """Atomically write ``value`` as indented JSON.
 
     Raises ``StorageError``, also for what could not be read back: NaN, infinity, half a surrogate pair, no JSON at all.
     """
     try:
-        data = (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        data = (json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise StorageError(
             f"{path.name} would hold what no JSON file can: {error}",

@@ -103,9 +103,7 @@ def not_intact(path: Path, wanted: Mapping[str, str | None]) -> dict[str, str]:
     found: dict[str, EpisodeEntry] = {}
     broken = ""
     try:
-        for entry in iter_episodes(path):
-            if entry.id in wanted:
-                found[entry.id] = entry
+        found.update((entry.id, entry) for entry in iter_episodes(path) if entry.id in wanted)
     except StorageError as error:
         broken = f" ({error.what})"
     bad = {id: f"not in {path.name}{broken}" for id in wanted if id not in found}

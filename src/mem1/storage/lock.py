@@ -57,6 +57,13 @@ def locked(folder: Path, command: str | None = None) -> Iterator[None]:
         os.close(descriptor)
 
 
+def check_unlocked(folder: Path) -> None:
+    """Raise ``StorageError`` where somebody holds the lock of ``folder``; makes nothing."""
+    if (folder / LOCK).exists():
+        with locked(folder):
+            pass
+
+
 def try_lock(descriptor: int) -> bool:
     """Lock an open file for this process alone; false where another has it.
 

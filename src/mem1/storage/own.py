@@ -1,7 +1,7 @@
 """A run directory may come from somebody else: nothing in it may lead out of it.
 
-A link inside it could make a resumed run append to, cut or replace any file of yours, or a report show one; a pipe would
-hold up whoever reads it. The run directory itself may be reached through links.
+A link inside it could make a resumed run append to, cut or replace any file of yours, or a report show one; a pipe
+would hold up whoever reads it. The run directory itself may be reached through links.
 """
 
 from __future__ import annotations

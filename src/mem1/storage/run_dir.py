@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +81,17 @@ class RunDir:
                 where=str(path),
                 hint="choose another name, resume that run, or move the directory away",
             )
+
+    @classmethod
+    def reserve(cls, root: Path, name: str) -> Path:
+        """Make a directory that nobody else has: ``root / name``, or ``name-2`` and so on where that is taken."""
+        _checked(name)
+        for number in count(1):
+            path = root / (name if number == 1 else f"{name}-{number}")
+            with storage_errors("make the run directory", path), suppress(FileExistsError):
+                path.mkdir(parents=True)
+                break
+        return path
 
     def write_config(self, config: Config) -> None:
         """Write the resolved configuration. Raises ``StorageError``."""
@@ -216,6 +229,15 @@ class RunDir:
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
         return _mapping(self.path / "seeds.json")
+
+    def seconds(self) -> float:
+        """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""
+        if not self.clock.is_file():
+            return 0.0
+        found = _mapping(self.clock).get("seconds")
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 1e12:
+            raise StorageError("clock.json holds no seconds", where=str(self.clock), hint="delete it: it counts from 0")
+        return float(found)
 
     def write_evaluation(self, name: str, record: BaseModel) -> Path:
         """Write one evaluation atomically; returns its path."""
