@@ -11,6 +11,7 @@ import pytest
 from mem1.config import Config
 from mem1.errors import StorageError
 from mem1.evaluation.intact import damaged_cells, without
+from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Evaluation
 from mem1.report.against import against
 from mem1.report.build import build_report
@@ -138,7 +139,7 @@ def test_resuming_a_damaged_evaluation_restores_its_numbers(run: RunDir, harm: C
     assert again.complete
     assert damaged_cells(run, again) == []
     assert read_run(run.path).damage == ()
-    assert [cell.values["em"] for cell in again.cells] == [cell.values["em"] for cell in whole.cells]
+    assert [cell.values[Measure.EM] for cell in again.cells] == [cell.values[Measure.EM] for cell in whole.cells]
     if harm in (zero_the_middle, flip_a_bit, cut_the_end):
         assert len(set(asked)) == 1, "only the lost episode is run anew"
 
@@ -175,14 +176,21 @@ def test_leaving_cells_out_leaves_out_what_was_made_with_them(run: RunDir) -> No
 
 def test_the_record_is_written_after_its_episodes_are_on_the_disk(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
-    sync, write, record = EpisodeWriter.sync, EpisodeWriter.write, RunDir.write_evaluation
-    monkeypatch.setattr(EpisodeWriter, "sync", lambda self: (events.append("sync"), sync(self))[1])
-    monkeypatch.setattr(EpisodeWriter, "write", lambda self, one: (events.append("episode"), write(self, one))[1])
-    monkeypatch.setattr(
-        RunDir, "write_evaluation", lambda self, name, one: (events.append("record"), record(self, name, one))[1]
-    )
+
+    def told(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        def method(self: object, *arguments: object) -> object:
+            events.append(name)
+            return real(self, *arguments)
+
+        monkeypatch.setattr(kind, name, method)
+
+    told(EpisodeWriter, "sync")
+    told(EpisodeWriter, "write")
+    told(RunDir, "write_evaluation")
     go(run)
-    assert events.count("record") >= 5
+    assert events.count("write_evaluation") >= 5
     for place, event in enumerate(events):
-        if event == "record":
+        if event == "write_evaluation":
             assert events[place - 1] == "sync"

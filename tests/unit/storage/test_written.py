@@ -91,7 +91,7 @@ class Free(Record):
 def test_an_evaluation_with_a_number_that_is_none_is_refused_and_the_former_one_stays(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path, "run", Config())
     run.write_evaluation("base", Free(value=1.0))
-    with pytest.raises(StorageError, match="evaluation 'base' cannot be written.*value is not a finite"):
+    with pytest.raises(StorageError, match=r"evaluation 'base' cannot be written.*value is not a finite"):
         run.write_evaluation("base", Free().model_copy(update={"value": NAN}))
     assert run.read_evaluation("base", Free) == Free(value=1.0)
 
