@@ -26,7 +26,7 @@ from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import write_json
 from mem1.storage.lock import check_unlocked, locked
 from mem1.storage.run_dir import RunDir
-from mem1.tasks.coverage import coverage
+from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
 from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
@@ -133,7 +133,7 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
 def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
     """For each source, of how many of the tasks' objectives an accepted answer can be given."""
     tasks = compose(recipe, overrides)
-    rows = coverage(objective for task in tasks for objective in task.objectives)
+    rows = task_coverage(tasks)
     return [{**row._asdict(), "examples": list(row.examples)} for row in rows]
 
 

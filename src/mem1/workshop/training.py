@@ -36,7 +36,7 @@ class Training(Stage):
             self.run,
             rollout=self._rollout,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.sampler.set_version,
+            on_weights=self.hand_over,
             extra_files=self.tokenizer.save,
             console=self._console,
         )
@@ -78,7 +78,7 @@ class Training(Stage):
             self.run,
             held_out=held_out,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.sampler.set_version,
+            on_weights=self.hand_over,
             extra_files=self.tokenizer.save,
             console=self._console,
             resume=resume,
