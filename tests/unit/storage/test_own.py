@@ -12,7 +12,7 @@ import pytest
 from mem1.config import Config
 from mem1.errors import StorageError
 from mem1.report.build import build_report
-from mem1.report.viewer.server import make_server
+from mem1.report.viewer.app import serve
 from mem1.storage.own import refuse_strange_files
 from mem1.storage.run_dir import RunDir
 
@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> RunDir:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("use", [RunDir.open, build_report, make_server])
+@pytest.mark.parametrize("use", [RunDir.open, build_report, serve])
 def test_a_link_in_a_run_is_refused_wherever_it_lies(
     run: RunDir, victim: Path, place: str, use: Callable[[Path], object]
 ) -> None:
