@@ -13,6 +13,7 @@ from mem1.errors import ConfigError
 from mem1.recipe import Recipe
 from mem1.retrieval.config import RetrieverConfig
 from mem1.retrieval.progress import Report
+from mem1.storage.lock import locked
 
 
 class _Corpus(Config):
@@ -49,8 +50,9 @@ def make(retriever: RetrieverConfig, *, resume: bool, report: Report) -> dict[st
     summary: dict[str, Any] = {}
     for part in parts:
         began = time.perf_counter()
-        part.make(resume=resume, report=report)
         assert part.folder is not None
+        with locked(part.folder):
+            part.make(resume=resume, report=report)
         summary[part.type] = {
             "folder": str(part.folder),
             "megabytes": sum(file.stat().st_size for file in part.folder.rglob("*") if file.is_file()) / 1e6,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from mem1.errors import BackendError, ConfigError
+from mem1.installed import install_hint
 from mem1.retrying import asked_wait, pause
 from mem1.rewards.judge_config import JudgeConfig
 from mem1.rewards.standard import StandardScorer, given
@@ -22,7 +23,7 @@ except ModuleNotFoundError as error:
     raise ConfigError(
         "a judge is asked over HTTP, and the package 'httpx' is not installed",
         where="scorer.judge",
-        hint="pip install -c constraints.txt -e '.[serve]'",
+        hint=install_hint("serve"),
     ) from error
 
 _PROMPT = """\
