@@ -81,7 +81,7 @@ class Models(Materials):
         if name is None:
             return None
         if not isinstance(engine, TransformersConfig):
-            return connect(engine, name)
+            return connect(engine, name, side=True)
         from mem1.inference.hf.loading import load_model, load_tokenizer
 
         model = load_model(name, dtype=engine.dtype, device=engine.device)
