@@ -25,12 +25,13 @@ from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import read_json, write_json
 from mem1.storage.run_dir import RunDir
-from mem1.tasks.coverage import coverage
+from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
 from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
+from mem1.workshop.services import check_services
 
 if TYPE_CHECKING:  # torch
     from mem1.train.loop import TrainResult
@@ -131,7 +132,7 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
 def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
     """For each source, of how many of the tasks' objectives an accepted answer can be given."""
     tasks = compose(recipe, overrides)
-    rows = coverage(objective for task in tasks for objective in task.objectives)
+    rows = task_coverage(tasks)
     return [{**row._asdict(), "examples": list(row.examples)} for row in rows]
 
 
@@ -201,6 +202,7 @@ def _open(
         _refuse_changes(opened, recipe, grows, free)
     else:
         RunDir.check_free(where)
+    check_services(recipe)
     shop = Workshop(recipe)
     shop.seed()  # a new model's weights are drawn in what follows
     needs(shop)

@@ -208,15 +208,15 @@ def _kept(run: RunDir, outcome: Distillation) -> Iterator[tuple[Episode, Transcr
 
 def _divide(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list[Episode], list[Episode]]:
     """Those to learn and those held out: all demonstrations of a task on one side, one task at least if ``share``."""
-    tasks = sorted({episode.task.id for episode in episodes})
+    tasks = sorted({episode.task.content for episode in episodes})
     count = min(max(1, round(share * len(tasks))), len(tasks) - 1) if share and tasks else 0
     chosen = set(random.Random(f"held out {seed}").sample(tasks, count))
-    learn = [episode for episode in episodes if episode.task.id not in chosen]
-    return learn, [episode for episode in episodes if episode.task.id in chosen]
+    learn = [episode for episode in episodes if episode.task.content not in chosen]
+    return learn, [episode for episode in episodes if episode.task.content in chosen]
 
 
 def _keep_apart(learn: Sequence[Episode], held_out: Sequence[Episode], path: Path) -> None:
-    shared = {episode.task.id for episode in learn} & {episode.task.id for episode in held_out}
+    shared = {episode.task.content for episode in learn} & {episode.task.content for episode in held_out}
     if shared:
         raise DataError(
             f"{len(shared)} tasks are both learned and held out, first {min(shared)}",
