@@ -34,7 +34,7 @@ class ScorerConfig(Config):
     def build(self) -> Scorer:
         """The scorer. Raises ``ConfigError`` where a judge's key or package is missing."""
         if self.judge is not None:
-            from mem1.rewards.judge import JudgeScorer  # httpx
+            from mem1.rewards.judge import JudgeScorer
 
             return JudgeScorer(self.judge)
         match self.name:
