@@ -33,6 +33,7 @@ from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
+from mem1.workshop.services import check_services
 
 if TYPE_CHECKING:  # torch
     from mem1.train.loop import TrainResult
@@ -212,6 +213,7 @@ def _open(
         elif run is not None:
             check_unlocked(run)
             RunDir.check_free(run)
+        check_services(recipe)
         shop = Workshop(recipe)
         shop.seed()  # a new model's weights are drawn in what follows
         needs(shop)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
+from mem1.http.addresses import check_address, check_variable
 from mem1.imports import permitted
 from mem1.prices import Prices
 from mem1.registry import Kind, Part
 
 if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a recipe
     from mem1.inference.base import Engine
+    from mem1.inference.endpoint.openai_engine import OpenAiEngine
     from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.inference.hf.transformers_engine import TransformersEngine
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"(?i)api.?key|authori[sz]ation|password|secret")
 # What the engine itself says in a request.
 _OURS = {
@@ -71,6 +71,13 @@ class EngineConfig(Part):
 
     slots: int = Field(default=16, ge=1)
     max_context: int | None = Field(default=None, ge=2)
+
+    def for_side_model(self) -> Self:
+        """The same for a model that only answers side calls."""
+        return self
+
+    async def check(self, model: str) -> None:
+        """Ask once whether the server of ``model`` is there, if any. Raises ``BackendError``, ``ConfigError``."""
 
     def build(self, model: str) -> Engine:
         """The engine that writes with ``model``: a server's name of it, a folder, or one that is shipped.
@@ -143,7 +150,7 @@ class OpenAiConfig(EngineConfig):
     the request's body.
 
     ``retries`` after a failure that may pass, ``first_wait`` seconds before the first, doubling; a server that asks for
-    more than ``longest_wait`` is given up.
+    more than ``longest_wait`` is given up. ``prices`` are those of ``model``, ``side_prices`` those of ``side_model``.
     """
 
     type: Literal["openai"] = "openai"
@@ -166,8 +173,19 @@ class OpenAiConfig(EngineConfig):
     longest_wait: Seconds = 60.0
     timeouts: Timeouts = Timeouts()
     prices: Prices | None = None
+    side_prices: Prices | None = None
 
-    def build(self, model: str) -> Engine:
+    def for_side_model(self) -> Self:
+        """With prices of its own: those of the policy are not applied to another model."""
+        return self.model_copy(update={"prices": self.side_prices})
+
+    async def check(self, model: str) -> None:
+        """Ask the server once."""
+        engine = self.build(model)
+        await engine.check()
+        await engine.close()
+
+    def build(self, model: str) -> OpenAiEngine:
         """The client of ``model``, the server's name of it."""
         from mem1.inference.endpoint.openai_engine import OpenAiEngine
         from mem1.inference.folders import local_tokenizer
@@ -178,21 +196,12 @@ class OpenAiConfig(EngineConfig):
     @field_validator("key_env")
     @classmethod
     def _names_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not _VARIABLE.fullmatch(name):  # it may be a key: what was written is not repeated
-            raise ValueError("this is the name of an environment variable, not the key itself")
-        return name
+        return check_variable(name)
 
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
-                "an address without user, password and query; a key goes into the variable of engine.key_env"
-            )
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as http://localhost:8000/v1")
-        return url.rstrip("/")
+        return check_address(url, "engine.key_env")
 
     @field_validator("extra")
     @classmethod

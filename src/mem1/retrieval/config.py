@@ -39,5 +39,8 @@ class RetrieverConfig(Part):
         """The retriever, over its own corpus or over ``passages``. Raises ``Mem1Error``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its retriever is made: define build")
 
+    async def check(self) -> None:
+        """Ask once whether the service that it needs is there, if any. Raises ``BackendError``, ``ConfigError``."""
+
     def make(self, *, resume: bool, report: Report = quiet) -> None:
         """Write what ``build`` opens."""

@@ -51,3 +51,8 @@ class HybridConfig(RetrieverConfig):
 
         parts = [part.build(passages) for part in self.parts]
         return HybridRetriever(parts, rank_constant=self.rank_constant, depth=self.depth)
+
+    async def check(self) -> None:
+        """Ask the parts' services once."""
+        for part in self.parts:
+            await part.check()

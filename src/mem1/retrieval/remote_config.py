@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from mem1.http.addresses import check_address, check_variable
 from mem1.retrieval.base import Passage
 from mem1.retrieval.config import RetrieverConfig
 
@@ -15,15 +16,29 @@ if TYPE_CHECKING:
 
 
 class RemoteConfig(RetrieverConfig):
-    """Another ``POST /retrieve``; see ``RemoteRetriever``. Seconds are ``timeout`` and ``wait``."""
+    """Another ``POST /retrieve``; see ``RemoteRetriever``. Seconds are ``timeout`` and ``wait``.
+
+    ``key_env`` names the environment variable that holds the service's key, sent as bearer.
+    """
 
     type: Literal["remote"] = "remote"
-    url: str = Field(pattern=r"^https?://")
+    url: str
+    key_env: str | None = None
     timeout: float = Field(default=30.0, gt=0)
     attempts: int = Field(default=4, ge=1)
     batch: int = Field(default=64, ge=1)
     wait: float = Field(default=0.005, ge=0)
     connections: int = Field(default=8, ge=1)
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        return check_variable(name)
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        return check_address(url, "retriever.key_env")
 
     @property
     def has_corpus(self) -> bool:
@@ -36,9 +51,16 @@ class RemoteConfig(RetrieverConfig):
 
         return RemoteRetriever(
             self.url,
+            key_env=self.key_env,
             timeout=self.timeout,
             attempts=self.attempts,
             batch=self.batch,
             wait=self.wait,
             connections=self.connections,
         )
+
+    async def check(self) -> None:
+        """Ask the service once."""
+        retriever = self.build()
+        await retriever.check()
+        retriever.close()

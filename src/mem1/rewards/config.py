@@ -33,6 +33,9 @@ class ScorerConfig(Part):
             raise ValueError(f"the scorer {kind!r} asks no judge: set scorer.type = 'judge', or drop scorer.judge")
         return section
 
+    async def check(self) -> None:
+        """Ask once whether the service that it needs is there, if any. Raises ``BackendError``, ``ConfigError``."""
+
     def build(self) -> Scorer:
         """The scorer. Raises ``ConfigError`` where a key or a package is missing."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its scorer is made: define build")
@@ -95,3 +98,12 @@ class JudgedConfig(ScorerConfig):
 
         assert self.judge is not None  # validated
         return JudgeScorer(self.judge)
+
+    async def check(self) -> None:
+        """Ask the judge once."""
+        from mem1.rewards.judge import JudgeScorer
+
+        assert self.judge is not None  # validated
+        judge = JudgeScorer(self.judge.model_copy(update={"cache": None}))
+        await judge.check()
+        judge.close()

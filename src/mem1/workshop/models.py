@@ -84,7 +84,7 @@ class Models(Materials):
         name, engine = self.recipe.side_model, self.recipe.engine
         if name is None:
             return None
-        return engine.build(name)
+        return engine.for_side_model().build(name)
 
     @cached_property
     def engine(self) -> Engine:
