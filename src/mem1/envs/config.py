@@ -16,13 +16,14 @@ Need = Literal["source", "retriever", "scorer"]
 class EnvConfig(Part):
     """Any environment, told apart by ``type``.
 
-    ``needs`` are the parts that ``build`` is given, by these names; no other is built for it. ``asks_questions`` says
-    that its tasks are questions with a prompt of ``render_prompt``'s, as other trainers exchange them.
+    ``needs`` are the parts that ``build`` is given, by these names; no other is built for it. ``lessons`` names
+    what makes the demonstrations of a warm start (``module:name``, see ``rollout/lessons.py``), where there are any.
     """
 
     part_kind: ClassVar[Kind] = "environment"
     default_type: ClassVar[str | None] = "qa"
     needs: ClassVar[Set[Need]] = frozenset()
+    lessons: ClassVar[str | None] = None
 
     actions: ClassVar[Collection[str]] = ("answer",)
 
@@ -30,11 +31,6 @@ class EnvConfig(Part):
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return "tags"
-
-    @property
-    def readable_by_rules(self) -> bool:
-        """Whether the rule-based shopper can read its pages and write its actions."""
-        return False
 
     def build(self, *parts: Any, **named: Any) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode, over the parts that it needs. Raises ``Mem1Error``."""

@@ -29,6 +29,7 @@ class QaEnvConfig(EnvConfig):
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
+    lessons: ClassVar[str | None] = "mem1.runtime.world_lessons:WorldLessons"
     actions: ClassVar[Collection[str]] = ("search", "answer")
 
     type: Literal["qa"] = "qa"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -39,6 +39,7 @@ class WebshopEnvConfig(EnvConfig):
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"source"})
+    lessons: ClassVar[str | None] = "mem1.rollout.shop_lessons:ShopLessons"
     actions: ClassVar[Collection[str]] = ("search", "click")
 
     type: Literal["webshop"] = "webshop"
@@ -55,6 +56,11 @@ class WebshopEnvConfig(EnvConfig):
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return self.form
+
+    def check_recipe(self, recipe: Any) -> None:
+        """It shows the goals of a web shop."""
+        if any(source.type != "webshop" for source in recipe.all_sources):
+            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
 
     @property
     def readable_by_rules(self) -> bool:
