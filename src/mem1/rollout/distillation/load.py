@@ -16,6 +16,7 @@ from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, repla
 from mem1.storage.atomic import read_json, write_json
 from mem1.storage.distillation import Distillation, Transcript, read_distillation, read_scripts
 from mem1.storage.episodes import list_episodes, read_episode
+from mem1.storage.own import refuse_strange_files
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Record, Task
 
@@ -171,6 +172,7 @@ def _outcome(path: Path) -> Distillation:
     run = RunDir(path)
     if not path.is_dir():
         raise DataError("there is no such run of demonstrations", where=str(path), hint=_HINT)
+    refuse_strange_files(path)
     if not run.distillation.is_file():
         if run.scripts(TEACHER).is_file():
             raise DataError(
