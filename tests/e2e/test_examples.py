@@ -86,7 +86,10 @@ def test_a_custom_memory_stands_beside_the_others() -> None:
 
 
 def test_hotpotqas_paragraphs_become_a_corpus_and_join_another(tmp_path: Path) -> None:
-    context = [{"title": 'The "red" barn', "sentences": ["Painted", " by Ana."]}, {"title": "Blank", "sentences": [" "]}]
+    context = [
+        {"title": 'The "red" barn', "sentences": ["Painted", " by Ana."]},
+        {"title": "Blank", "sentences": [" "]},
+    ]
     row = {"id": "0", "question": "Who?", "golden_answers": ["Ana"], "metadata": {"context": context}}
     other = {**row, "id": "1", "metadata": {"context": [context[0], {"title": "Lake", "sentences": ["In Oslo."]}]}}
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(one) + "\n" for one in (row, other)))
