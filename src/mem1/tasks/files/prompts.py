@@ -1,4 +1,4 @@
-"""The questions in a prompt that somebody else wrote: behind which words they begin, where they end, what parts them."""
+"""The questions in a prompt that somebody else wrote: behind which words they begin, where they end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _CHOICE = re.compile(r"\s*\(?[A-Ha-h1-9][).:]\s")
 _NUMBERED = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
 # What a prompt goes on with behind its question, when it goes on in the same line.
 _ORDER = re.compile(
-    rf"(?<=[{_MARK}])\s+(?=(?:Please|You (?:must|should|may|can|will)|Think|Answer (?:in|with|the|using|by)|Respond|Reply|"
-    r"Output|Give|Put|Let's|Write|Use|Return|Provide|Make sure|Remember|Show|Explain your|Do not|Don't|Your answer)\b)"
+    rf"(?<=[{_MARK}])\s+(?=(?:Please|You (?:must|should|may|can|will)|Think|Answer (?:in|with|the|using|by)|"
+    r"Respond|Reply|Output|Give|Put|Let's|Write|Use|Return|Provide|Make sure|Remember|Explain|Do not|Don't|Your)\b)"
 )
 
 

@@ -18,7 +18,7 @@ from mem1.retrieval.store.build import build_store
 from mem1.retrieval.store.fingerprint import confirm, fingerprint
 from mem1.retrieval.store.store import OFFSETS, CorpusStore
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
 
 
 class Killed(BaseException):
