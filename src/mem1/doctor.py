@@ -157,7 +157,7 @@ def check_world() -> Iterator[Check]:
 def check_model() -> Iterator[Check]:
     """The shipped model loads, and packed rows reproduce what it computes one context at a time."""
     from mem1.inference.hf.loading import load_model, load_tokenizer
-    from mem1.train.policy.policy import check_exact
+    from mem1.train.policy.exactness import check_exact
 
     model = load_model(SHIPPED, device="cpu")
     load_tokenizer(SHIPPED)
