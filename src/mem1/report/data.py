@@ -12,6 +12,7 @@ from typing import Any
 from mem1.errors import StorageError
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
+from mem1.evaluation.renew import renewed
 from mem1.storage.atomic import read_json
 from mem1.storage.episodes import EpisodeEntry, iter_episodes, read_episode
 from mem1.storage.metrics import read_metrics
@@ -74,7 +75,7 @@ class RunData:
 def read_run(path: Path) -> RunData:
     """Read the run at ``path``. Raises ``StorageError`` where it holds none, or a damaged file."""
     run = RunDir.open(path)
-    evaluations = [run.read_evaluation(name, Evaluation) for name in run.evaluations()]
+    evaluations = [renewed(run.read_evaluation(name, Evaluation)) for name in run.evaluations()]
     views = run.views
     return RunData(
         run=run,
