@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from mem1.evaluation.efficiency import efficiency
-from mem1.evaluation.failures import failures
+from mem1.evaluation.findings.failures import failures
 from mem1.evaluation.measures import Measure, range_of
 from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +13,7 @@ from mem1.errors import ConfigError, StorageError
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.conditions import Watch
 from mem1.evaluation.config import EvaluateConfig
+from mem1.evaluation.intact import damaged_cells
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
 from mem1.evaluation.renew import renewed
@@ -24,7 +25,7 @@ from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.rollout.group import run_requests
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.limits import derive_seed
-from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, list_episodes, read_episode
+from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, digest, list_episodes, read_episode
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Task
 
@@ -71,19 +72,20 @@ async def evaluate(
     path = run.episodes(label, compressed=True)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before, Watch(config.concurrency))
-    book.save()
-    effort = RolloutHealthCheck()
+    effort = RolloutHealthCheck(what=f"evaluation {label!r}")
     contexts = {name: replace(some, temperature=config.temperature) for name, some in parts.items()}
     places: dict[str, Place] = {}
     requests: list[RolloutRequest] = []
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
+        book.sync = writer.sync
+        book.save()
         for place in schedule(tasks, tuple(parts), config.seed):
             request = _request(label, place, config.seed)
             if book.finished(place.strategy, place.key):
                 advance(place.strategy, None)
             elif (entry := on_disk.get(request.episode_id)) and (episode := _reusable(run, label, entry)):
                 effort.see(episode)
-                book.take(place, episode, contexts[place.strategy])
+                book.take(place, episode, contexts[place.strategy], digest(path, entry))
                 advance(place.strategy, episode)
             else:
                 places[request.episode_id] = place
@@ -91,10 +93,10 @@ async def evaluate(
 
         def keep(episode: Episode) -> None:
             place = places[episode.id]
-            writer.write(episode)
+            entry = writer.write(episode)
             effort.see(episode)
             book.watch.saw(episode)
-            book.take(place, episode, contexts[place.strategy])
+            book.take(place, episode, contexts[place.strategy], digest(path, entry))
             advance(place.strategy, episode)
 
         async def one(request: RolloutRequest, _: RolloutContext) -> Episode:
@@ -104,7 +106,7 @@ async def evaluate(
             await run_requests(
                 requests, next(iter(contexts.values())), concurrency=config.concurrency, on_episode=keep, run=one
             )
-    evaluation = book.save()
+        evaluation = book.save()
     if not any(_got_going(cell) for cell in evaluation.cells):
         effort.check(f"evaluation {label!r}")
     return evaluation
@@ -125,14 +127,22 @@ class _Book:
     tasks: dict[CellKey, Sequence[Task]]
     before: Evaluation | None
     watch: Watch
+    sync: Callable[[], None] = lambda: None  # puts the episodes on the disk: never later than what is made of them
     open: dict[tuple[str, CellKey], dict[str, Episode]] = field(default_factory=dict)
     cells: dict[tuple[str, CellKey], Cell] = field(default_factory=dict)
     transcripts: dict[str, Transcript] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.before is not None:
-            # A cell with failures is opened again, so that the failed episodes can be run anew.
-            self.cells = {(cell.strategy, cell.key): cell for cell in self.before.cells if not cell.failed}
+            # A cell with failures is opened again, so that the failed episodes can be run anew; so is one whose
+            # episodes are not all on the disk as they were.
+            damaged = {(one.cell.strategy, one.cell.key) for one in damaged_cells(self.run, self.before)}
+            self.cells = {
+                (cell.strategy, cell.key): cell
+                for cell in self.before.cells
+                if not cell.failed and (cell.strategy, cell.key) not in damaged
+            }
             self.transcripts = {one.episode_id: one for one in self.before.transcripts}
 
     @property
@@ -144,18 +154,20 @@ class _Book:
         """Whether nothing is left to run there."""
         return (strategy, key) in self.cells
 
-    def take(self, place: Place, episode: Episode, parts: RolloutContext) -> None:
+    def take(self, place: Place, episode: Episode, parts: RolloutContext, digest: str) -> None:
         """Add an episode; the one that completes its cell saves the evaluation."""
         strategy, key = place.strategy, place.key
         order = self.plan.cells[key.name]
         episodes = self.open.setdefault((strategy, key), {})
         episodes[place.name] = episode
+        self.digests[episode.id] = digest
         if place.name in order[: self.kept]:
             self.transcripts[episode.id] = transcript(episode, parts.engine.tokenizer)
         if len(episodes) == len(order):
-            self.cells[strategy, key] = make_cell(
-                strategy, key, [episodes[name] for name in order], self.bootstrap, self.plan.prices, order
-            )
+            done = [episodes[name] for name in order]
+            cell = make_cell(strategy, key, done, self.bootstrap, self.plan.prices, order)
+            stored = {one.id: self.digests[one.id] for one in done}
+            self.cells[strategy, key] = cell.model_copy(update={"stored": stored})
             del self.open[strategy, key]
             self.save()
 
@@ -177,6 +189,7 @@ class _Book:
             intervals=METHOD,
             conditions=(*(self.before.conditions if self.before else ()), *self.watch.conditions()),
         )
+        self.sync()
         self.run.write_evaluation(self.plan.label, evaluation)
         return evaluation
 
@@ -209,7 +222,10 @@ def _request(label: str, place: Place, seed: int) -> RolloutRequest:
 
 
 def _reusable(run: RunDir, label: str, entry: EpisodeEntry) -> Episode | None:
-    episode = read_episode(run.episodes(label), entry)
+    try:
+        episode = read_episode(run.episodes(label), entry)
+    except StorageError:
+        return None  # damaged: it is run anew
     return None if episode.failed else episode
 
 

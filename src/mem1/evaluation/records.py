@@ -80,8 +80,9 @@ class Cell(Record):
     """One strategy on one set of tasks.
 
     ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored, or all its episodes
-    failed). ``alike[i]`` is the place of the first task with the same content as task ``i``; empty: no task repeats.
-    ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache.
+    failed). ``alike[i]`` is the place of the first task that asks the same as task ``i``; empty: no task repeats.
+    ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache. ``stored`` gives the
+    SHA-256 of each episode's line on the disk, by the episode's id (empty: written before digests were kept).
     """
 
     strategy: str
@@ -101,6 +102,7 @@ class Cell(Record):
     cached_share: float | None = None
     trace: tuple[TurnPoint, ...] = ()
     scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
+    stored: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _aligned(self) -> Cell:

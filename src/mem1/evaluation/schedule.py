@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,11 +22,13 @@ class Place(NamedTuple):
 
 def names(tasks: Sequence[Task]) -> tuple[str, ...]:
     """A name for each task, unique: its id, and for a repeat of an id ``ID~2``, ``ID~3``, …"""
-    seen: Counter[str] = Counter()
-    found = []
+    found: dict[str, None] = {}
     for task in tasks:
-        seen[task.id] += 1
-        found.append(task.id if seen[task.id] == 1 else f"{task.id}~{seen[task.id]}")
+        name, time = task.id, 1
+        while name in found:
+            time += 1
+            name = f"{task.id}~{time}"
+        found[name] = None
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ def to_markdown(document: Document) -> str:
     lines = [f"# {escape(document.name)}", "", escape(document.subtitle), ""]
     if document.findings:
         lines += [*(f"- **Note:** {escape(text)}" for text in document.findings), ""]
+    lines += [f"**Left out, damaged:** {escape(one)}\n" for one in document.damage]
     for fact in document.facts:
         lines.append(f"- **{escape(fact.figure)}** {escape(fact.meaning)}: {escape(fact.basis)}")
     for section in document.sections:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from mem1.evaluation.failures import merged
+from mem1.evaluation.findings.failures import merged
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, Evaluation
 
