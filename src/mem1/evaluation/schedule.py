@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mem1.evaluation.records import CellKey
-from mem1.rollout.limits import derive_seed
 from mem1.types import Task
 
 
@@ -46,7 +45,7 @@ def schedule(tasks: Mapping[CellKey, Sequence[Task]], strategies: Sequence[str],
     Who comes first rotates from task to task, through an order that is drawn anew once each has been first.
     """
     for key in sorted(tasks, key=lambda key: -key.objectives):
-        drawn = random.Random(derive_seed(seed, "strategies", key.name))
+        drawn = random.Random(f"{seed} {key.name}")
         order = list(strategies)
         for place, (name, task) in enumerate(zip(names(tasks[key]), tasks[key], strict=True)):
             turn = place % len(order)
