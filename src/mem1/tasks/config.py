@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from mem1.config import Config
 from mem1.errors import DataError
 from mem1.tasks.base import Source, Split
-from mem1.tasks.compose import Order, Reveal, compose
+from mem1.tasks.compose import Order, Reveal, compose, repetition
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.factbook.world import World
 from mem1.tasks.files.csv_files import CsvFiles
@@ -20,11 +20,11 @@ from mem1.tasks.files.parquet import ParquetSource
 from mem1.tasks.files.qa_files import QaFiles
 from mem1.tasks.files.qa_rows import Columns
 from mem1.tasks.shuffle import digest
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.source_config import SourceConfig
 from mem1.types import Composition, Objective, Task
 
 
-class FactbookConfig(Config):
+class FactbookConfig(SourceConfig):
     """The embedded world: questions and passages from the World Factbook, split by country."""
 
     type: Literal["factbook"] = "factbook"
@@ -34,7 +34,7 @@ class FactbookConfig(Config):
         return factbook_world()
 
 
-class _FilesConfig(Config):
+class _FilesConfig(SourceConfig):
     """A name, and a file for each split there is."""
 
     name: str = Field(min_length=1)
@@ -98,7 +98,7 @@ class ParquetConfig(_FilesConfig):
         return ParquetSource(self.name, self.files)
 
 
-class HfDataConfig(Config):
+class HfDataConfig(SourceConfig):
     """A Hugging Face dataset by name or folder; see ``HfData``. ``train``, ``dev``, ``test``: what it calls them."""
 
     type: Literal["hf_datasets"] = "hf_datasets"
@@ -129,17 +129,12 @@ class HfDataConfig(Config):
         return {split: name for split, name in names.items() if name is not None}
 
 
-SourceConfig = Annotated[
-    FactbookConfig | QaFilesConfig | HfDataConfig | ParquetConfig | CsvFilesConfig | WebshopConfig,
-    Field(discriminator="type"),
-]
-
-
 class ComposeConfig(Config):
     """How objectives become tasks; see ``compose``. ``count = "all"`` goes with ``order = "consecutive"``.
 
     With ``shuffle`` consecutive groups are put in a seeded order before the first ``count`` are taken, as a loader of
-    published training data does.
+    published training data does. ``repeat``: whether tasks that ask what an earlier one asks, as a small source makes
+    them, are said or refused. ``overlap``: whether files of two splits may hold the same questions (``check_overlap``).
     """
 
     composition: Composition = Composition.PARALLEL
@@ -148,6 +143,8 @@ class ComposeConfig(Config):
     order: Order = "shuffled"
     reveal: Reveal | None = None
     shuffle: bool = False
+    repeat: Literal["say", "refuse"] = "say"
+    overlap: Literal["refuse", "allow"] = "refuse"
 
     @model_validator(mode="after")
     def _meaningful(self) -> ComposeConfig:
@@ -159,6 +156,17 @@ class ComposeConfig(Config):
 
     def build(self, sources: Sequence[Source] | Sequence[Objective], *, split: Split, seed: int) -> list[Task]:
         """Compose the tasks. Raises ``DataError`` or ``ConfigError``."""
+        tasks = self._composed(sources, split, seed)
+        again = repetition(tasks)
+        if again is not None and self.repeat == "refuse":
+            raise DataError(
+                f"{again}: split {split!r} has too few objectives for tasks of {self.objectives}",
+                where="tasks.repeat",
+                hint=f"ask for fewer than {len(tasks)} tasks, add data, or let them repeat: tasks.repeat = 'say'",
+            )
+        return tasks
+
+    def _composed(self, sources: Sequence[Source] | Sequence[Objective], split: Split, seed: int) -> list[Task]:
         count = None if self.count == "all" else self.count
         regroup = self.shuffle and self.order == "consecutive"
         tasks = compose(

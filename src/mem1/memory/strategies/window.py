@@ -1,0 +1,47 @@
+"""The strategy that forgets by age: only the newest tokens of the history stay."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemory
+from mem1.memory.text.format import TurnFormat
+
+
+class WindowMemory(FullMemory):
+    """P, then the last ``window`` tokens of what ``full`` would show, wherever that cuts."""
+
+    name = "window"
+
+    def __init__(self, turn: TurnFormat, window: int) -> None:
+        super().__init__(turn)
+        self._window = window
+
+    def context(self) -> tuple[int, ...]:
+        """The prompt and the newest ``window`` tokens after it."""
+        start = max(self._prefix_length, len(self._ids) - self._window)
+        return (*self._ids[: self._prefix_length], *self._ids[start:])
+
+    def bound(self) -> int:
+        """``window + state_budget + action_budget``."""
+        return self._window + self._turn.budgets.state + self._turn.budgets.action
+
+
+class WindowMemoryConfig(MemoryConfig):
+    """Keep the last ``window`` tokens of the history."""
+
+    rank: ClassVar[int] = 1
+
+    type: Literal["window"] = "window"
+    window: int = Field(default=2000, gt=0)
+
+    def make(self, turn: TurnFormat) -> WindowMemory:
+        """A memory of the newest tokens."""
+        return WindowMemory(turn, self.window)
+
+    def sized(self, tokens: int) -> Self:
+        """With another window."""
+        return self._with(window=tokens)
