@@ -8,7 +8,6 @@ from typing import Any
 
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import Evaluation, PolicyInfo
-from mem1.inference.config import TransformersConfig
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.types import Composition
@@ -39,7 +38,7 @@ class Evaluating(Stage):
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
-        if version and isinstance(self.recipe.engine, TransformersConfig):
+        if version and self.recipe.engine.shares_weights:
             self.sampler.set_version(version)
         memories, cap = self._compared()
         parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}
@@ -74,4 +73,7 @@ class Evaluating(Stage):
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
         done = self.play(tasks, "views")
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])
-        return [asdict(row) for row in rows]
+        named = [asdict(row) for row in rows]
+        if all(row["left_out"] is None for row in named):  # the usual case needs no column for it
+            return [{key: value for key, value in row.items() if key != "left_out"} for row in named]
+        return named
