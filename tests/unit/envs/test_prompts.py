@@ -157,6 +157,6 @@ def rendered(kind: str, path: Path) -> str:
 
 @pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
 def test_the_cases_of_prompt_files() -> None:
-    assert rendered("questions", CASES / "prompt_bom.txt") .rstrip() == "Q: 1. Who?"
+    assert rendered("questions", CASES / "prompt_bom.txt").rstrip() == "Q: 1. Who?"
     with pytest.raises(ConfigError, match="most likely Latin-1"):
         rendered("questions", CASES / "prompt_latin1.txt")
