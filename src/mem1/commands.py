@@ -15,10 +15,12 @@ from mem1.config import load
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
+from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
+from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.runtime.build import build
@@ -88,16 +90,16 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
     }
 
 
-def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
-    """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
+def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
+    """All strategies on the same tasks; returns a row a cell, and what must be known first. Raises ``Mem1Error``."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
-        return _rows(_evaluated(start, resume=resume)[1])
+        return _evaluated(*_evaluation(start, resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
-        directory, evaluation = _evaluated(start, resume=resume)
+        directory, evaluation = _evaluation(start, resume=resume)
         report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
@@ -105,11 +107,11 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(QUALITY) if table else [],
         "costs": table.records(COSTS) if table else [],
-        "cells": _rows(evaluation),
+        **_evaluated(directory, evaluation),
     }
 
 
-def _evaluated(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
+def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
     """The evaluation of a recipe, in its run."""
     built = build(start.recipe)
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
@@ -131,14 +133,19 @@ def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     return _composed(load(Recipe, recipe, overrides))
 
 
-def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
+def compose_parquet(recipe: Path, overrides: Overrides, file: Path, *, data_source: str | None = None) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     loaded = load(Recipe, recipe, overrides)
     env = loaded.env
     if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
     tasks = _composed(loaded)
-    write_tasks(file, tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
+    write_tasks(
+        file,
+        tasks,
+        lambda task: render_prompt(env.prompt, task, joined=env.joined),
+        data_source=data_source,
+    )
     return len(tasks)
 
 
@@ -233,15 +240,27 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _rows(evaluation: Evaluation) -> list[Summary]:
-    return [_row(cell) for cell in evaluation.cells]
+def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
+    """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
+    return {
+        "cells": [_row(cell) for cell in evaluation.cells],
+        "failed": evaluation.failed,
+        "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
+    }
 
 
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
-    first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
+    first = (
+        Measure.EM,
+        Measure.ANSWER_RATE,
+        Measure.MALFORMED,
+        Measure.EARLY_STOP,
+        Measure.ACTIONS_PER_OBJECTIVE,
+        Measure.F1,
+    )
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mem1.evaluation.measures import SPECS, Measure
-from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
+from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
+from mem1.evaluation.statistics import told_apart
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
 from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
@@ -67,6 +68,7 @@ SIDE_BY_SIDE = (
     Measure.F1,
     Measure.EM_PER_OBJECTIVE,
     *BESIDE_SCORES,
+    Measure.MALFORMED,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
     Measure.TOKENS,
@@ -83,14 +85,15 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     if pair is None:
         return None
     first, last = pair
-    rows = [
-        _change(strategy, key, old, new, last)
+    pairs = [
+        (old, new)
         for strategy in strategies
         for key in keys_of(last)
         if (old := first.cell(strategy, key)) is not None and (new := last.cell(strategy, key)) is not None
     ]
-    if not rows:
+    if not pairs:
         return None
+    rows = _changes(pairs, last)
     columns = [_text("Strategy"), _text("Tasks")]
     for measure in (Measure.EM, Measure.F1):
         label = SPECS[measure].label
@@ -102,7 +105,7 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     return Table(
         title=title,
         note=f"Before: {first.label}. After: {last.label}. EM and F1 are summed over objectives. "
-        f"{confidence_note(last)} Differences are paired by task; bold where the interval excludes 0.",
+        f"{confidence_note(last)} Differences are paired by task. {stars_note(last, '0', 2 * len(rows))}",
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -124,7 +127,7 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
             Entry(cell.strategy),
             *(entry_of(cell, measure, bounded) for measure in measures),
             Entry(str(cell.failed), strong=cell.failed > 0),
-            Entry(str(len(cell.tasks))),
+            count_entry(cell),
         )
         for key in keys_of(evaluation)
         for cell in evaluation.cells
@@ -132,8 +135,8 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     ]
     return Table(
         title=f"{title}: {evaluation.label}",
-        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Peaks count every episode, failed "
-        "ones too; scores leave failed ones out." + budget_note(evaluation),
+        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Failed episodes are "
+        "counted, and in no score and no cost." + budget_note(evaluation),
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -147,7 +150,7 @@ def endings(evaluation: Evaluation) -> Table:
             Entry(cell.strategy),
             *(Entry(str(cell.stops.get(reason, 0))) for reason in StopReason),
             Entry(str(cell.unscored)),
-            Entry(", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"),
+            Entry(_causes(cell)),
             Entry(str(cell.episodes)),
         )
         for key in keys_of(evaluation)
@@ -174,17 +177,21 @@ def strategy_differences(evaluation: Evaluation) -> Table | None:
         return None
     by_pair = unique((CellKey(c.composition, c.objectives, c.session), c.left, c.right) for c in found)
     index = {(CellKey(c.composition, c.objectives, c.session), c.left, c.right, c.measure): c.difference for c in found}
+    apart = dict(
+        zip(index, told_apart([(one, 0.0) for one in index.values()], evaluation.plan.confidence), strict=True)
+    )
     rows = []
     for key, left, right in by_pair:
         entries = []
         for measure in shown:
-            difference = index.get((key, left, right, measure))
-            entries.append(difference_entry(measure, difference))
+            place = (key, left, right, measure)
+            entries.append(difference_entry(measure, index.get(place), strong=apart.get(place, False)))
         n = max(d.n for m in shown if (d := index.get((key, left, right, m))) is not None)
         rows.append((Entry(tasks_of(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
     return Table(
         title="Differences between strategies",
-        note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} Bold: the interval excludes 0.",
+        note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} "
+        + stars_note(evaluation, "0", len(index)),
         columns=(
             _text("Tasks"),
             _text("Difference"),
@@ -222,21 +229,36 @@ def chart_table(chart: Chart) -> Table:
 def confidence_note(evaluation: Evaluation) -> str:
     """What the intervals are."""
     return (
-        f"Intervals: {evaluation.plan.confidence * 100:g} % bootstrap over tasks "
-        f"({evaluation.plan.resamples} resamples, seed {evaluation.plan.seed}); one of no width means that all "
-        "tasks had the same value."
+        f"Intervals: {evaluation.plan.confidence * 100:g} %, over tasks and one that was not seen "
+        f"({evaluation.plan.resamples} draws, seed {evaluation.plan.seed}); a cost's interval of no width means that "
+        "all tasks had the same value."
     )
 
 
-def _change(strategy: str, key: CellKey, old: Cell, new: Cell, last: Evaluation) -> tuple[Entry, ...]:
-    entries: list[Entry] = [Entry(strategy), Entry(tasks_of(key))]
-    n = 0
-    for measure in (Measure.EM, Measure.F1):
-        difference = bootstrap_of(last).paired(old, new, measure)
-        n = max(n, difference.n if difference else 0)
-        entries += [entry_of(old, measure), entry_of(new, measure), difference_entry(measure, difference)]
-    entries += [entry_of(cell, measure) for measure in BESIDE_SCORES for cell in (old, new)]
-    return (*entries, Entry(str(n)))
+def stars_note(evaluation: Evaluation, null: str, count: int) -> str:
+    """What bold stands for, in a table of ``count`` comparisons."""
+    share = 100 * (1 - evaluation.plan.confidence)
+    return (
+        f"Bold: the interval excludes {null}, there are {FEWEST_FOR_VERDICT} tasks or more, and it holds among all "
+        f"{count} comparisons of this table together (Holm): if nothing differed, at most {share:g} % of such tables "
+        "would have a bold entry."
+    )
+
+
+def _changes(pairs: list[tuple[Cell, Cell]], last: Evaluation) -> list[tuple[Entry, ...]]:
+    """A line for each pair of cells, before and after."""
+    scores = (Measure.EM, Measure.F1)
+    found = [[bootstrap_of(last).paired(old, new, measure) for measure in scores] for old, new in pairs]
+    apart = iter(told_apart([(one, 0.0) for line in found for one in line], last.plan.confidence))
+    rows = []
+    for (old, new), line in zip(pairs, found, strict=True):
+        entries: list[Entry] = [Entry(new.strategy), Entry(tasks_of(new.key))]
+        for measure, difference in zip(scores, line, strict=True):
+            entries += [entry_of(old, measure), entry_of(new, measure)]
+            entries.append(difference_entry(measure, difference, strong=next(apart)))
+        entries += [entry_of(cell, measure) for measure in BESIDE_SCORES for cell in (old, new)]
+        rows.append((*entries, Entry(str(max((one.n for one in line if one is not None), default=0)))))
+    return rows
 
 
 def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
@@ -244,6 +266,17 @@ def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_
     metric = cell.metrics.get(measure)
     aside = interval_of(measure, metric) if measure in bounded else ""
     return Entry(mean_of(measure, metric), aside)
+
+
+def count_entry(cell: Cell) -> Entry:
+    """How many tasks, and how many of them differ where some repeat."""
+    return Entry(str(cell.contents), f"of {len(cell.tasks)}, repeats" if cell.alike else "")
+
+
+def _causes(cell: Cell) -> str:
+    if cell.failures:
+        return "; ".join(f"{one.count} x {one.type}: {one.message}" for one in cell.failures)
+    return ", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"
 
 
 def priced(evaluation: Evaluation) -> bool:
@@ -262,14 +295,12 @@ def budget_note(evaluation: Evaluation) -> str:
     )
 
 
-def difference_entry(measure: Measure, difference: Metric | None) -> Entry:
-    """A paired difference, bold where its interval excludes 0."""
+def difference_entry(measure: Measure, difference: Metric | None, *, strong: bool) -> Entry:
+    """A paired difference."""
     if difference is None:
         return Entry("–")
-    low, high = difference.low, difference.high
-    excludes = low is not None and high is not None and (low > 0 or high < 0)
     text = signed(difference.mean, SPECS[measure].decimals)
-    return Entry(text, interval_of(measure, difference, sign=True), strong=excludes)
+    return Entry(text, interval_of(measure, difference, sign=True), strong=strong)
 
 
 def keys_of(evaluation: Evaluation) -> list[CellKey]:

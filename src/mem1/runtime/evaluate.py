@@ -76,7 +76,10 @@ def views(runtime: Runtime, *, turns: int, episodes: int) -> list[dict[str, Any]
     tasks = held_out(recipe, sources, "test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, recipe.seed)
     done = play(runtime, tasks, "views")
     rows = compare_views(runtime.trainable.policy.model, [episode for episode in done if not episode.failed])
-    return [asdict(row) for row in rows]
+    named = [asdict(row) for row in rows]
+    if all(row["left_out"] is None for row in named):  # the usual case needs no column for it
+        return [{key: value for key, value in row.items() if key != "left_out"} for row in named]
+    return named
 
 
 def _compared(runtime: Runtime, config: EvaluateConfig) -> tuple[dict[str, MemoryConfig], int | None]:
