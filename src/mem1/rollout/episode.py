@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, short_traceback
@@ -19,6 +21,7 @@ from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
+from mem1.rollout.outside import check_text, cleaned, no_completion
 from mem1.types import (
     Action,
     Completion,
@@ -129,6 +132,8 @@ class _Run:
     async def to_end(self) -> StopReason:
         """Take turns until something ends the episode. What the memory answers itself costs none of them."""
         prompt, first = self.env.reset()
+        if first is not None:
+            check_text(first)
         self.memory.start(wrap_prompt(self.parts.engine.tokenizer, prompt), first)
         steps = 0
         try:
@@ -195,13 +200,17 @@ class _Run:
         )
         try:
             return await engine.generate(request)
+        except ValidationError as error:
+            raise _PartError from no_completion(engine, error)
         except Exception as error:
             raise _PartError from error
 
     async def _step(self, turn: Turn, action: Action) -> Observation:
         """Let the environment act; if it fails, the turn is kept without an observation."""
         try:
-            return await self.env.step(action)
+            observation = await self.env.step(action)
+            check_text(observation)
+            return observation
         except Exception as error:
             self.turns.append(turn)
             raise _PartError from error
@@ -252,4 +261,6 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
 def _record(failure: Mem1Error | _PartError) -> EpisodeError:
     cause = failure.__cause__ if isinstance(failure, _PartError) else failure
     assert cause is not None
-    return EpisodeError(type=type(cause).__name__, message=str(cause), traceback=short_traceback(cause))
+    return EpisodeError(
+        type=type(cause).__name__, message=cleaned(str(cause)), traceback=cleaned(short_traceback(cause))
+    )
