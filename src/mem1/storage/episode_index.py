@@ -10,13 +10,20 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
+from mem1.storage.limits import line_limit
+from mem1.storage.written import to_json
 from mem1.types import Composition, Episode, Record, StopReason
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 62)]
+"""A number that a database and a file position can hold, whoever wrote it."""
 
 
 class EpisodeEntry(Record):
@@ -27,20 +34,20 @@ class EpisodeEntry(Record):
     task_id: str
     strategy: str
     composition: Composition
-    objectives: int
-    turns: int
+    objectives: Count
+    turns: Count
     stop: StopReason
     reward: float | None
     advantage: float | None
     em_sum: float | None
     f1_sum: float | None
-    peak: int
-    peak_without_prompt: int
-    tokens: int
+    peak: Count
+    peak_without_prompt: Count
+    tokens: Count
     seconds: float
     error: str | None
-    offset: int
-    length: int
+    offset: Count
+    length: Count
 
 
 class IndexLine(EpisodeEntry):
@@ -139,7 +146,7 @@ class IndexReader:
         """What only the episodes hold."""
         try:
             for line in read_lines(self.path, self.covered):
-                entry = index_line(parse_episode(line.text, f"{self.path}, byte {line.offset}"), line)
+                entry = _entry(line, f"{self.path}, byte {line.offset}")
                 self.covered, self._last = entry.end, entry
                 yield entry
         finally:
@@ -171,7 +178,7 @@ def bring_index_up_to_date(path: Path) -> int:
             os.truncate(index, reader.end)
     with LineWriter(index, whole=reader.end) as lines:
         for entry in reader.from_episodes():
-            lines.write(entry.model_dump_json().encode())
+            lines.write(to_json(entry, "an index line", where=str(index)))
     return reader.covered
 
 
@@ -194,13 +201,7 @@ def parse_episode(text: bytes, where: str) -> Episode:
     try:
         return Episode.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the line"
-        raise StorageError(
-            f"not an episode of this version: {field}: {first['msg']}",
-            where=where,
-            hint="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
-        ) from error
+        raise _no_episode(error, where) from error
 
 
 def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple[IndexLine, int]]:
@@ -222,6 +223,24 @@ def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple
             yield entry, line.offset + line.length
 
 
+def _entry(line: Line, where: str) -> IndexLine:
+    episode = parse_episode(line.text, where)
+    try:
+        return index_line(episode, line)
+    except ValidationError as error:
+        raise _no_episode(error, where) from error
+
+
+def _no_episode(error: ValidationError, where: str) -> StorageError:
+    first = error.errors(include_input=False, include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the line"
+    return StorageError(
+        f"not an episode of this version: {field}: {first['msg']}",
+        where=where,
+        hint="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
+    )
+
+
 def _holds(path: Path, entry: EpisodeEntry) -> bool:
     """Whether the episode of ``entry`` is at its place in the file."""
     try:
@@ -234,7 +253,7 @@ def _holds(path: Path, entry: EpisodeEntry) -> bool:
 def _raw(path: Path, entry: EpisodeEntry) -> bytes:
     with storage_errors(f"read {path.name}", path), path.open("rb") as file:
         file.seek(entry.offset)
-        return file.read(entry.length)
+        return file.read(min(entry.length, line_limit()))
 
 
 def _size(path: Path) -> int:
