@@ -19,6 +19,7 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
+from mem1.imports import imports
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
@@ -32,6 +33,7 @@ from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
+from mem1.workshop.services import check_services
 
 if TYPE_CHECKING:  # torch
     from mem1.train.loop import TrainResult
@@ -124,7 +126,7 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
-    if not isinstance(env, QaEnvConfig):
+    if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
     write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
     return len(shop.train_tasks)
@@ -202,15 +204,16 @@ def _open(
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
     with ExitStack() as held:
-        opened = None
+        opened, changed = None, False
         if resume and run is not None:
             RunDir.open(run)  # before there is a lock in what is no run
             held.enter_context(locked(run))
             opened = RunDir.open(run)
-            _refuse_changes(opened, recipe, grows, free)
+            changed = _refuse_changes(opened, recipe, grows, free)
         elif run is not None:
             check_unlocked(run)
             RunDir.check_free(run)
+        check_services(recipe)
         shop = Workshop(recipe)
         shop.seed()  # a new model's weights are drawn in what follows
         needs(shop)
@@ -218,7 +221,7 @@ def _open(
             where = run or RunDir.reserve(recipe.runs, f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
             held.enter_context(locked(where))
             opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
-        elif opened.config(Recipe) != recipe:
+        elif changed:
             opened.write_config(recipe)
         shop.write_to(opened)
         Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
@@ -227,8 +230,10 @@ def _open(
 
 def _refuse_changes(
     opened: RunDir, recipe: Recipe, grows: Literal["train", "warmstart"] | None, free: Collection[str]
-) -> None:
-    begun = opened.config(Recipe)
+) -> bool:
+    """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
+    with imports("known"):  # it may be somebody else's: nothing that it names is imported
+        begun = opened.config(Recipe)
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]
@@ -239,6 +244,7 @@ def _refuse_changes(
             hint=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
             "rate's schedule is constant)",
         )
+    return begun != recipe
 
 
 @contextmanager

@@ -63,10 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if debug or error.name is None or error.name.split(".")[0] == "mem1":
             raise
+        from mem1.installed import missing_hint  # reads what is installed, which --help does not pay for
+
         missing = Mem1Error(
             f"the package {error.name!r} is not installed",
             where=f"mem1 {words[0]}",
-            hint="make setup, or: pip install -c constraints.txt -e '.[train]'",
+            hint=missing_hint(error.name),
         )
         return _fail(missing, as_json=as_json)
     except KeyboardInterrupt:
@@ -111,7 +113,17 @@ def _dispatch(words: list[str]) -> int:
     command = cast("Command", importlib.import_module(f"mem1.cli.commands.{name}"))
     parser = Parser(prog=f"mem1 {name}", description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.")
     command.configure(parser)
-    return command.run(parser.parse(rest))
+    return call(command, parser.parse(rest))
+
+
+def call(command: Command, arguments: argparse.Namespace) -> int:
+    """Run the command, with imports for its recipe where they were allowed."""
+    if not getattr(arguments, "allow_imports", False):
+        return command.run(arguments)
+    from mem1.imports import imports  # pydantic, which `--help` does without
+
+    with imports(True):
+        return command.run(arguments)
 
 
 def _fail(error: Mem1Error, *, as_json: bool) -> int:

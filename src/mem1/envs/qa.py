@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mem1.config import Config
-from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
+from mem1.envs.config import EnvConfig, Need
 from mem1.envs.prompts import render_prompt
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
@@ -19,7 +18,7 @@ from mem1.rewards.standard import split_answers
 from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Task
 
 
-class QaEnvConfig(Config):
+class QaEnvConfig(EnvConfig):
     """How question answering is presented.
 
     ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``; ``"published"``: 6 up to four
@@ -29,6 +28,9 @@ class QaEnvConfig(Config):
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
     """
 
+    needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
+    actions: ClassVar[Collection[str]] = ("search", "answer")
+
     type: Literal["qa"] = "qa"
     top_k: int = Field(default=3, ge=1)
     max_turns: Annotated[int, Field(ge=1)] | Literal["published"] | None = None
@@ -36,9 +38,6 @@ class QaEnvConfig(Config):
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
-
-    actions: ClassVar[Collection[str]] = ("search", "answer")
-    form: ClassVar[ActionForm] = "tags"
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""

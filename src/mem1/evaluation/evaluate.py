@@ -68,7 +68,7 @@ async def evaluate(
     path = run.episodes(label, compressed=True)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before)
-    effort = RolloutHealthCheck()
+    effort = RolloutHealthCheck(what=f"evaluation {label!r}")
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
         book.sync = writer.sync
         book.save()

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
-from mem1.errors import Mem1Error, short_traceback
+from mem1.errors import ContextLimitError, Mem1Error, ends_run, short_traceback
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
@@ -200,9 +200,13 @@ class _Run:
         )
         try:
             return await engine.generate(request)
+        except ContextLimitError as error:
+            raise _NoRoomError from error
         except ValidationError as error:
             raise _PartError from no_completion(engine, error)
         except Exception as error:
+            if ends_run(error):
+                raise
             raise _PartError from error
 
     async def _step(self, turn: Turn, action: Action) -> Observation:
@@ -212,6 +216,8 @@ class _Run:
             check_text(observation)
             return observation
         except Exception as error:
+            if ends_run(error):
+                raise
             self.turns.append(turn)
             raise _PartError from error
 
@@ -225,7 +231,8 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
 
     A ``Mem1Error``, and any exception raised by the engine's ``generate`` (in a side call too) or the environment's
     ``step``, gives an episode with an error record, without score or reward, that keeps the turns
-    so far (if it was ``step`` that failed, the last of them has no observation). Any other
+    so far (if it was ``step`` that failed, the last of them has no observation). An error after which no episode can
+    succeed (``BackendError.ends_run``: a wrong key, a service that is gone) propagates and ends the run. Any other
     exception is a bug and propagates; so does cancellation.
     """
     began = time.perf_counter()
@@ -236,6 +243,8 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
         stop = await run.to_end()
         score = await asyncio.to_thread(run.env.score) if parts.scoring_waits else run.env.score()
     except (Mem1Error, _PartError) as failure:
+        if ends_run(failure):
+            raise
         stop, error = StopReason.ERROR, _record(failure)
     finally:
         parts.engine.release(request.episode_id)

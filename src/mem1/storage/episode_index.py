@@ -18,12 +18,14 @@ from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
 from mem1.storage.limits import line_limit
-from mem1.storage.written import to_json
+from mem1.storage.written import from_json, to_json
 from mem1.types import Composition, Episode, Record, StopReason
-
 
 Count = Annotated[int, Field(ge=0, lt=1 << 62)]
 """A number that a database and a file position can hold, whoever wrote it."""
+
+
+_OTHER_VERSION = "remove the line, or read the file with the version of mem1 that wrote it (see versions.json)"
 
 
 class EpisodeEntry(Record):
@@ -198,10 +200,7 @@ def read_episode(path: Path, entry: EpisodeEntry) -> Episode:
 
 def parse_episode(text: bytes, where: str) -> Episode:
     """A line as an episode. Raises ``StorageError`` that names the field and ``where``."""
-    try:
-        return Episode.model_validate_json(text)
-    except ValidationError as error:
-        raise _no_episode(error, where) from error
+    return from_json(Episode, text, "episode", where=where, hint=_OTHER_VERSION)
 
 
 def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple[IndexLine, int]]:
@@ -213,9 +212,9 @@ def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple
     if not index.is_file():
         return
     before = -1, -1
-    with suppress(ValidationError, StorageError):
+    with suppress(StorageError):
         for line in read_lines(index, start):
-            entry = IndexLine.model_validate_json(line.text)
+            entry = from_json(IndexLine, line.text, "index line", where=str(index), hint="delete the index")
             place = entry.offset, entry.length
             if place != before and (entry.offset != covered or entry.end > size):
                 return
@@ -228,17 +227,12 @@ def _entry(line: Line, where: str) -> IndexLine:
     try:
         return index_line(episode, line)
     except ValidationError as error:
-        raise _no_episode(error, where) from error
-
-
-def _no_episode(error: ValidationError, where: str) -> StorageError:
-    first = error.errors(include_input=False, include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the line"
-    return StorageError(
-        f"not an episode of this version: {field}: {first['msg']}",
-        where=where,
-        hint="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
-    )
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise StorageError(
+            f"this is no episode of this version: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            where=where,
+            hint=_OTHER_VERSION,
+        ) from error
 
 
 def _holds(path: Path, entry: EpisodeEntry) -> bool:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from mem1.config import Config, ConfigT, build
 from mem1.errors import ConfigError, StorageError
@@ -37,7 +37,7 @@ from mem1.storage.limits import DOCUMENT, too_large
 from mem1.storage.lock import LOCK
 from mem1.storage.own import refuse_strange_files
 from mem1.storage.versions import versions
-from mem1.storage.written import to_json
+from mem1.storage.written import from_json, to_json
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -251,18 +251,14 @@ class RunDir:
     def read_evaluation(self, name: str, kind: type[RecordT]) -> RecordT:
         """Read one evaluation. Raises ``StorageError`` when it is missing, damaged or of another version."""
         path = self.evaluation(name)
-        data = read_document(path)
-        try:
-            return kind.model_validate_json(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or path.name
-            raise StorageError(
-                f"{path.name} holds no {kind.__name__} of this version: {field}: {first['msg']}",
-                where=str(path),
-                hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate "
-                "again with --resume: episodes that are on disk are not run anew",
-            ) from error
+        return from_json(
+            kind,
+            read_document(path),
+            f"{kind.__name__} ({path.name})",
+            where=str(path),
+            hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate again "
+            "with --resume: episodes that are on disk are not run anew",
+        )
 
 
 def _mapping(path: Path) -> dict[str, Any]:

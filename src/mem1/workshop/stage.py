@@ -48,9 +48,9 @@ class Stage(Models):
             temperature=temperature,
             reward=_REWARDS[self.recipe.reward],
             actions=self.recipe.env.actions,
-            form=self.recipe.env.form,
+            form=self.recipe.env.action_form,
             side_engine=self.side_engine,
-            scoring_waits=self.recipe.scorer.judge is not None,
+            scoring_waits=self.recipe.scorer.waits,
         )
 
     def _keep_vocabulary(self, tokenizer: Tokenizer) -> None:

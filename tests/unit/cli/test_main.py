@@ -126,7 +126,7 @@ def test_a_comparison_runs_all_strategies_unless_told_otherwise(
 ) -> None:
     calls = recipes(COMPARED)
     assert main(["evaluate", "x.toml", "--compare", *flags]) == 0
-    all_of_them = 'evaluate.strategies=["full", "window", "state", "state_recall", "summary", "notes"]'
+    all_of_them = "evaluate.strategies=all"
     assert calls == [("compare", Path("x.toml"), [all_of_them, *expected], {"run": None, "resume": False})]
 
 

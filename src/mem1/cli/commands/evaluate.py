@@ -50,11 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _overrides(arguments: argparse.Namespace) -> list[str]:
-    from mem1.evaluation.config import ALL_STRATEGIES
-
     found = []
     if arguments.compare:
-        found.append("evaluate.strategies=[" + ", ".join(f'"{name}"' for name in ALL_STRATEGIES) + "]")
+        found.append("evaluate.strategies=all")
     if arguments.baseline is not None:
         found.append(f"evaluate.baseline={arguments.baseline}")
     if arguments.equal_budget is not None:

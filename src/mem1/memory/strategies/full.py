@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from mem1.inference.base import Section
 from mem1.memory.base import ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.config import MemoryConfig
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.text.tags import Tags
 from mem1.types import Completion, Observation
@@ -54,3 +57,15 @@ class FullMemory(SelfContained):
     def bound(self) -> int | None:
         """``None``: the context grows with every turn."""
         return None
+
+
+class FullMemoryConfig(MemoryConfig):
+    """Append everything."""
+
+    rank: ClassVar[int] = 0
+
+    type: Literal["full"] = "full"
+
+    def make(self, turn: TurnFormat) -> FullMemory:
+        """A memory without bound."""
+        return FullMemory(turn)
