@@ -98,7 +98,7 @@ def read_json(path: Path) -> Any:
     data = read_document(path)
     check_parts(data, path.name, where=str(path))
     try:
-        return json.loads(data, parse_constant=_no_number)
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise StorageError(
             f"{path.name} is not JSON: {error}", where=str(path), hint="restore the file from a copy"

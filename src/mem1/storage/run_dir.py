@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 
 import tomli_w
@@ -224,17 +225,17 @@ class RunDir:
 
     def versions(self) -> dict[str, str | None]:
         """What the run was made with. Raises ``StorageError``."""
-        return _mapping(self.path / "versions.json")
+        return _mapping(self.path / "versions.json", str | None)
 
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
-        return _mapping(self.path / "seeds.json")
+        return _mapping(self.path / "seeds.json", int)
 
     def seconds(self) -> float:
         """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""
         if not self.clock.is_file():
             return 0.0
-        found = _mapping(self.clock).get("seconds")
+        found = _mapping(self.clock, int | float).get("seconds")
         if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 1e12:
             raise StorageError("clock.json holds no seconds", where=str(self.clock), hint="delete it: it counts from 0")
         return float(found)
@@ -261,10 +262,14 @@ class RunDir:
         )
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _mapping(path: Path, kind: type | UnionType) -> dict[str, Any]:
     found = read_json(path)
-    if not isinstance(found, dict):
-        raise StorageError(f"{path.name} is not an object", where=str(path), hint="restore the file from a copy")
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise StorageError(
+            f"{path.name} is not an object of the values that belong there",
+            where=str(path),
+            hint="restore the file from a copy",
+        )
     return found
 
 
