@@ -17,11 +17,13 @@ from mem1.config import differences, load
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
+from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.imports import imports
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
+from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import write_json
@@ -88,10 +90,10 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
     }
 
 
-def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
-    """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
+def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
+    """All strategies on the same tasks; returns a row a cell, and what must be known first. Raises ``Mem1Error``."""
     with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
-        return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
+        return _evaluated(shop, shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
@@ -105,7 +107,7 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(QUALITY) if table else [],
         "costs": table.records(COSTS) if table else [],
-        "cells": _rows(evaluation),
+        **_evaluated(shop, evaluation),
     }
 
 
@@ -122,13 +124,18 @@ def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     return Workshop(load(Recipe, recipe, overrides)).train_tasks
 
 
-def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
+def compose_parquet(recipe: Path, overrides: Overrides, file: Path, *, data_source: str | None = None) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
     if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
-    write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
+    write_tasks(
+        file,
+        shop.train_tasks,
+        lambda task: render_prompt(env.prompt, task, joined=env.joined),
+        data_source=data_source,
+    )
     return len(shop.train_tasks)
 
 
@@ -274,15 +281,27 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _rows(evaluation: Evaluation) -> list[Summary]:
-    return [_row(cell) for cell in evaluation.cells]
+def _evaluated(shop: Workshop, evaluation: Evaluation) -> Summary:
+    """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
+    return {
+        "cells": [_row(cell) for cell in evaluation.cells],
+        "failed": evaluation.failed,
+        "findings": list(findings(evaluation, resume_command(shop.run.path, evaluation.label))),
+    }
 
 
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
-    first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
+    first = (
+        Measure.EM,
+        Measure.ANSWER_RATE,
+        Measure.MALFORMED,
+        Measure.EARLY_STOP,
+        Measure.ACTIONS_PER_OBJECTIVE,
+        Measure.F1,
+    )
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
 
