@@ -7,8 +7,8 @@ Group of 8 episodes of a 16-objective task, 17 turns each, lengths of MEM1 and o
 - ``stitched``: all turns of an episode in one row under a dense two-dimensional mask (inexact: see ``train/views``);
 - ``packed``: shared-prefix rows.
 
-All rows of a kind have the same shape but for the last, so a few of each are timed and the time is extrapolated by tokens: the figures say from how many.
-Ratios are of such times.
+All rows of a kind have the same shape but for the last, so a few of each are timed and the time is extrapolated by
+tokens; each figure says from how many, and ratios are of such times.
 The kinds take turns and the best round counts. Ratios within one run mean something (those of CPU time are the steadier
 on a busy machine), seconds across machines do not. Packing saves the prompt's share of the projections and little of
 the attention, so the ratio nears "times fewer tokens" as models get wider.
@@ -189,7 +189,9 @@ def measure(kind: Kind) -> tuple[float, float]:
 
 
 def run(quick: bool) -> dict[str, float | str]:
-    """Seconds of an update (extrapolated where they say so) and ratios to packed rows; ``quick`` measures one round after the warm-up instead of three.
+    """Seconds of an update (extrapolated where they say so) and ratios to packed rows.
+
+    ``quick`` measures one round after the warm-up instead of three.
 
     The stitched row of MEM1's lengths (15,000 tokens, each attended to by each) takes minutes and is left out of it.
     """

@@ -51,7 +51,7 @@ def test_it_says_what_failed_and_why_and_how_to_go_on(
         assert f"{failed} of 32 episodes failed" in json.loads((run / "report.json").read_text())["findings"][0]
 
         server.fault = lambda reply, number: reply
-        for words in command.split(" && "):
-            assert main(words.split()[1:]) == 0, "as it was told"
+        for one in command.split(" && "):
+            assert main(one.split()[1:]) == 0, "as it was told"
         assert "episodes failed" not in capsys.readouterr().err
         assert "episodes failed" not in (run / "report.md").read_text()
