@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mem1.envs.base import Environment
 from mem1.envs.config import EnvConfig, Need
 from mem1.envs.prompts import render_prompt
+from mem1.envs.published import Published, published_hint, published_observation
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
 from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Task
+
+_PASSAGE = "Doc {i}(Title: {title}) {text}"
 
 
 class QaEnvConfig(EnvConfig):
@@ -26,6 +29,8 @@ class QaEnvConfig(EnvConfig):
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
+    ``format``: what a search shows and how many turns are left are said in our words (``"own"``, where ``passage`` is
+    the form of a passage), or byte for byte as a published client says them (see ``published.py``).
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
@@ -37,7 +42,14 @@ class QaEnvConfig(EnvConfig):
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
-    passage: str = "Doc {i}(Title: {title}) {text}"
+    format: Literal["own"] | Published = "own"
+    passage: str = _PASSAGE
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.format != "own" and self.passage != _PASSAGE:
+            raise ValueError(f"passage is not used where format is {self.format!r}: leave it out")
+        return self
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""
@@ -99,7 +111,7 @@ class QaEnvironment:
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
         prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined)
-        return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
+        return prompt, Observation(head=f"{self._hint()} {self._question()}".lstrip()) if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:
         """Do ``action``: search, take an answer, or say what an action looks like."""
@@ -107,6 +119,8 @@ class QaEnvironment:
         match action:
             case Search(query=query):
                 hits = (await self._retriever.search([query], self._config.top_k))[0]
+                if self._config.format != "own" and self._turns_left() > 0:
+                    return published_observation(self._config.format, hits, self._turns_left())
                 return self._unless_spent(self._found(hits))
             case Answer(text=text):
                 return self._take_answer(text)
@@ -141,7 +155,7 @@ class QaEnvironment:
         self._progress = _Progress(objective=self._progress.objective + 1)
         if self._progress.objective >= self.task.size:
             return Observation(head="", done=True)
-        return Observation(head=f"{self._hint()} {self._question()}")
+        return Observation(head=f"{self._hint()} {self._question()}".lstrip())
 
     def _question(self) -> str:
         return f"Question: {self.task.objectives[self._progress.objective].question}"
@@ -152,6 +166,8 @@ class QaEnvironment:
 
     def _hint(self) -> str:
         left = self._turns_left()
+        if self._config.format != "own":
+            return published_hint(self._config.format, left)
         return "Turns left: 1, the answer is due." if left == 1 else f"Turns left: {left}."
 
 
