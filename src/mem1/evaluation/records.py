@@ -233,6 +233,7 @@ class Plan(Record):
     baseline: str = "full"
     equal_budget: int | None = None  # tokens of the largest context without P
     prices: Prices | None = None
+    side_prices: Prices | None = None
 
 
 class Evaluation(Record):

@@ -52,6 +52,7 @@ class Evaluating(Stage):
                 policy=PolicyInfo(model=self.recipe.model, version=version),
                 resume=resume,
                 equal_budget=cap,
+                side_is_policy=self.recipe.side_model == self.recipe.model,
             )
         )
 
