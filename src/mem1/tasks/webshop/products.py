@@ -68,8 +68,8 @@ class Product:
 def read_products(items: Path, attributes: Path, *, limit: int | None = None) -> list[Product]:
     """The products of the published files, in file order; of the first ``limit`` records where it is given.
 
-    Records without a usable asin ("nan", longer than 10) and repeated ones are skipped, as WebShop does; ``null`` is read
-    as absent. Raises ``DataError`` naming the file, the record and the field.
+    Records without a usable asin ("nan", longer than 10) and repeated ones are skipped, as WebShop does; ``null`` is
+    read as absent. Raises ``DataError`` naming the file, the record and the field.
     """
     extra = read_object(attributes, "the file of attributes")
     return list(products_of(array_items(items, limit=limit), extra, where=str(items)))
