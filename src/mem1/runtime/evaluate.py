@@ -52,6 +52,7 @@ def evaluate(
             policy=PolicyInfo(model=recipe.model, version=version),
             resume=resume,
             equal_budget=cap,
+            side_is_policy=recipe.side_model == recipe.model,
         )
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mem1.config import Config
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, ModelError
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.base import ParsedTurn, RenderedObservation
 from mem1.memory.text.observations import BlockWriter
@@ -30,9 +30,11 @@ class TurnFormat:
 
     Raises:
         ConfigError: A budget has no room for the tags it must hold.
+        ModelError: The tokenizer cannot write the tags.
     """
 
     def __init__(self, tokenizer: Tokenizer, tags: Tags, budgets: Budgets) -> None:
+        check_tags(tokenizer, tags)
         self.tokenizer = tokenizer
         self.tags = tags
         self.budgets = budgets
@@ -62,6 +64,24 @@ class TurnFormat:
     def show(self, observation: Observation) -> RenderedObservation:
         """An observation as the policy will see it."""
         return self._observations(observation)
+
+
+def check_tags(tokenizer: Tokenizer, tags: Tags) -> None:
+    """Refuse a tokenizer with which no policy could write or close a block (``ModelError``).
+
+    Word pieces put blanks between signs, and a folding of letters loses capitals: the tags would be looked for in
+    what a policy writes and never be found.
+    """
+    for tag in tags.control_strings:
+        ids = tokenizer.encode(tag)
+        made = tokenizer.decode([*tokenizer.encode("a"), *ids, *tokenizer.encode("b")])
+        if tag not in tokenizer.decode(ids) or tag not in made:
+            raise ModelError(
+                f"the tokenizer cannot write the tag {tag!r}: it makes {tokenizer.decode(ids)!r} of it",
+                where="tokenizer",
+                hint="use a model with a byte-level or SentencePiece tokenizer, or tags that this one can write "
+                "(memory.tags)",
+            )
 
 
 def _sections(tokenizer: Tokenizer, tags: Tags, budgets: Budgets) -> tuple[Section, Section]:
