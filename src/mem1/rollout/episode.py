@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from mem1.envs.actions import ActionForm, parse_action
 from mem1.envs.base import Environment
 from mem1.errors import ContextLimitError, Mem1Error, ends_run, short_traceback
@@ -19,6 +21,7 @@ from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.rollout.limits import derive_seed, fits
+from mem1.rollout.outside import check_text, cleaned, no_completion
 from mem1.types import (
     Action,
     Completion,
@@ -129,6 +132,8 @@ class _Run:
     async def to_end(self) -> StopReason:
         """Take turns until something ends the episode. What the memory answers itself costs none of them."""
         prompt, first = self.env.reset()
+        if first is not None:
+            check_text(first)
         self.memory.start(wrap_prompt(self.parts.engine.tokenizer, prompt), first)
         steps = 0
         try:
@@ -197,6 +202,8 @@ class _Run:
             return await engine.generate(request)
         except ContextLimitError as error:
             raise _NoRoomError from error
+        except ValidationError as error:
+            raise _PartError from no_completion(engine, error)
         except Exception as error:
             if ends_run(error):
                 raise
@@ -205,7 +212,9 @@ class _Run:
     async def _step(self, turn: Turn, action: Action) -> Observation:
         """Let the environment act; if it fails, the turn is kept without an observation."""
         try:
-            return await self.env.step(action)
+            observation = await self.env.step(action)
+            check_text(observation)
+            return observation
         except Exception as error:
             if ends_run(error):
                 raise
@@ -261,4 +270,6 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
 def _record(failure: Mem1Error | _PartError) -> EpisodeError:
     cause = failure.__cause__ if isinstance(failure, _PartError) else failure
     assert cause is not None
-    return EpisodeError(type=type(cause).__name__, message=str(cause), traceback=short_traceback(cause))
+    return EpisodeError(
+        type=type(cause).__name__, message=cleaned(str(cause)), traceback=cleaned(short_traceback(cause))
+    )
