@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mem1.actions.tools import SEARCH
 from mem1.config import Config
-from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.prompts import render_prompt
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
-from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Task
+from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
 
 
 class QaEnvConfig(Config):
@@ -27,6 +27,7 @@ class QaEnvConfig(Config):
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
+    ``form``: searches and answers as tags, or as JSON tool calls for models that were taught those.
     """
 
     type: Literal["qa"] = "qa"
@@ -37,8 +38,7 @@ class QaEnvConfig(Config):
     joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
 
-    actions: ClassVar[Collection[str]] = ("search", "answer")
-    form: ClassVar[ActionForm] = "tags"
+    form: Literal["tags", "json"] = "tags"
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""
@@ -55,6 +55,9 @@ class _Progress:
 
 class QaEnvironment:
     """One episode of question answering (an ``Environment``)."""
+
+    tools = (SEARCH,)
+    takes_answer = True
 
     def __init__(self, task: Task, config: QaEnvConfig, retriever: Retriever, scorer: Scorer) -> None:
         self.task = task
@@ -99,14 +102,14 @@ class QaEnvironment:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
-        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined)
+        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined, form=self._config.form)
         return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:
         """Do ``action``: search, take an answer, or say what an action looks like."""
         self._progress.turns += 1
         match action:
-            case Search(query=query):
+            case ToolCall(name=SEARCH.name, arguments={"query": str(query)}):
                 hits = (await self._retriever.search([query], self._config.top_k))[0]
                 return self._unless_spent(self._found(hits))
             case Answer(text=text):
@@ -114,7 +117,7 @@ class QaEnvironment:
             case Malformed(reason=reason):
                 return self._unless_spent(Observation(head=f"No action was taken: {reason}"))
             case _:
-                return self._unless_spent(Observation(head=f"{action.type} is not possible here"))
+                return self._unless_spent(Observation(head=f"{action.name} is not possible here"))
 
     def _found(self, hits: list[Hit]) -> Observation:
         passages = tuple(
@@ -126,7 +129,7 @@ class QaEnvironment:
     def _take_answer(self, text: str) -> Observation:
         if self.one_by_one:
             self._answers[self._progress.objective] = text
-            return self._next_question()
+            return self._next_question(spent=False)
         given, self._extra = split_answers(text, self.task.size)
         self._answers = list(given)
         return Observation(head="", done=True)
@@ -136,12 +139,14 @@ class QaEnvironment:
         if self._turns_left() > 0:
             head = f"{self._hint()} {observation.head}".strip()
             return observation.model_copy(update={"head": head})
-        return self._next_question() if self.one_by_one else Observation(head="No turns left.", done=True)
+        if not self.one_by_one:
+            return Observation(head="No turns left.", done=True, spent=True)
+        return self._next_question(spent=True)
 
-    def _next_question(self) -> Observation:
+    def _next_question(self, *, spent: bool) -> Observation:
         self._progress = _Progress(objective=self._progress.objective + 1)
         if self._progress.objective >= self.task.size:
-            return Observation(head="", done=True)
+            return Observation(head="", done=True, spent=spent)
         return Observation(head=f"{self._hint()} {self._question()}")
 
     def _question(self) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator
 
+from mem1.actions import ActionSpace, make_format
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.config import Config
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
@@ -18,29 +20,36 @@ from mem1.memory.index import Embed, EmbeddingIndex, Index, LexicalIndex
 from mem1.memory.notes import INSTRUCTION as NOTE_INSTRUCTION
 from mem1.memory.notes import NotesMemory, NotesSettings
 from mem1.memory.recall import INSTRUCTION as RECALL_INSTRUCTION
-from mem1.memory.recall import RecallMemory, RecallSettings
+from mem1.memory.recall import RECALL, RecallMemory, RecallSettings
 from mem1.memory.state import Block, StateMemory
 from mem1.memory.summary import INSTRUCTION as SUMMARY_INSTRUCTION
 from mem1.memory.summary import SummaryMemory, SummarySettings
 from mem1.memory.text.format import Budgets, TurnFormat
 from mem1.memory.text.tags import Tags
 from mem1.memory.window import WindowMemory
+from mem1.types import ToolSpec
 
 CARRY: tuple[Block, ...] = ("state", "action", "observation")
 
 
 @dataclass(slots=True)
 class _Factory:
-    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer in use."""
+    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer and actions in use.
+
+    ``tools``: those that the memory adds to what the environment offers.
+    """
 
     tags: Tags
     budgets: Budgets
     make: Callable[[TurnFormat], Memory]
+    tools: tuple[ToolSpec, ...] = ()
+    space: ActionSpace | None = None
     turn: TurnFormat | None = None
 
-    def __call__(self, tokenizer: Tokenizer) -> Memory:
-        if self.turn is None or self.turn.tokenizer is not tokenizer:
-            self.turn = TurnFormat(tokenizer, self.tags, self.budgets)
+    def __call__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> Memory:
+        if self.turn is None or self.turn.tokenizer is not tokenizer or self.space != space:
+            actions = make_format(space.with_own(*self.tools), self.tags.actions)
+            self.turn, self.space = TurnFormat(tokenizer, self.tags, self.budgets, actions), space
         return self.make(self.turn)
 
 
@@ -133,10 +142,10 @@ class RecallMemoryConfig(_MemoryConfig):
         return _seeing(carry)
 
     def build(self) -> MemoryFactory:
-        """A factory of ``RecallMemory``; the recall tag is named ``recall`` where the tags name none."""
+        """A factory of ``RecallMemory``. Raises ``ConfigError`` where another action has the tag of ``recall``."""
+        make_format(SEARCH_AND_ANSWER.with_own(RECALL), self.tags.actions)
         settings = RecallSettings(self.max_recalls, self.top_k, self.words, self.instruction)
-        tags = self.tags.with_recall()
-        return _Factory(tags, self.budgets, lambda turn: RecallMemory(turn, self.carry, settings))
+        return _Factory(self.tags, self.budgets, lambda turn: RecallMemory(turn, self.carry, settings), (RECALL,))
 
     def sized(self, tokens: int) -> Self:
         """With another page."""

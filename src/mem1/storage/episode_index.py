@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
+from mem1.storage.upgrade import upgraded_episode
 from mem1.types import Composition, Episode, Record, StopReason
 
 
@@ -190,9 +191,9 @@ def read_episode(path: Path, entry: EpisodeEntry) -> Episode:
 
 
 def parse_episode(text: bytes, where: str) -> Episode:
-    """A line as an episode. Raises ``StorageError`` that names the field and ``where``."""
+    """A line as an episode, of this version or a former one. Raises ``StorageError`` that names field and ``where``."""
     try:
-        return Episode.model_validate_json(text)
+        return Episode.model_validate_json(upgraded_episode(text))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the line"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from mem1.actions import ActionForm
 from mem1.config import Config
-from mem1.envs.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.webshop.env import ShopEnvironment
 from mem1.envs.webshop.search import SHOWN, SearchKind
@@ -26,8 +26,8 @@ class WebshopEnvConfig(Config):
     and the next wish is shown. ``observation`` is ``text`` or ``text_rich``. ``nouns`` names the noun extractor of the
     reward: ``content_words``, ``spacy:MODEL`` or ``module:function``. ``shown``: how many products a search finds at
     most. ``form``: actions as tags of their own, or the published agent's ``search[...]`` and ``click[...]`` inside the
-    answer's tag. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or the path of a file with
-    ``{goals}``.
+    answer's tag, or JSON tool calls. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or the path of
+    a file with ``{goals}``.
     """
 
     type: Literal["webshop"] = "webshop"
@@ -39,11 +39,6 @@ class WebshopEnvConfig(Config):
     shown: int = Field(default=SHOWN, ge=1)
     form: ActionForm = "tags"
     prompt: Literal["instruct", "brief"] | Path = "instruct"
-
-    @property
-    def actions(self) -> Collection[str]:
-        """The kinds of action that the environment takes."""
-        return ("search", "click")
 
     @property
     def readable_by_rules(self) -> bool:

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.nouns import content_words
 from mem1.envs.webshop.site.app import COOKIE, make_app
 from mem1.envs.webshop.site.config import SiteConfig
@@ -17,7 +18,6 @@ from mem1.envs.webshop.site.pages import Site, bill
 from mem1.envs.webshop.site.sessions import Customer, FullError, Sessions
 from mem1.envs.webshop.state_machine import Machine, Mode, Page
 from mem1.envs.webshop.visit import Shop
-from mem1.types import Click, Search
 from tests.unit.envs.webshop.shops import Shelf, goal, product, shop, visit
 
 HOSTILE = "\"><script>document.title='stolen'</script><img src=x onerror=alert(1)> {{ 7*7 }} \u202etxet\x00 \ud800"
