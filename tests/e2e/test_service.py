@@ -16,12 +16,12 @@ import pytest
 
 from mem1.cli.main import main
 from mem1.errors import BackendError
-from mem1.retrieval.service.workers import Workers
+from mem1.serving.workers import Workers
 from tests.e2e.serving import Service, serving, write_corpus
 
 SECOND = tuple(word for name in ("header", "body", "write", "idle") for word in (f"--{name}-seconds", "1"))
 SHORT = ("--max-body", "100000", *SECOND)
-HEAD = b"POST /retrieve HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /retrieve HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 PATIENCE = 60.0
 
 
@@ -65,7 +65,7 @@ def ended(connection: socket.socket) -> bytes:
         (HEAD + b"Content-Length: many\r\n\r\n", b"400"),
         (HEAD + b"Content-Length: -5\r\n\r\n", b"400"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b""),
-        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 50_000, b"400"),
     ],
     ids=["tls", "protocol", "length", "negative", "chunk", "target", "headers"],
@@ -316,3 +316,44 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capsys: pytest.CaptureFix
         port = str(taken.getsockname()[1])
         assert main(["serve", "retrieve", "--corpus", str(corpus), "--port", port]) == 6
     assert "choose another --port" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the size and the doors that clients meet
+
+
+@pytest.mark.parametrize("query", ["word7", "what comes before word7 in the list of words, and why? " * 30])
+def test_a_training_steps_searches_in_one_request_at_the_default_limits(tmp_path: Path, query: str) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl")
+    with serving("--corpus", str(corpus)) as running:
+        # The published client: one POST of all queries, without a time limit.
+        payload = {"queries": [f"{query} q{number}" for number in range(2560)], "topk": 3, "return_scores": True}
+        rows = httpx.post(f"{running.address}/retrieve", json=payload, timeout=None).json()["result"]
+    assert len(rows) == 2560
+    assert all(row[0]["document"]["id"] in ("6", "7") for row in rows)
+
+
+def test_sockets_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl")
+    with serving("--corpus", str(corpus), "--max-connections", "20", "--header-seconds", "60") as running:
+        silent = [connect(running) for _ in range(60)]
+        try:
+            for _ in range(5):
+                reply = httpx.post(f"{running.address}/retrieve", json={"queries": ["word7"]}, timeout=10)
+                assert reply.status_code == 200
+        finally:
+            for connection in silent:
+                connection.close()
+
+
+def test_a_token_and_a_name_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUR_TOKEN", "nobody can guess this")
+    corpus = write_corpus(tmp_path / "corpus.jsonl")
+    with serving("--corpus", str(corpus), "--token-env", "OUR_TOKEN") as running:
+        ask = {"queries": ["word7"]}
+        assert httpx.post(f"{running.address}/retrieve", json=ask).status_code == 401
+        key = {"authorization": "Bearer nobody can guess this"}
+        assert httpx.post(f"{running.address}/retrieve", json=ask, headers=key).status_code == 200
+        named = key | {"host": "evil.example"}
+        assert httpx.post(f"{running.address}/retrieve", json=ask, headers=named).status_code == 421
+        assert httpx.get(f"{running.address}/metrics").status_code == 401
+        assert httpx.get(f"{running.address}/health").status_code == 200

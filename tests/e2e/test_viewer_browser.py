@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mem1.report.viewer.server import address_of, make_server
+from mem1.report.viewer.app import make_app
+from mem1.report.viewer.pages import Viewer
+from mem1.serving.background import running
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.run_dir import RunDir
 from mem1.types import (
@@ -138,13 +139,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with EpisodeWriter(run.episodes("test", compressed=True)) as writer:
         for number in range(EPISODES):
             writer.write(nasty_episode(number))
-    server = make_server(run.path)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield address_of(server).rstrip("/")
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(lambda: make_app(Viewer(run))) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -392,20 +388,17 @@ def test_pages_can_be_read_without_scripts(browser: Any, base: str) -> None:
 @pytest.mark.slow
 def test_new_episodes_are_announced(browser: Any, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path, "growing", SyntheticConfig())
-    server = make_server(run.path)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(address_of(server))
-    assert "no episodes yet" in page.inner_text("main")
-    with EpisodeWriter(run.episodes("train")) as writer:
-        writer.write(nasty_episode(1))
-        writer.write(nasty_episode(2))
-    page.evaluate("pulse()")
-    page.wait_for_selector("#fresh:not([hidden])")
-    assert page.inner_text("#fresh") == "2 new: load them"
-    page.click("#fresh")
-    page.wait_for_selector(".list tbody tr")
-    context.close()
-    server.shutdown()
-    server.server_close()
+    with running(lambda: make_app(Viewer(run))) as address:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(address)
+        assert "no episodes yet" in page.inner_text("main")
+        with EpisodeWriter(run.episodes("train")) as writer:
+            writer.write(nasty_episode(1))
+            writer.write(nasty_episode(2))
+        page.evaluate("pulse()")
+        page.wait_for_selector("#fresh:not([hidden])")
+        assert page.inner_text("#fresh") == "2 new: load them"
+        page.click("#fresh")
+        page.wait_for_selector(".list tbody tr")
+        context.close()

@@ -12,6 +12,7 @@ from mem1 import doctor
 from mem1.cli.main import main
 from mem1.doctor import Check, Status, examine
 from mem1.errors import ModelError
+from mem1.installed import Requirement
 
 
 def the(findings: Iterator[Check], name: str) -> Check:
@@ -28,35 +29,51 @@ def only(monkeypatch: pytest.MonkeyPatch, **checks: object) -> None:
 def test_what_is_not_fine_names_its_hint() -> None:
     quick = ("python", "packages", "cpu", "disk", "memory")
     findings = [check for name in quick for check in doctor.CHECKS[name]()]
-    assert {"python", "torch", "transformers", "cpu", "disk", "memory"} <= {check.name for check in findings}
+    assert {"python", "packages", "extra train", "extra shop", "cpu", "disk", "memory"} <= {c.name for c in findings}
     assert [check for check in findings if check.status is not Status.OK and not check.hint] == []
 
 
 def test_the_package_versions_are_those_installed() -> None:
     import torch
 
-    assert the(doctor.check_packages(), "torch") == Check("torch", Status.OK, str(torch.__version__))
+    found = the(doctor.check_packages(), "extra train")
+    assert found.status is Status.OK
+    assert f"torch {torch.__version__}" in found.found
 
 
-def test_a_package_that_is_missing_or_old_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_NEEDED", {"no_such_package": "1.0", "pytest": "99.0"})
-    missing, old, *_ = doctor.check_packages()
-    assert (missing.status, missing.found) == (Status.FAIL, "not installed")
-    assert old.status is Status.FAIL
-    assert old.found.endswith("older than 99.0")
-
-
-def test_an_optional_package_is_only_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_OPTIONAL", {"no_such_package": "pip install it"})
-    found = the(doctor.check_packages(), "no_such_package")
-    assert (found.status, found.hint) == (Status.WARN, "pip install it")
+THERE = Requirement("pytest", ">=1")
+OLD = Requirement("pytest", ">=99")
+GONE = Requirement("no-such-package", ">=1")
 
 
 @pytest.mark.parametrize(
-    ("version", "numbers"), [("2.13.0+cpu", (2, 13)), ("5.23.0", (5, 23)), ("2.9", (2, 9)), ("3.0rc1", (3, 0))]
+    ("extras", "status", "said"),
+    [
+        ({"": [THERE], "x": [THERE, Requirement("ruff", "")]}, Status.OK, "ruff"),
+        ({"": [], "x": [GONE]}, Status.OK, "not installed"),  # nobody asked for it
+        ({"": [], "x": [THERE, GONE], "y": [THERE]}, Status.OK, "not installed"),  # what is there came with another
+        ({"": [], "x": [THERE, GONE]}, Status.WARN, "without no-such-package"),
+        ({"": [], "x": [OLD]}, Status.FAIL, "needed >=99"),
+    ],
 )
-def test_versions_compare_by_number(version: str, numbers: tuple[int, int]) -> None:
-    assert doctor._numbers(version) == numbers
+def test_an_extra_is_healthy_absent_or_broken(
+    monkeypatch: pytest.MonkeyPatch, extras: dict[str, list[Requirement]], status: Status, said: str
+) -> None:
+    monkeypatch.setattr(doctor, "requirements", lambda: extras)
+    found = the(doctor.check_packages(), "extra x")
+    assert found.status is status
+    assert said in found.found
+    assert bool(found.hint) == (said != "ruff")
+
+
+def test_what_is_always_needed_fails_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "requirements", lambda: {"": [THERE, GONE]})
+    assert the(doctor.check_packages(), "packages").status is Status.FAIL
+
+
+def test_without_torch_there_are_no_models_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_has_torch", lambda: False)
+    assert [*doctor.check_threads(), *doctor.check_cuda(), *doctor.check_model()] == []
 
 
 def test_cpu_flags_are_read_from_the_first_core(tmp_path: Path) -> None:

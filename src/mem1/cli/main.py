@@ -63,10 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if debug or error.name is None or error.name.split(".")[0] == "mem1":
             raise
+        from mem1.installed import missing_hint  # reads what is installed, which --help does not pay for
+
         missing = Mem1Error(
             f"the package {error.name!r} is not installed",
             where=f"mem1 {words[0]}",
-            hint="make setup, or: pip install -c constraints.txt -e '.[train]'",
+            hint=missing_hint(error.name),
         )
         return _fail(missing, as_json=as_json)
     except KeyboardInterrupt:

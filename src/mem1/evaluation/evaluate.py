@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mem1.errors import ConfigError, StorageError
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.config import EvaluateConfig
+from mem1.evaluation.intact import damaged_cells
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
 from mem1.evaluation.transcripts import transcript
@@ -20,7 +21,7 @@ from mem1.rollout.episode import RolloutContext, RolloutRequest
 from mem1.rollout.group import run_requests
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.limits import derive_seed
-from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, list_episodes, read_episode
+from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, digest, list_episodes, read_episode
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Task
 
@@ -67,9 +68,10 @@ async def evaluate(
     path = run.episodes(label, compressed=True)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before)
-    book.save()
-    effort = RolloutHealthCheck()
+    effort = RolloutHealthCheck(what=f"evaluation {label!r}")
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
+        book.sync = writer.sync
+        book.save()
         for strategy, some_parts in parts.items():
             requests = []
             # Long tasks first: short ones then fill the slots that a few long ones leave empty.
@@ -79,16 +81,16 @@ async def evaluate(
                         advance(strategy, None)
                     elif (entry := on_disk.get(request.episode_id)) and (episode := _reusable(run, label, entry)):
                         effort.see(episode)
-                        book.take(strategy, key, episode, some_parts)
+                        book.take(strategy, key, episode, some_parts, digest(path, entry))
                         advance(strategy, episode)
                     else:
                         requests.append((key, request))
             keys = {request.episode_id: key for key, request in requests}
 
             def keep(episode: Episode, strategy: str = strategy, keys: dict[str, CellKey] = keys) -> None:
-                writer.write(episode)
+                entry = writer.write(episode)
                 effort.see(episode)
-                book.take(strategy, keys[episode.id], episode, parts[strategy])
+                book.take(strategy, keys[episode.id], episode, parts[strategy], digest(path, entry))
                 advance(strategy, episode)
 
             await run_requests(
@@ -97,7 +99,7 @@ async def evaluate(
                 concurrency=config.concurrency,
                 on_episode=keep,
             )
-    evaluation = book.save()
+        evaluation = book.save()
     if not any(cell.failed < cell.episodes and cell.metrics[Measure.TURNS].mean for cell in evaluation.cells):
         effort.check(f"evaluation {label!r}")
     return evaluation
@@ -112,14 +114,22 @@ class _Book:
     kept: int
     tasks: dict[CellKey, Sequence[Task]]
     before: Evaluation | None
+    sync: Callable[[], None] = lambda: None  # puts the episodes on the disk: never later than what is made of them
     open: dict[tuple[str, CellKey], dict[str, Episode]] = field(default_factory=dict)
     cells: dict[tuple[str, CellKey], Cell] = field(default_factory=dict)
     transcripts: dict[str, Transcript] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.before is not None:
-            # A cell with failures is opened again, so that the failed episodes can be run anew.
-            self.cells = {(cell.strategy, cell.key): cell for cell in self.before.cells if not cell.failed}
+            # A cell with failures is opened again, so that the failed episodes can be run anew; so is one whose
+            # episodes are not all on the disk as they were.
+            damaged = {(one.cell.strategy, one.cell.key) for one in damaged_cells(self.run, self.before)}
+            self.cells = {
+                (cell.strategy, cell.key): cell
+                for cell in self.before.cells
+                if not cell.failed and (cell.strategy, cell.key) not in damaged
+            }
             self.transcripts = {one.episode_id: one for one in self.before.transcripts}
 
     @property
@@ -131,17 +141,18 @@ class _Book:
         """Whether nothing is left to run there."""
         return (strategy, key) in self.cells
 
-    def take(self, strategy: str, key: CellKey, episode: Episode, parts: RolloutContext) -> None:
+    def take(self, strategy: str, key: CellKey, episode: Episode, parts: RolloutContext, digest: str) -> None:
         """Add an episode; the one that completes its cell saves the evaluation."""
         order = [task.id for task in self.tasks[key]]
         episodes = self.open.setdefault((strategy, key), {})
         episodes[episode.task.id] = episode
+        self.digests[episode.id] = digest
         if episode.task.id in order[: self.kept]:
             self.transcripts[episode.id] = transcript(episode, parts.engine.tokenizer)
         if len(episodes) == len(order):
-            self.cells[strategy, key] = make_cell(
-                strategy, key, [episodes[id] for id in order], self.bootstrap, self.plan.prices
-            )
+            cell = make_cell(strategy, key, [episodes[id] for id in order], self.bootstrap, self.plan.prices)
+            stored = {one.id: self.digests[one.id] for one in episodes.values()}
+            self.cells[strategy, key] = cell.model_copy(update={"stored": stored})
             del self.open[strategy, key]
             self.save()
 
@@ -161,6 +172,7 @@ class _Book:
             verdicts=verdicts(cells, self.plan.baseline, self.bootstrap),
             transcripts=tuple(self.transcripts.values()),
         )
+        self.sync()
         self.run.write_evaluation(self.plan.label, evaluation)
         return evaluation
 
@@ -192,7 +204,10 @@ def _jobs(label: str, strategy: str, key: CellKey, tasks: Sequence[Task], seed: 
 
 
 def _reusable(run: RunDir, label: str, entry: EpisodeEntry) -> Episode | None:
-    episode = read_episode(run.episodes(label), entry)
+    try:
+        episode = read_episode(run.episodes(label), entry)
+    except StorageError:
+        return None  # damaged: it is run anew
     return None if episode.failed else episode
 
 

@@ -46,7 +46,8 @@ class TurnPoint(Record):
 class Cell(Record):
     """One strategy on one set of tasks.
 
-    ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored).
+    ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored). ``stored`` gives the
+    SHA-256 of each episode's line on the disk, by the episode's id (empty: written before digests were kept).
     """
 
     strategy: str
@@ -63,6 +64,7 @@ class Cell(Record):
     errors: dict[str, int] = Field(default_factory=dict)
     trace: tuple[TurnPoint, ...] = ()
     scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
+    stored: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _aligned(self) -> Cell:

@@ -28,6 +28,22 @@ class Tokenizer(Protocol):
         """Text of ``token_ids``, special tokens written out, nothing skipped or cleaned up."""
 
 
+@runtime_checkable
+class EndsInSeveralWays(Protocol):
+    """A tokenizer of a model that ends its texts with more tokens than one."""
+
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """All ids that end a completion, ``eos_id`` among them."""
+
+
+def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    """All ids that end a completion."""
+    if isinstance(tokenizer, EndsInSeveralWays):
+        return tokenizer.eos_ids
+    return frozenset(() if tokenizer.eos_id is None else (tokenizer.eos_id,))
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One stretch of a completion with its own hard budget.

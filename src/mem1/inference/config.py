@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config, by_default
+from mem1.http.addresses import check_address, check_variable
 from mem1.prices import Prices
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"(?i)api.?key|authori[sz]ation|password|secret")
 # What the engine itself says in a request.
 _OURS = {
@@ -73,7 +72,7 @@ class OpenAiConfig(Config):
     the request's body.
 
     ``retries`` after a failure that may pass, ``first_wait`` seconds before the first, doubling; a server that asks for
-    more than ``longest_wait`` is given up.
+    more than ``longest_wait`` is given up. ``prices`` are those of ``model``, ``side_prices`` those of ``side_model``.
     """
 
     type: Literal["openai"] = "openai"
@@ -96,25 +95,17 @@ class OpenAiConfig(Config):
     longest_wait: Seconds = 60.0
     timeouts: Timeouts = Timeouts()
     prices: Prices | None = None
+    side_prices: Prices | None = None
 
     @field_validator("key_env")
     @classmethod
     def _names_a_variable(cls, name: str | None) -> str | None:
-        if name is not None and not _VARIABLE.fullmatch(name):  # it may be a key: what was written is not repeated
-            raise ValueError("this is the name of an environment variable, not the key itself")
-        return name
+        return check_variable(name)
 
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
-                "an address without user, password and query; a key goes into the variable of engine.key_env"
-            )
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as http://localhost:8000/v1")
-        return url.rstrip("/")
+        return check_address(url, "engine.key_env")
 
     @field_validator("extra")
     @classmethod

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from mem1.inference.base import Section, Tokenizer
+from mem1.inference.base import Section, Tokenizer, eos_ids
 from mem1.types import Completion, FinishReason
 
 # A UTF-8 character has at most four bytes, so a window that reaches three tokens further back than
@@ -60,7 +60,7 @@ class SectionTracker:
             raise ValueError(f"a completion needs room for at least one token, got {room}")
         self._room = room if room is not None else sum(section.budget for section in sections)
         self._tokenizer = tokenizer
-        self._eos_id = tokenizer.eos_id
+        self._eos_ids = eos_ids(tokenizer)
         self._known_quiet = _quiet.setdefault(tokenizer, {})
         self._sections = tuple(sections)
         self._token_ids: list[int] = []
@@ -147,7 +147,7 @@ class SectionTracker:
         A stop is complete only at a token that writes its last character. Of a character beyond
         ASCII a token may write a part, which its own text does not show.
         """
-        if token_id == self._eos_id:
+        if token_id in self._eos_ids:
             return self._over(FinishReason.EOS)
         if self._ascii and self._last_characters.isdisjoint(self._tokenizer.decode([token_id])):
             self._quiet.add(token_id)

@@ -17,6 +17,7 @@ from weakref import finalize
 from mem1.errors import BackendError, Mem1Error, ModelError, boundary
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.config import VllmConfig
+from mem1.inference.pending import PendingCalls
 from mem1.inference.writing import Ask, Piece, write
 from mem1.types import Completion, Usage
 
@@ -129,8 +130,7 @@ class VllmEngine:
         self._backend = backend
         self.tokenizer = tokenizer
         self.max_context = backend.max_context
-        self._pending: set[asyncio.Task[Completion]] = set()
-        self._closed = False
+        self._pending = PendingCalls()
 
     @classmethod
     def start(cls, config: VllmConfig, folder: Path, tokenizer: Tokenizer) -> VllmEngine:
@@ -139,35 +139,20 @@ class VllmEngine:
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
-        if self._closed:
-            raise _closed(request.session)
         if not request.prompt:
             raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
-        task = asyncio.create_task(write(request, self.tokenizer, self._backend.call, max_context=self.max_context))
-        self._pending.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._closed:
-                raise _closed(request.session) from None
-            raise
-        finally:
-            self._pending.discard(task)
+        return await self._pending.run(
+            request.session,
+            lambda: write(request, self.tokenizer, self._backend.call, max_context=self.max_context),
+        )
 
     def release(self, session: str) -> None:
         """Nothing is kept for a session: prefixes are shared by all."""
 
     async def close(self) -> None:
         """Stop vLLM. Pending calls fail with ``BackendError``."""
-        self._closed = True
-        for task in list(self._pending):
-            if task.get_loop() is asyncio.get_running_loop():
-                task.cancel()
+        self._pending.close()
         self._backend.stop()
-
-
-def _closed(session: str) -> BackendError:
-    return BackendError("the engine is closed", where=session, hint="make a new engine")
 
 
 def _stop(llm: AsyncLLM, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:

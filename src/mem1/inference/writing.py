@@ -6,13 +6,18 @@ it closes a section by force, what the backend wrote beyond is dropped, and the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from mem1.errors import BackendError
+from mem1.errors import BackendError, ContextLimitError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.sections import SectionTracker
 from mem1.types import Completion, Usage
+
+_SHORT = 4  # a call that was cut and brought less than one part in so many of what was asked for made no progress
+_SHORT_CALLS = 3  # of them are enough
+_MOST_CALLS = 16  # for one completion, beside one a section
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,15 @@ async def write(
             else for the tokens of one section, so that none is written in vain.
         exact: See ``Completion.exact``.
 
-    Raises ``BackendError`` where the prompt fills the context, or a call brings nothing; and what ``ask`` raises.
+    A backend that cuts each call short, whatever it was asked for, is not asked for ever: after a few calls the
+    completion ends as cut (``LENGTH``).
+
+    Raises ``ContextLimitError`` where the prompt fills the context, ``BackendError`` where the first call brings
+    nothing; and what ``ask`` raises.
     """
     room = max_context - len(request.prompt)
     if room <= 0:
-        raise BackendError(
+        raise ContextLimitError(
             f"a prompt of {len(request.prompt)} tokens leaves no room in a context of {max_context}",
             where=request.session,
             hint="raise engine.max_context if the model allows it, or shorten the prompt",
@@ -74,31 +83,41 @@ async def write(
     tracker = SectionTracker(tokenizer, request.sections, room)
     written: list[int] = []
     usage: list[Usage | None] = []
+    short = 0
     while tracker.finish is None:
         later = tracker.following
         most = tracker.left + sum(section.budget for section in later) if at_once else tracker.left
-        piece = await ask(
-            Ask(
-                request=request,
-                written=tuple(written),
-                section=tracker.section.name,
-                most=min(most, room - len(written)),
-                stops=_stops(tracker),
-                number=len(usage),
-            )
+        asked = Ask(
+            request=request,
+            written=tuple(written),
+            section=tracker.section.name,
+            most=min(most, room - len(written)),
+            stops=_stops(tracker),
+            number=len(usage),
         )
+        piece = await ask(asked)
+        if not all(map(math.isfinite, piece.logprobs)):
+            raise BackendError(
+                "the backend returns a log-probability that is no number",
+                where=request.session,
+                hint="its logits are broken: look at the model's weights and the type they are computed in",
+            )
         usage.append(piece.usage)
         closed = _feed(tracker, piece, written)
         if tracker.finish is not None or closed:
             continue
         if piece.ended:
             tracker.end()
-        elif not piece.token_ids:
+        elif not written:
             raise BackendError(
                 "the backend wrote nothing, and does not say that the text ended",
                 where=request.session,
                 hint="a model that thinks before it writes may use up its tokens: raise memory.budgets",
             )
+        else:
+            short += len(piece.token_ids) * _SHORT < asked.most
+            if short >= _SHORT_CALLS or len(usage) >= _MOST_CALLS + len(request.sections) or not piece.token_ids:
+                tracker.cut()
     known = [one for one in usage if one is not None]
     whole = sum(known[1:], known[0]) if len(known) == len(usage) else None
     return tracker.completion(policy_version).model_copy(update={"exact": exact, "usage": whole})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mem1.inference.base import Section, Tokenizer
+from mem1.inference.base import Section, Tokenizer, eos_ids
 from mem1.memory.base import Ask
 from mem1.memory.text.neutralise import Neutraliser
 from mem1.types import Completion
@@ -63,7 +63,7 @@ class SideTask:
 
     def _text(self, tokenizer: Tokenizer, completion: Completion) -> str:
         ids = completion.token_ids
-        if ids and ids[-1] == tokenizer.eos_id:
+        if ids and ids[-1] in eos_ids(tokenizer):
             ids = ids[:-1]
         return tokenizer.decode(ids).partition(f"</{self.tag}>")[0].strip()
 

@@ -11,7 +11,7 @@ from mem1.errors import DataError
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation
-from mem1.report.data import bootstrap_of, read_run
+from mem1.report.data import bootstrap_of, read_whole_run
 from mem1.report.tables import keys_of, tasks_of
 
 DIFFERENCES = (Measure.SCORE, Measure.EM, Measure.F1, Measure.EM_PER_OBJECTIVE, Measure.ANSWER_RATE, Measure.MALFORMED)
@@ -51,7 +51,7 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
 
 
 def _last(run: Path) -> Evaluation:
-    found = read_run(run).last
+    found = read_whole_run(run).last
     if found is None:
         raise DataError("the run holds no evaluation", where=str(run), hint="mem1 evaluate RECIPE --run DIR")
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,17 @@ from mem1.report.data import RunData, read_run
 from mem1.report.document import Document, make_document
 from mem1.report.html import to_html
 from mem1.report.markdown import to_markdown
-from mem1.storage.atomic import write_atomic
+from mem1.storage.atomic import write_atomic, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPaths:
-    """Where the report was written."""
+    """Where the report was written, and what it had to leave out because it is damaged."""
 
     html: Path
     markdown: Path
     json: Path
+    damage: tuple[str, ...] = ()
 
 
 def build_report(run_dir: Path) -> ReportPaths:
@@ -32,10 +32,10 @@ def build_report(run_dir: Path) -> ReportPaths:
     """
     data = read_run(run_dir)
     document = make_document(data)
-    paths = ReportPaths(data.run.report_html, data.run.report_markdown, data.run.report_json)
+    paths = ReportPaths(data.run.report_html, data.run.report_markdown, data.run.report_json, data.damage)
     write_atomic(paths.html, to_html(document).encode())
     write_atomic(paths.markdown, to_markdown(document).encode())
-    write_atomic(paths.json, (json.dumps(to_json(data, document), ensure_ascii=False, indent=1) + "\n").encode())
+    write_json(paths.json, to_json(data, document), indent=1)
     return paths
 
 
@@ -48,11 +48,12 @@ def to_json(data: RunData, document: Document) -> dict[str, Any]:
         "evaluations": [_numbers(one) for one in data.evaluations],
         "figures": [dataclasses.asdict(chart) for section in document.sections for chart in section.charts],
         "versions": document.versions,
+        "damage": list(document.damage),
     }
 
 
 def _numbers(evaluation: Evaluation) -> dict[str, Any]:
     return evaluation.model_dump(
         mode="json",
-        exclude={"cells": {"__all__": {"values", "tasks", "trace"}}, "transcripts": True, "plan": {"cells"}},
+        exclude={"cells": {"__all__": {"values", "tasks", "trace", "stored"}}, "transcripts": True, "plan": {"cells"}},
     )

@@ -11,12 +11,16 @@ from typing import Any
 
 from mem1.errors import StorageError
 from mem1.evaluation.cells import Bootstrap
+from mem1.evaluation.intact import damaged_cells, without
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
 from mem1.storage.atomic import read_json
 from mem1.storage.episodes import EpisodeEntry, iter_episodes, read_episode
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Episode
+
+MEND = "restore the episode file from a copy, or evaluate again with --resume: only what is lost is run anew"
+"""What to do about damaged episodes."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class RunData:
 
     ``evaluations`` are in the order of training: by policy version, then label. ``views`` holds the
     rows of ``views.json`` (how far each training view is from what the policy saw), if there is one.
+    ``damage`` says, a line each, which cells were left out because their episodes are not on the disk as evaluated.
     """
 
     run: RunDir
@@ -32,6 +37,7 @@ class RunData:
     metrics: tuple[dict[str, Any], ...]
     views: tuple[dict[str, Any], ...]
     versions: dict[str, str | None]
+    damage: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -72,9 +78,19 @@ class RunData:
 
 
 def read_run(path: Path) -> RunData:
-    """Read the run at ``path``. Raises ``StorageError`` where it holds none, or a damaged file."""
+    """Read the run at ``path``.
+
+    Numbers of an evaluation whose episodes are lost or changed are left out, and ``damage`` says so.
+
+    Raises ``StorageError`` where ``path`` holds no run, or a damaged file.
+    """
     run = RunDir.open(path)
-    evaluations = [run.read_evaluation(name, Evaluation) for name in run.evaluations()]
+    evaluations, damage = [], []
+    for name in run.evaluations():
+        evaluation = run.read_evaluation(name, Evaluation)
+        lost = damaged_cells(run, evaluation)
+        evaluations.append(without(evaluation, [one.cell for one in lost]) if lost else evaluation)
+        damage += [f"evaluation {name}: {one}" for one in lost]
     views = run.views
     return RunData(
         run=run,
@@ -82,7 +98,19 @@ def read_run(path: Path) -> RunData:
         metrics=tuple(read_metrics(run.metrics)) if run.metrics.is_file() else (),
         views=_rows(read_json(views), views) if views.is_file() else (),
         versions=run.versions(),
+        damage=tuple(damage),
     )
+
+
+def read_whole_run(path: Path) -> RunData:
+    """Like ``read_run``, for comparisons, which make no sense of a part: also raises ``StorageError`` for damage."""
+    data = read_run(path)
+    if data.damage:
+        more = f" (and {len(data.damage) - 1} more)" if len(data.damage) > 1 else ""
+        raise StorageError(
+            f"the run is damaged: {data.damage[0]}{more}", where=str(path), hint=f"mem1 report {path} says what; {MEND}"
+        )
+    return data
 
 
 def bootstrap_of(evaluation: Evaluation) -> Bootstrap:
@@ -125,10 +153,15 @@ def sample_episodes(data: RunData, *, per_strategy: int = 3) -> list[Episode]:
     kept = latest(entry for entry in iter_episodes(path) if entry.id in data.transcripts)
     found: list[Episode] = []
     for strategy in reversed(data.last.plan.strategies):  # the state strategy comes last in a plan, first here
-        mine = sorted((entry for entry in kept if entry.id.split("/")[1] == strategy), key=lambda e: e.objectives)
+        mine = sorted((entry for entry in kept if _planned(entry) == strategy), key=lambda e: e.objectives)
         mine = [entry for entry in mine if entry.objectives > 1] or mine
         found += [read_episode(path, mine[k]) for k in _apart(len(mine), per_strategy)]
     return found
+
+
+def _planned(entry: EpisodeEntry) -> str | None:
+    """The strategy of the plan that an evaluated episode belongs to, as its id says."""
+    return next(iter(entry.id.split("/")[1:2]), None)
 
 
 def latest(entries: Iterable[EpisodeEntry]) -> list[EpisodeEntry]:

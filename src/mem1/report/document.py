@@ -57,6 +57,7 @@ class Document:
     sections: tuple[Section, ...]
     episodes: tuple[EpisodeView, ...]
     versions: dict[str, str | None]
+    damage: tuple[str, ...] = ()
 
 
 def make_document(data: RunData) -> Document:
@@ -88,6 +89,7 @@ def make_document(data: RunData) -> Document:
         sections=tuple(sections),
         episodes=episodes,
         versions=data.versions,
+        damage=data.damage,
     )
 
 

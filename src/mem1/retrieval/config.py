@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config, by_default
+from mem1.http.addresses import check_address, check_variable
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.bm25.memory import Bm25Retriever
@@ -52,15 +53,29 @@ class Bm25Config(Config):
 
 
 class RemoteConfig(Config):
-    """Another ``POST /retrieve``; see ``RemoteRetriever``. Seconds are ``timeout`` and ``wait``."""
+    """Another ``POST /retrieve``; see ``RemoteRetriever``. Seconds are ``timeout`` and ``wait``.
+
+    ``key_env`` names the environment variable that holds the service's key, sent as bearer.
+    """
 
     type: Literal["remote"] = "remote"
-    url: str = Field(pattern=r"^https?://")
+    url: str
+    key_env: str | None = None
     timeout: float = Field(default=30.0, gt=0)
     attempts: int = Field(default=4, ge=1)
     batch: int = Field(default=64, ge=1)
     wait: float = Field(default=0.005, ge=0)
     connections: int = Field(default=8, ge=1)
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        return check_variable(name)
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        return check_address(url, "retriever.key_env")
 
     @property
     def has_corpus(self) -> bool:
@@ -73,6 +88,7 @@ class RemoteConfig(Config):
 
         return RemoteRetriever(
             self.url,
+            key_env=self.key_env,
             timeout=self.timeout,
             attempts=self.attempts,
             batch=self.batch,

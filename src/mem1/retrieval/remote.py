@@ -2,111 +2,105 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
+import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from time import sleep
 from typing import Any
 
-from mem1.errors import BackendError, ConfigError
+from mem1.http.client import HttpClient
+from mem1.http.errors import HttpError
+from mem1.http.secret import Secret
+from mem1.http.service import Keys, Service, Timeouts
 from mem1.retrieval.base import Hit
 from mem1.retrieval.batching import Batcher
 from mem1.retrieval.corpus import passage_of
-from mem1.retrying import asked_wait, pause
 
-try:
-    import httpx
-except ModuleNotFoundError as missing:
-    raise ConfigError(
-        "a remote retriever needs the package 'httpx'", where="retriever.type", hint="pip install 'mem1-rl[serve]'"
-    ) from missing
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # seconds
+_LIMIT = 64 * 2**20  # bytes of an answer
+_WHOLE = 4  # an answer that comes in many pieces may take so many times as long as the wait for one
+_KEYS = Keys(
+    url="retriever.url",
+    key="retriever.key_env",
+    patience="retriever.timeout",
+    slots="retriever.connections",
+    retries="retriever.attempts",
+    refused="see what the service wants",
+)
 
-_PASSING = (429, 500, 502, 503, 504)  # what a server answers while it starts, stops, or is overrun
-_FIRST_PAUSE = 0.25  # seconds, doubled with each attempt
-_LONGEST_PAUSE = 10.0  # also where the service asks for more
+
+class NoPassagesError(HttpError):
+    """The service answers with something else than passages. It would do so again."""
 
 
 class RemoteRetriever:
     """Asks a service for passages: queries of concurrent searches go together, passing failures are tried again.
 
-    ``url`` is the service's address, with or without ``/retrieve`` at its end. A service that cannot be reached, or
-    answers with an error or with something else than passages, raises ``BackendError``.
+    ``url`` is the service's address, with or without ``/retrieve`` at its end; ``key_env`` names the environment
+    variable that holds its key. A service that cannot be reached, or answers with an error or with something else than
+    passages, raises ``HttpError``. Used from any event loop.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        key_env: str | None = None,
         timeout: float = 30.0,
         attempts: int = 4,
         batch: int = 64,
         wait: float = 0.005,
         connections: int = 8,
-        headers: dict[str, str] | None = None,
+        **parts: Any,
     ) -> None:
         base = url.rstrip("/")
-        self._url = base if base.endswith("/retrieve") else f"{base}/retrieve"
-        self._attempts = attempts
-        # A blocking client in threads of its own: it outlives event loops, of which a run has many.
-        self._client = httpx.Client(timeout=timeout, headers=headers)
-        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="retrieve")
+        service = Service(
+            "the search service",
+            base if base.endswith("/retrieve") else f"{base}/retrieve",
+            _KEYS,
+            timeouts=Timeouts(min(10.0, timeout), timeout, _WHOLE * timeout),
+            slots=connections,
+            retries=attempts - 1,
+            first_wait=_FIRST_PAUSE,
+            longest_wait=_LONGEST_PAUSE,
+            limit=_LIMIT,
+        )
+        self._client = HttpClient(service, Secret.from_environment(key_env, where=_KEYS.key), **parts)
         self._batcher = Batcher(self._ask, most=batch, wait=wait)
 
     async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
-        """The service's ``top_k`` best passages of each query, in its order. Raises ``BackendError``."""
+        """The service's ``top_k`` best passages of each query, in its order. Raises ``HttpError``."""
         return await self._batcher.search(queries, top_k)
+
+    async def check(self) -> None:
+        """Ask the service for a passage, to see that it is there and takes the key. Raises ``HttpError``."""
+        try:
+            await self._ask(["is anybody there?"], 1)
+        except HttpError as error:
+            raise error.told(error.what, ends_run=True) from None
 
     def close(self) -> None:
         """Close the connections."""
-        self._threads.shutdown()
-        self._client.close()
+        self._client.close_blocking()
 
     async def _ask(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
         body = {"queries": list(queries), "topk": top_k, "return_scores": True}
-        answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._post, body)
-        return self._read(answer, len(queries), top_k)
-
-    def _post(self, body: dict[str, Any]) -> Any:
-        failure, wait = "", 0.0
-        for attempt in range(self._attempts):
-            sleep(wait)
-            try:
-                response = self._client.post(self._url, json=body)
-            except httpx.TransportError as error:
-                failure, wait = f"{type(error).__name__}: {error}", _pause(attempt, None)
-                continue
-            if response.status_code in _PASSING:
-                failure = f"{response.status_code} {response.text[:200]}"
-                wait = _pause(attempt, asked_wait(response.headers))
-                continue
-            if response.is_error:
-                raise self._failed(f"{response.status_code} {response.text[:200]}", "see what the service wants")
-            try:
-                return response.json()
-            except ValueError as error:
-                raise self._failed(f"no JSON but {response.text[:80]!r}", "is this a search service?") from error
-        raise self._failed(f"{failure}, {self._attempts} times", "start it, or correct retriever.url")
-
-    def _read(self, answer: Any, count: int, top_k: int) -> list[list[Hit]]:
-        try:
-            lists = answer["result"]
-            found = [
-                [Hit(passage=passage_of(one["document"]), score=float(one["score"])) for one in hits[:top_k]]
-                for hits in lists
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            shown = str(answer)[:120]
-            raise self._failed(
-                f"not the answer expected ({type(error).__name__}: {error}): {shown}", "is this a search service?"
-            ) from error
-        if len(found) != count:
-            raise self._failed(f"{len(found)} results for {count} queries", "is this a search service?")
+        found, _ = await self._client.call("", body, lambda answer: _read(answer, len(queries), top_k))
         return found
 
-    def _failed(self, what: str, hint: str) -> BackendError:
-        return BackendError(f"the search service failed: {what}", where=self._url, hint=hint)
+
+def _read(answer: Any, count: int, top_k: int) -> list[list[Hit]]:
+    try:
+        found = [[_hit(one) for one in hits[:top_k]] for hits in answer["result"]]
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        failure = f"not the answer expected ({type(error).__name__}: {error}): {str(answer)[:120]}"
+    else:
+        if len(found) == count:
+            return found
+        failure = f"{len(found)} results for {count} queries"
+    raise NoPassagesError(f"the search service failed: {failure}", hint="is this a search service?")
 
 
-def _pause(attempt: int, asked: float | None) -> float:
-    return pause(attempt, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE, asked=asked, chance=random.random())
+def _hit(one: Any) -> Hit:
+    score = float(one["score"])
+    if not math.isfinite(score):
+        raise ValueError(f"a score of {score}")
+    return Hit(passage=passage_of(one["document"]), score=score)

@@ -9,14 +9,18 @@ from pydantic import model_validator
 from mem1.config import Config
 from mem1.rewards.base import Scorer
 from mem1.rewards.judge_config import JudgeConfig
+from mem1.rewards.normalise import normalise_folding
 from mem1.rewards.released import ReleasedScorer
 from mem1.rewards.standard import StandardScorer
 
 
 class ScorerConfig(Config):
-    """``standard`` for all work; ``mem1-released`` beside the published figures; ``judge`` where one is set up."""
+    """``standard`` for all work; ``mem1-released`` beside the published figures; ``judge`` where one is set up.
 
-    name: Literal["standard", "mem1-released", "judge"] = "standard"
+    ``folding`` is ``standard`` for any script: "José" is the same however it is encoded, and so are full-width letters.
+    """
+
+    name: Literal["standard", "folding", "mem1-released", "judge"] = "standard"
     judge: JudgeConfig | None = None
 
     @model_validator(mode="after")
@@ -30,7 +34,13 @@ class ScorerConfig(Config):
     def build(self) -> Scorer:
         """The scorer. Raises ``ConfigError`` where a judge's key or package is missing."""
         if self.judge is not None:
-            from mem1.rewards.judge import JudgeScorer  # httpx
+            from mem1.rewards.judge import JudgeScorer
 
             return JudgeScorer(self.judge)
-        return StandardScorer() if self.name == "standard" else ReleasedScorer()
+        match self.name:
+            case "folding":
+                return StandardScorer("folding", normalise_folding)
+            case "mem1-released":
+                return ReleasedScorer()
+            case _:
+                return StandardScorer()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mem1.rewards.normalise import normalise_released, normalise_standard
 
 _CLOSED = frozenset({"yes", "no", "noanswer"})
 
 
-def f1_multiset(prediction: str, golds: Sequence[str]) -> float:
+def f1_multiset(prediction: str, golds: Sequence[str], normalise: Callable[[str], str] = normalise_standard) -> float:
     """Largest F1 over ``golds``, of tokens counted with repeats; 0 where neither has a token.
 
     A yes, no or noanswer on either side that the other side does not equal scores 0, so that "no"
     earns nothing from "no idea" (HotpotQA's script, FlashRAG).
     """
-    return max((_multiset(normalise_standard(prediction), normalise_standard(gold)) for gold in golds), default=0.0)
+    return max((_multiset(normalise(prediction), normalise(gold)) for gold in golds), default=0.0)
 
 
 def f1_set(prediction: str, golds: Sequence[str]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mem1.config import Config
+from mem1.http.addresses import check_address, check_variable
 
 
 class JudgeConfig(Config):
@@ -16,7 +17,7 @@ class JudgeConfig(Config):
     ``cache`` is a file for verdicts, so that none is asked for twice. ``concurrency`` questions are asked at a time.
     """
 
-    base_url: str = Field(min_length=1, pattern="^https?://")
+    base_url: str
     model: str = Field(min_length=1)
     key_env: str | None = None
     cache: Path | None = None
@@ -24,3 +25,13 @@ class JudgeConfig(Config):
     seconds: float = Field(default=30.0, gt=0)
     max_tokens: int = Field(default=16, ge=1)
     concurrency: int = Field(default=8, ge=1)
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        return check_variable(name)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        return check_address(url, "scorer.judge.key_env")

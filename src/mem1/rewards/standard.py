@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeGuard
 
 from mem1.rewards.exact_match import exact_match
@@ -21,12 +21,12 @@ class SplitAnswers(NamedTuple):
 
 
 def split_answers(text: str, count: int) -> SplitAnswers:
-    """Split ``text`` on ``;`` for ``count`` objectives; piece i answers objective i.
+    """Split ``text`` on ``;`` for ``count`` objectives; piece i answers objective i. A single answer is not split.
 
     Pieces are stripped. A blank piece keeps its place as ``""``. Everything beyond ``count`` is extra,
     blank or not, because the released script refuses a trailing ``;`` too.
     """
-    pieces = [piece.strip() for piece in text.split(SEPARATOR)]
+    pieces = [piece.strip() for piece in (text.split(SEPARATOR) if count > 1 else [text])]
     missing = max(0, count - len(pieces))
     return SplitAnswers((*pieces[:count], *[None] * missing), max(0, len(pieces) - count))
 
@@ -36,24 +36,43 @@ def given(answer: str | None) -> TypeGuard[str]:
     return answer is not None and bool(answer.strip())
 
 
+def usable(golds: Sequence[str], normalise: Callable[[str], str] = normalise_standard) -> tuple[str, ...]:
+    """The accepted answers that something is left of once normalised; the others accept nothing."""
+    return tuple(gold for gold in golds if normalise(gold))
+
+
 class StandardScorer:
-    """Each objective by itself; one that is not answered (missing or blank) scores 0, extra answers are reported."""
+    """Each objective by itself; one that is not answered (missing or blank) scores 0, extra answers are reported.
+
+    An accepted answer of which normalising leaves nothing ("---", "The") accepts nothing; an objective with no other
+    cannot be scored (``None``).
+    """
+
+    def __init__(self, name: str = "standard", normalise: Callable[[str], str] = normalise_standard) -> None:
+        self._name = name
+        self._normalise = normalise
 
     @property
     def name(self) -> str:
         """Recorded with every score."""
-        return "standard"
+        return self._name
 
     def __call__(self, task: Task, answers: Sequence[str | None], *, extra_answers: int = 0) -> Score:
         """Score one answer per objective. Raises ``ValueError`` when their numbers differ."""
         pairs = list(zip(task.objectives, answers, strict=True))
+        both = [self._one(objective.answers, answer) for objective, answer in pairs]
         return Score(
-            em=tuple(
-                exact_match(answer, objective.answers, normalise_standard) if given(answer) else 0.0
-                for objective, answer in pairs
-            ),
-            f1=tuple(f1_multiset(answer, objective.answers) if given(answer) else 0.0 for objective, answer in pairs),
+            em=tuple(em for em, _ in both),
+            f1=tuple(f1 for _, f1 in both),
             answered=tuple(given(answer) for answer in answers),
             extra_answers=extra_answers,
             scorer=self.name,
         )
+
+    def _one(self, answers: Sequence[str], answer: str | None) -> tuple[float | None, float | None]:
+        golds = usable(answers, self._normalise)
+        if not golds:
+            return None, None
+        if not given(answer):
+            return 0.0, 0.0
+        return exact_match(answer, golds, self._normalise), f1_multiset(answer, golds, self._normalise)

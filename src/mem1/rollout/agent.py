@@ -11,6 +11,7 @@ never leaves the agent. Between turns a memory may ask an engine for something: 
 from __future__ import annotations
 
 from mem1.actions import ActionFormat
+from mem1.errors import ContextLimitError, ends_run
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory
@@ -92,7 +93,8 @@ class Agent:
 
         Raises:
             NoRoomError: The context is full.
-            Mem1Error, PartError: The engine failed; the latter from what is no ``Mem1Error``.
+            PartError: The engine failed, from what it raised.
+        BackendError: It failed in a way after which no call can succeed.
         """
         while True:
             await self.memory.prepare(self._side.of(len(self._turns)))
@@ -169,7 +171,11 @@ class _Writer:
         )
         try:
             return await engine.generate(request)
+        except ContextLimitError as error:
+            raise NoRoomError from error
         except Exception as error:
+            if ends_run(error):
+                raise
             raise PartError from error
 
 

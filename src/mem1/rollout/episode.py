@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mem1.actions import ActionForm, ActionSpace
 from mem1.envs.base import Environment
-from mem1.errors import Mem1Error, short_traceback
+from mem1.errors import Mem1Error, ends_run, short_traceback
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.agent import Agent, NoRoomError, PartError
@@ -81,7 +81,8 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
 
     A ``Mem1Error``, and any exception raised by the engine's ``generate`` (in a side call too) or the environment's
     ``step``, gives an episode with an error record, without score or reward, that keeps the turns
-    so far (if it was ``step`` that failed, the last of them has no observation). Any other
+    so far (if it was ``step`` that failed, the last of them has no observation). An error after which no episode can
+    succeed (``BackendError.ends_run``: a wrong key, a service that is gone) propagates and ends the run. Any other
     exception is a bug and propagates; so does cancellation.
     """
     began = time.perf_counter()
@@ -93,6 +94,8 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
         stop = await _to_end(agent, env)
         score = await asyncio.to_thread(env.score) if parts.scoring_waits else env.score()
     except (Mem1Error, PartError) as failure:
+        if ends_run(failure):
+            raise
         stop, error = StopReason.ERROR, _record(failure)
     finally:
         agent.release()
@@ -133,6 +136,8 @@ async def _step(env: Environment, action: Action) -> Observation:
     try:
         return await env.step(action)
     except Exception as error:
+        if ends_run(error):
+            raise
         raise PartError from error
 
 

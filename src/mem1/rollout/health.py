@@ -7,11 +7,17 @@ from collections.abc import Iterable
 from mem1.errors import BackendError, ConfigError
 from mem1.types import Episode, EpisodeError
 
+_ENOUGH = 12  # failures with nothing else before them: more of them tell nothing more
+
 
 class RolloutHealthCheck:
-    """Watches episodes go by. One that took a turn is enough to make the others' scores mean something."""
+    """Watches episodes go by. One that took a turn is enough to make the others' scores mean something.
 
-    def __init__(self, episodes: Iterable[Episode] = ()) -> None:
+    With ``what`` it does not wait for the end: where the first dozen fail, ``see`` raises as ``check`` would.
+    """
+
+    def __init__(self, episodes: Iterable[Episode] = (), *, what: str | None = None) -> None:
+        self._what = what
         self._count = 0
         self._failed = 0
         self._failure: EpisodeError | None = None
@@ -20,13 +26,15 @@ class RolloutHealthCheck:
             self.see(episode)
 
     def see(self, episode: Episode) -> None:
-        """Take note of an episode."""
+        """Take note of an episode. Raises as ``check`` where ``what`` is named and nothing but failures was seen."""
         self._count += 1
         if episode.error is not None:
             self._failed += 1
             self._failure = self._failure or episode.error
         elif episode.turns:
             self._got_going = True
+        if self._what is not None and self._failed == self._count == _ENOUGH:
+            self.check(self._what)
 
     def check(self, what: str) -> None:
         """Raise if there were episodes and none of them got going; ``what`` names them.

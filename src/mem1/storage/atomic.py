@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import StorageError
+from mem1.storage.limits import DOCUMENT, too_large
 
 _HINTS = {
     errno.ENOSPC: "free some space on this disk, or write the run to another one; what was finished before is intact",
@@ -65,22 +66,46 @@ def write_atomic(path: Path, data: bytes) -> None:
         sync_directory(path.parent)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Atomically write ``value`` as indented JSON; NaN and infinity are refused (``ValueError``)."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, (text + "\n").encode())
+def write_json(path: Path, value: Any, *, indent: int = 2) -> None:
+    """Atomically write ``value`` as indented JSON.
+
+    Raises ``StorageError``, also for what could not be read back: NaN, infinity, half a surrogate pair, no JSON at all.
+    """
+    try:
+        data = (json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StorageError(
+            f"{path.name} would hold what no JSON file can: {error}",
+            where=str(path),
+            hint="this is a fault in what was to be written; the file is as it was before",
+        ) from error
+    if len(data) > DOCUMENT:
+        raise too_large(path.name, DOCUMENT, where=str(path), hint="the file is as it was before")
+    write_atomic(path, data)
+
+
+def read_document(path: Path, limit: int = DOCUMENT) -> bytes:
+    """The content of a file of at most ``limit`` bytes. Raises ``StorageError`` when it is missing or larger."""
+    with storage_errors(f"read {path.name}", path), path.open("rb") as file:
+        data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+    if data is None or len(data) > limit:
+        raise too_large(path.name, limit, where=str(path))
+    return data
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises ``StorageError`` when it is missing or damaged."""
-    with storage_errors(f"read {path.name}", path):
-        data = path.read_bytes()
+    """Read a JSON file. Raises ``StorageError`` when it is missing, damaged, too large or nested too deeply."""
+    data = read_document(path)
     try:
-        return json.loads(data)
-    except ValueError as error:
+        return json.loads(data, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise StorageError(
             f"{path.name} is not JSON: {error}", where=str(path), hint="restore the file from a copy"
         ) from error
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def sync_directory(path: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from mem1.errors import StorageError
-from mem1.storage.atomic import storage_errors, write_atomic
+from mem1.storage.atomic import read_document, write_atomic
 from mem1.storage.json_lines import LineWriter, read_lines
+from mem1.storage.written import to_json
 from mem1.types import Observation, Record
 
 
@@ -67,7 +68,7 @@ class ScriptWriter:
 
     def write(self, script: Transcript) -> None:
         """Append one script. Raises ``StorageError``."""
-        self._lines.write(script.model_dump_json().encode())
+        self._lines.write(to_json(script, f"script {script.id!r}", where=str(self._lines.path)))
 
     def close(self) -> None:
         """Close the file."""
@@ -89,13 +90,12 @@ def read_scripts(path: Path) -> Iterator[Transcript]:
 
 def write_distillation(path: Path, record: Distillation) -> None:
     """Write the outcome atomically. Raises ``StorageError``."""
-    write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+    write_atomic(path, to_json(record, path.name, where=str(path), indent=1) + b"\n")
 
 
 def read_distillation(path: Path) -> Distillation:
     """Read an outcome. Raises ``StorageError`` when it is missing, damaged or of another version."""
-    with storage_errors(f"read {path.name}", path):
-        data = path.read_bytes()
+    data = read_document(path)
     try:
         return Distillation.model_validate_json(data)
     except ValidationError as error:

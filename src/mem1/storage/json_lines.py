@@ -7,9 +7,10 @@ gzip file, each line can be read alone by its offset, and ``zcat`` reads the lot
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,8 @@ from typing import IO, NamedTuple
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
+from mem1.storage.limits import line_limit, line_too_large
+from mem1.storage.lock import try_lock
 
 _BLOCK = 1 << 20
 _GZIP = 31  # zlib's window bits for a gzip header
@@ -36,22 +39,36 @@ class LineWriter:
 
     A path ending in ``.gz`` is compressed. A torn last line, left by a crash, is cut off when the file
     is opened again. A line that could not be written whole (full disk) is taken back, so the file
-    stays readable and writing can go on once there is room. Only what follows byte ``whole``, up to
-    which the lines are known to be whole, is read for that.
+    stays readable and writing can go on once there is room. Only what follows byte ``whole`` (or what it
+    returns once nobody else can write), up to which the lines are known to be whole, is read for that.
+
+    A second writer of the same file is refused as long as this one is open, in whatever process: ``StorageError``.
     """
 
-    def __init__(self, path: Path, *, whole: int = 0) -> None:
+    def __init__(self, path: Path, *, whole: int | Callable[[], int] = 0) -> None:
         self.path = path
         with storage_errors(f"open {path.name}", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_file():
-                cut_torn_line(path, whole)
             self._file = path.open("ab", buffering=0)
-            self._size = os.fstat(self._file.fileno()).st_size
+            try:
+                if not try_lock(self._file.fileno()):
+                    raise StorageError(
+                        f"somebody else is writing {path.name}",
+                        where=str(path),
+                        hint="wait for that process or end it, or write another run",
+                    )
+                if path.is_file():
+                    cut_torn_line(path, whole if isinstance(whole, int) else whole())
+                self._size = os.fstat(self._file.fileno()).st_size
+            except BaseException:
+                self._file.close()
+                raise
 
     def write(self, text: bytes) -> Line:
         """Append ``text``, which holds no newline. Raises ``StorageError``; the file is then as before."""
         assert b"\n" not in text, "a line holds no newline"
+        if len(text) >= line_limit():
+            raise line_too_large(f"a line of {self.path.name}", line_limit(), where=str(self.path))
         data = gzip.compress(text + b"\n", _LEVEL, mtime=0) if _compressed(self.path) else text + b"\n"
         with storage_errors(f"write to {self.path.name}", self.path):
             try:
@@ -65,6 +82,11 @@ class LineWriter:
         line = Line(text, self._size, len(data))
         self._size += len(data)
         return line
+
+    def sync(self) -> None:
+        """Wait until all lines are on the disk, to outlast a power cut. Raises ``StorageError``."""
+        with storage_errors(f"write {self.path.name} to the disk", self.path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; writing afterwards is an error."""
@@ -82,24 +104,32 @@ class LineWriter:
 def read_lines(path: Path, start: int = 0) -> Iterator[Line]:
     """All whole lines of ``path`` from byte ``start`` on; a torn last one is passed over.
 
-    Raises ``StorageError`` when the file cannot be read or the compressed data is damaged.
+    Raises ``StorageError`` when the file cannot be read, the compressed data is damaged, or a line is larger than
+    ``line_limit()``.
     """
     with storage_errors(f"read {path.name}", path), path.open("rb") as file:
         file.seek(start)
-        yield from (_members(file, start, path) if _compressed(path) else _plain(file, start))
+        yield from (_members(file, start, path) if _compressed(path) else _plain(file, start, path))
 
 
 def read_span(path: Path, offset: int, length: int) -> bytes:
-    """The text of the lines held by ``length`` bytes at ``offset`` (as ``read_lines`` reported them)."""
+    """The text of the lines held by ``length`` bytes at ``offset`` (as ``read_lines`` reported them).
+
+    Raises ``StorageError`` as ``read_lines`` does, and where they do not end there.
+    """
+    limit, where = line_limit(), f"{path}, byte {offset}"
     with storage_errors(f"read {path.name}", path), path.open("rb") as file:
         file.seek(offset)
-        data = file.read(length)
+        data = file.read(min(length, limit + 1))
+    if len(data) > limit:
+        raise line_too_large(f"a line of {path.name}", limit, where=where)
     if not _compressed(path):
         return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(path, offset, error) from error
+    stream = io.BytesIO(data)
+    found = b"".join(line.text + b"\n" for line in _members(stream, 0, path))
+    if not found:
+        raise _damaged(path, offset, EOFError("the line is not whole"))
+    return found
 
 
 def cut_torn_line(path: Path, whole: int = 0) -> int:
@@ -120,9 +150,11 @@ def cut_torn_line(path: Path, whole: int = 0) -> int:
     return size - end
 
 
-def _plain(file: IO[bytes], start: int) -> Iterator[Line]:
-    offset = start
-    for raw in file:
+def _plain(file: IO[bytes], start: int, path: Path) -> Iterator[Line]:
+    offset, limit = start, line_limit()
+    while raw := file.readline(limit + 1):
+        if len(raw) > limit:
+            raise line_too_large(f"a line of {path.name}", limit, where=f"{path}, byte {offset}")
         if not raw.endswith(b"\n"):
             return  # torn, or still being written: what is appended next would be read as a line of its own
         yield Line(raw[:-1], offset, len(raw))
@@ -130,23 +162,29 @@ def _plain(file: IO[bytes], start: int) -> Iterator[Line]:
 
 
 def _members(file: IO[bytes], start: int, path: Path) -> Iterator[Line]:
-    offset = start
+    offset, limit = start, line_limit()
     rest = b""
     while rest := rest or file.read(_BLOCK):
         inflater = zlib.decompressobj(_GZIP)
         text = bytearray()
         used = 0
-        while rest and not inflater.eof:
+        while not inflater.eof:
             try:
-                text += inflater.decompress(rest)
+                piece = inflater.decompress(rest, _BLOCK)
             except zlib.error as error:
                 if not used and _only_zeros(rest, file):
                     return  # torn: after a power cut a file may have its new length but not yet its new content
                 raise _damaged(path, offset, error) from error
-            used += len(rest) - len(inflater.unused_data)
-            rest = inflater.unused_data if inflater.eof else file.read(_BLOCK)
-        if not inflater.eof:
-            return  # torn: the writer died inside this member
+            text += piece
+            if len(text) > limit:
+                raise line_too_large(f"a compressed line of {path.name}", limit, where=f"{path}, byte {offset}")
+            left = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            used += len(rest) - len(left)
+            rest = left
+            if not inflater.eof and not rest and len(piece) < _BLOCK:  # a full piece may have more behind it
+                rest = file.read(_BLOCK)
+                if not rest:
+                    return  # torn: the writer died inside this member
         for line in bytes(text).splitlines():
             yield Line(line, offset, used)
         offset += used

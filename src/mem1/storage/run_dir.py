@@ -7,6 +7,7 @@ episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
+.lock                       who writes here now, if anybody does (see lock.py)
 clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
@@ -21,6 +22,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,8 +32,12 @@ from pydantic import BaseModel, ValidationError
 
 from mem1.config import Config, ConfigT, build
 from mem1.errors import ConfigError, StorageError
-from mem1.storage.atomic import read_json, storage_errors, write_atomic, write_json
+from mem1.storage.atomic import read_document, read_json, storage_errors, write_atomic, write_json
+from mem1.storage.limits import DOCUMENT, too_large
+from mem1.storage.lock import LOCK
+from mem1.storage.own import refuse_strange_files
 from mem1.storage.versions import versions
+from mem1.storage.written import to_json
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -62,7 +69,7 @@ class RunDir:
     def check_free(cls, path: Path) -> None:
         """Raise ``StorageError`` if ``path`` is taken: no run can begin there. Makes nothing."""
         _checked(path.name)
-        own = {"config.json", "config.toml", "versions.json", "seeds.json"}  # config.json comes last: it is a run
+        own = {"config.json", "config.toml", "versions.json", "seeds.json", LOCK}  # config.json comes last: it is a run
         with storage_errors("make the run directory", path):
             if not path.exists():
                 return
@@ -75,6 +82,17 @@ class RunDir:
                 hint="choose another name, resume that run, or move the directory away",
             )
 
+    @classmethod
+    def reserve(cls, root: Path, name: str) -> Path:
+        """Make a directory that nobody else has: ``root / name``, or ``name-2`` and so on where that is taken."""
+        _checked(name)
+        for number in count(1):
+            path = root / (name if number == 1 else f"{name}-{number}")
+            with storage_errors("make the run directory", path), suppress(FileExistsError):
+                path.mkdir(parents=True)
+                break
+        return path
+
     def write_config(self, config: Config) -> None:
         """Write the resolved configuration. Raises ``StorageError``."""
         plain = config.model_dump(mode="json")
@@ -83,7 +101,10 @@ class RunDir:
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
-        """Open an existing run. Raises ``StorageError`` if ``path`` holds none."""
+        """Open an existing run.
+
+        Raises ``StorageError`` if ``path`` holds none, or something that leads out of it (see ``storage/own.py``).
+        """
         run = cls(path)
         absent = [name for name in ("config.json", "versions.json") if not (path / name).is_file()]
         if absent:
@@ -92,6 +113,7 @@ class RunDir:
                 where=str(path),
                 hint="give the directory that train or evaluate printed",
             )
+        refuse_strange_files(path)
         return run
 
     # ------------------------------------------------------------ names
@@ -208,17 +230,28 @@ class RunDir:
         """The run's seeds by purpose. Raises ``StorageError``."""
         return _mapping(self.path / "seeds.json")
 
+    def seconds(self) -> float:
+        """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""
+        if not self.clock.is_file():
+            return 0.0
+        found = _mapping(self.clock).get("seconds")
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 1e12:
+            raise StorageError("clock.json holds no seconds", where=str(self.clock), hint="delete it: it counts from 0")
+        return float(found)
+
     def write_evaluation(self, name: str, record: BaseModel) -> Path:
         """Write one evaluation atomically; returns its path."""
         path = self.evaluation(name)
-        write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+        data = to_json(record, f"the evaluation {name!r}", where=str(path), indent=1) + b"\n"
+        if len(data) > DOCUMENT:
+            raise too_large(f"the evaluation {name!r}", DOCUMENT, where=str(path), hint="keep fewer transcripts")
+        write_atomic(path, data)
         return path
 
     def read_evaluation(self, name: str, kind: type[RecordT]) -> RecordT:
         """Read one evaluation. Raises ``StorageError`` when it is missing, damaged or of another version."""
         path = self.evaluation(name)
-        with storage_errors(f"read {path.name}", path):
-            data = path.read_bytes()
+        data = read_document(path)
         try:
             return kind.model_validate_json(data)
         except ValidationError as error:

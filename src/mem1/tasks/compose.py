@@ -1,11 +1,13 @@
 """Composition: objectives from any source become tasks of N objectives (method section 4).
 
 Everything is drawn from the seed by stable hashes, so the same input gives the same tasks, byte for byte,
-on any machine. A task's id is a hash of its content.
+on any machine. A task's id is a hash of its content; a task that repeats an earlier one of the same list is numbered
+after it (``hash~2``), so that both can be told apart and a longer list begins with the shorter one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal
@@ -13,6 +15,7 @@ from typing import Literal
 from mem1.errors import ConfigError, DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.chain import ChainSource, walk
+from mem1.tasks.questions import asked_alike, asks
 from mem1.tasks.shuffle import Deck, digest
 from mem1.types import Composition, Objective, Task
 
@@ -49,12 +52,13 @@ def compose(
             groups of N in the source's own order, source after source, remainders dropped, no seed.
         reveal: Whether the questions are shown at once or one by one; by default what the composition implies.
 
-    A question without a "?" at its end gets one, as in the published recipe; an instruction (as its metadata say) not.
+    A question without a question mark at its end gets one, as in the published recipe; any script's own will do. An
+    instruction (as its metadata say) gets none.
     Raises ``DataError`` for sources that have too little, ``ConfigError`` for combinations that mean nothing.
     """
     _check(composition, objectives, count, order)
     drawn = _draw(sources, composition, objectives, seed, split, order)
-    tasks = [make_task(group, composition, split, reveal) for group in islice(drawn, count)]
+    tasks = _told_apart(make_task(group, composition, split, reveal) for group in islice(drawn, count))
     if not tasks or (count is not None and len(tasks) < count):
         raise DataError(
             f"split {split!r} has {len(tasks)} consecutive groups of {objectives} objectives, "
@@ -74,21 +78,37 @@ def make_task(
     return Task(id=content[:16], composition=composition, reveal=shown, split=split, objectives=asked)
 
 
+def _told_apart(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks with ids of their own: the second of those that ask the same becomes ``id~2``, and so on."""
+    seen: Counter[str] = Counter()
+    found = []
+    for task in tasks:
+        seen[task.id] += 1
+        found.append(task if seen[task.id] == 1 else task.model_copy(update={"id": f"{task.id}~{seen[task.id]}"}))
+    return found
+
+
+def repetition(tasks: Sequence[Task]) -> str | None:
+    """How many of the tasks ask what an earlier one asks, in words; ``None`` where none does."""
+    again = sum(task.id != task.content for task in tasks)
+    return f"{again:,} of {len(tasks):,} tasks repeat an earlier one" if again else None
+
+
 def check_disjoint(splits: Mapping[str, Iterable[Objective | Task]]) -> None:
     """Raise ``DataError`` if two splits share an objective, a question or an entity.
 
-    Questions are compared as they stand alone, without case. Entities are what sources name in
+    Questions are compared as they stand alone, by ``asked_alike``. Entities are what sources name in
     ``metadata["entity"]``.
     """
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     for split, items in splits.items():
         for item in items:
             for objective in item.objectives if isinstance(item, Task) else (item,):
-                for mark in _marks(objective):
-                    first, other = seen.setdefault(mark, (split, objective.id))
+                for kind, mark, shown in _marks(objective):
+                    first, other = seen.setdefault((kind, mark), (split, objective.id))
                     if first != split:
                         raise DataError(
-                            f"splits {first!r} and {split!r} share the {mark[0]} {mark[1]!r}",
+                            f"splits {first!r} and {split!r} share the {kind} {shown!r}",
                             where=f"objectives {other!r} and {objective.id!r}",
                             hint="take it out of one of the splits",
                         )
@@ -212,13 +232,14 @@ def _chained(
 
 
 def _asked(objective: Objective) -> Objective:
-    if objective.question.endswith("?") or objective.metadata.get("kind") == "instruction":
+    if asks(objective.question) or objective.metadata.get("kind") == "instruction":
         return objective
     return objective.model_copy(update={"question": objective.question + "?"})
 
 
-def _marks(objective: Objective) -> Iterator[tuple[str, str]]:
-    yield "objective", objective.id
-    yield "question", (objective.standalone or objective.question).casefold()
+def _marks(objective: Objective) -> Iterator[tuple[str, str, str]]:
+    """What may stand in one split only: its kind, how it is compared, how it is shown."""
+    yield "objective", objective.id, objective.id
+    yield "question", asked_alike(objective), (objective.standalone or objective.question).casefold()
     if "entity" in objective.metadata:
-        yield "entity", str(objective.metadata["entity"])
+        yield "entity", str(objective.metadata["entity"]), str(objective.metadata["entity"])

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from mem1.config import Config
 from mem1.errors import DataError
 from mem1.tasks.base import Source, Split
-from mem1.tasks.compose import Order, Reveal, compose
+from mem1.tasks.compose import Order, Reveal, compose, repetition
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.factbook.world import World
 from mem1.tasks.files.csv_files import CsvFiles
@@ -139,7 +139,8 @@ class ComposeConfig(Config):
     """How objectives become tasks; see ``compose``. ``count = "all"`` goes with ``order = "consecutive"``.
 
     With ``shuffle`` consecutive groups are put in a seeded order before the first ``count`` are taken, as a loader of
-    published training data does.
+    published training data does. ``repeat``: whether tasks that ask what an earlier one asks, as a small source makes
+    them, are said or refused. ``overlap``: whether files of two splits may hold the same questions (``check_overlap``).
     """
 
     composition: Composition = Composition.PARALLEL
@@ -148,6 +149,8 @@ class ComposeConfig(Config):
     order: Order = "shuffled"
     reveal: Reveal | None = None
     shuffle: bool = False
+    repeat: Literal["say", "refuse"] = "say"
+    overlap: Literal["refuse", "allow"] = "refuse"
 
     @model_validator(mode="after")
     def _meaningful(self) -> ComposeConfig:
@@ -159,6 +162,17 @@ class ComposeConfig(Config):
 
     def build(self, sources: Sequence[Source] | Sequence[Objective], *, split: Split, seed: int) -> list[Task]:
         """Compose the tasks. Raises ``DataError`` or ``ConfigError``."""
+        tasks = self._composed(sources, split, seed)
+        again = repetition(tasks)
+        if again is not None and self.repeat == "refuse":
+            raise DataError(
+                f"{again}: split {split!r} has too few objectives for tasks of {self.objectives}",
+                where="tasks.repeat",
+                hint=f"ask for fewer than {len(tasks)} tasks, add data, or let them repeat: tasks.repeat = 'say'",
+            )
+        return tasks
+
+    def _composed(self, sources: Sequence[Source] | Sequence[Objective], split: Split, seed: int) -> list[Task]:
         count = None if self.count == "all" else self.count
         regroup = self.shuffle and self.order == "consecutive"
         tasks = compose(

@@ -128,6 +128,10 @@ class TrainConfig(Config):
     One step = ``tasks_per_step`` groups of ``group_size`` episodes, then ``epochs * minibatches`` optimizer steps,
     however many turns the episodes took. Minibatches split the batch by groups (by episodes where there are fewer
     groups than minibatches), never by rows.
+
+    ``max_rollout_gap`` bounds what the trainer and the engine may differ by before an update: the mean over a
+    minibatch's tokens of |log p of the trainer - log p reported when sampling|, in nats (``policy/rollout_gap``).
+    Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
     """
 
     algorithm: Algorithm = Grpo()
@@ -142,6 +146,7 @@ class TrainConfig(Config):
     dual_clip: Annotated[float, Field(gt=1)] | None = None
     kl: KlConfig = KlConfig()
     tis_cap: Positive | None = 2.0
+    max_rollout_gap: Positive | None = 0.1
     normalisation: Literal["token", "episode"] = "token"
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()

@@ -156,7 +156,7 @@ class Loop:
                     hint=f"resume it (--run {self._run.path} --resume) or choose another directory",
                 )
             self._progress = self._checkpoints.load(latest, self._trained, self._config)
-            rewind(self._run.path, self._progress.marks)
+            rewind(self._run, self._progress.marks, episodes=self._episodes)
         self._rng = get_rng()
         self._tell()
 

@@ -42,12 +42,9 @@ class Recorder:
         shown: Mapping[str, str],
         episodes: str | None = "train",
     ) -> None:
-        self._files = [run.metrics]
+        self._files = growing_files(run, episodes)
         self._metrics = MetricsWriter(run.metrics)
-        self._episodes: EpisodeWriter | None = None
-        if episodes is not None:
-            self._files.append(run.episodes(episodes, compressed=True))
-            self._episodes = EpisodeWriter(self._files[-1])
+        self._episodes = EpisodeWriter(self._files[-1]) if episodes is not None else None
         self._root = run.path
         with storage_errors("open the TensorBoard log", run.tensorboard):
             self._board = SummaryWriter(str(run.tensorboard), purge_step=start + 1 if start else None)
@@ -128,14 +125,31 @@ class Recorder:
                 self._board.add_scalar(name, value, step)
 
 
-def rewind(root: Path, marks: Mapping[str, int]) -> None:
+def growing_files(run: RunDir, episodes: str | None) -> list[Path]:
+    """The files that grow with a run: metrics, and the episode file of that name if there is one."""
+    return [run.metrics] if episodes is None else [run.metrics, run.episodes(episodes, compressed=True)]
+
+
+def rewind(run: RunDir, marks: Mapping[str, int], *, episodes: str | None) -> None:
     """Cut the growing files back to what a checkpoint knows, so that a resumed run reports nothing twice.
 
+    ``marks`` comes from the run directory, which may be somebody else's: it is looked up by the names that a run of
+    ours has (``growing_files``) and never used as a path.
+
     Raises:
-        CheckpointError: A file is shorter than the checkpoint says, so something of the run is lost.
+        CheckpointError: A file is shorter than the checkpoint says, so something of the run is lost; or the checkpoint
+            names a file that no run has, and nothing is cut.
     """
-    for name, size in marks.items():
-        path = root / name
+    files = {str(path.relative_to(run.path)): path for path in growing_files(run, episodes)}
+    for name in marks:
+        if name not in files:
+            raise CheckpointError(
+                f"the checkpoint knows of a file {name!r}, which no run of this kind has",
+                where=str(run.checkpoints),
+                hint="the run was begun by another command, or tampered with: start a new run from its model",
+            )
+    for name, path in files.items():
+        size = marks.get(name, 0)
         found = path.stat().st_size if path.exists() else 0
         if found < size:
             raise CheckpointError(
@@ -143,6 +157,6 @@ def rewind(root: Path, marks: Mapping[str, int]) -> None:
                 where=str(path),
                 hint="restore the file from a copy, or start a new run from the checkpoint's model",
             )
-        if found > size:
+        if name in marks and found > size:
             with storage_errors("cut back to the checkpoint", path):
                 os.truncate(path, size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mem1.errors import InexactError
 from mem1.train.advantages.kl import kl
 from mem1.train.config import Ppo, TrainConfig
 from mem1.train.loss import policy_loss, truncated_importance, value_loss
@@ -47,7 +48,8 @@ def update(
     of the whole, however samples fell into rows.
 
     Raises:
-        ModelError: The gradient is not finite. The weights are then as before.
+        InexactError: The engine sampled by other numbers than the trainer's (``config.max_rollout_gap``).
+        ModelError: The gradient is not finite. The weights are then as before, in both cases.
     """
     optimizer.zero_grad(set_to_none=True)
     batch, device = minibatch.batch, policy.device
@@ -65,7 +67,12 @@ def update(
     need_entropy = config.entropy_coef > 0 or minibatch.old_entropy is None
     total, value_total = torch.zeros((), device=device), torch.zeros((), device=device)
     for row in batch.rows:
-        out = policy.evaluate(row, need_entropy=need_entropy, need_values=critic is policy)
+        out = policy.evaluate(
+            row,
+            need_entropy=need_entropy,
+            entropy_gradient=config.entropy_coef > 0,
+            need_values=critic is policy,
+        )
         loss = _row_loss(out, row.flat, minibatch, config, seen)
         total += loss.detach()
         if critic is not None:
@@ -78,6 +85,7 @@ def update(
     if not need_entropy:
         assert minibatch.old_entropy is not None
         seen = replace(seen, entropy=minibatch.old_entropy)
+    check_gap(seen.logprobs if minibatch.old_logprobs is None else minibatch.old_logprobs, minibatch, config)
     grad_norm = clip_gradient(policy.parameters(), config.optimizer.max_grad_norm)
     critic_norm = None
     if critic is not None and critic is not policy:
@@ -89,6 +97,21 @@ def update(
         value_loss=None if critic is None else value_total.item(),
         grad_norm=grad_norm,
         critic_grad_norm=critic_norm,
+    )
+
+
+def check_gap(trainer: Tensor, minibatch: Minibatch, config: TrainConfig) -> None:
+    """Raise ``InexactError`` where ``trainer`` (log p before the update, [N], nats) is not what was sampled from."""
+    gap = (trainer - minibatch.batch.rollout_logprobs).abs()
+    mean = gap.mean().item()
+    if config.max_rollout_gap is None or mean <= config.max_rollout_gap:  # what is no number is not <= either
+        return
+    raise InexactError(
+        f"the trainer's log-probabilities are {mean:.3g} nats from those that the engine reported when it sampled "
+        f"(mean of {len(gap)} tokens; largest {gap.max().item():.3g}), more than {config.max_rollout_gap:g}",
+        where="train.max_rollout_gap",
+        hint="the two compute with different precision (engine.dtype, train.autocast), with different weights, or the "
+        "engine is wrong on this model: `mem1 views MODEL` compares them; raise the bound only if the cause is known",
     )
 
 

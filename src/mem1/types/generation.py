@@ -22,7 +22,8 @@ class Usage(Record):
 
     ``cached_tokens`` of the ``prompt_tokens`` were read from a cache. ``seconds`` passed between sending and
     the last byte of each answer; waiting for a free place is left out. ``cost`` is in the currency of the price
-    table, ``None`` where no prices are known.
+    table, ``None`` where no prices are known. ``cut_prompts``: calls whose prompt the backend counted as far shorter
+    than it was sent, as servers do that cut a context without a word.
     """
 
     calls: int = Field(ge=0)
@@ -31,6 +32,7 @@ class Usage(Record):
     completion_tokens: int = Field(ge=0)
     seconds: float = Field(ge=0)
     cost: float | None = None
+    cut_prompts: int = Field(default=0, ge=0)
 
     def __add__(self, other: Usage) -> Usage:
         """Both together; the cost is known only where it is known of both."""
@@ -42,6 +44,7 @@ class Usage(Record):
             completion_tokens=self.completion_tokens + other.completion_tokens,
             seconds=self.seconds + other.seconds,
             cost=(self.cost or 0.0) + (other.cost or 0.0) if known else None,
+            cut_prompts=self.cut_prompts + other.cut_prompts,
         )
 
 

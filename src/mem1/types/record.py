@@ -8,9 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Base of all persisted records: frozen, strict about keys."""
+    """Base of all persisted records: frozen, strict about keys, without numbers that are none.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    NaN that comes in past the checks (``model_copy``) is written as such, so that the door to the disk sees it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 def same_length(**fields: tuple[Any, ...]) -> None:

@@ -52,3 +52,8 @@ class Task(Record):
     def size(self) -> int:
         """Number of objectives."""
         return len(self.objectives)
+
+    @property
+    def content(self) -> str:
+        """The same for tasks that ask the same: the id, less the ``~2`` that tells the second from the first."""
+        return self.id.partition("~")[0]

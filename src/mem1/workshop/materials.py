@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+from rich.console import Console
+
 from mem1.envs.base import Environment
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.records import CellKey
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
-from mem1.tasks.compose import Order
+from mem1.tasks.compose import Order, repetition
 from mem1.tasks.config import ComposeConfig
+from mem1.tasks.overlap import check_overlap
 from mem1.types import Composition, Task
 
 
@@ -60,14 +63,37 @@ class Materials:
     def train_tasks(self) -> list[Task]:
         """The pool that training draws from, in the order in which it is used."""
         recipe = self.recipe
-        return recipe.tasks.build(self.sources, split=recipe.split, seed=recipe.seed)
+        return self._composed(recipe.tasks, recipe.split, recipe.seed)
 
     def tasks(
         self, split: Any, composition: Composition, objectives: int, count: int, seed: int, order: Order = "shuffled"
     ) -> list[Task]:
         """Tasks for an evaluation."""
-        config = ComposeConfig(composition=composition, objectives=objectives, count=count, order=order, shuffle=True)
-        return config.build(self.sources, split=split, seed=seed)
+        config = ComposeConfig(
+            composition=composition,
+            objectives=objectives,
+            count=count,
+            order=order,
+            shuffle=True,
+            repeat=self.recipe.tasks.repeat,
+        )
+        return self._composed(config, split, seed)
+
+    def _composed(self, config: ComposeConfig, split: Any, seed: int) -> list[Task]:
+        """Tasks of splits that hold different questions; that some repeat is said on standard error."""
+        tasks = config.build(self._apart, split=split, seed=seed)
+        again = repetition(tasks)
+        if again is not None:
+            said = f"{again} ({config.composition.value}, {config.objectives} objectives, split {split})"
+            Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
+        return tasks
+
+    @cached_property
+    def _apart(self) -> list[Any]:
+        """The task sources, once it is known that their splits hold different questions (or may hold the same)."""
+        if self.recipe.tasks.overlap == "refuse":
+            check_overlap(self.sources)
+        return self.sources
 
     @cached_property
     def watched(self) -> list[Task]:

@@ -49,13 +49,30 @@ class Models(Materials):
 
     @cached_property
     def trainable_policy(self) -> Policy:
-        """The policy, ready to be trained: with ``lora`` there is an adapter in its model, which the sampler shares."""
+        """The policy, ready to be trained.
+
+        With ``lora`` there is an adapter in its model, which the sampler shares. Whole weights are trained in float32
+        whatever the engine's precision is; one of half precision samples from a copy (``hand_over``).
+        """
+        from mem1.inference.hf.loading import is_float32, load_model
         from mem1.train.policy.adapters import add_adapter
+        from mem1.train.policy.policy import Policy
 
         recipe = self.recipe
         if recipe.lora is not None:
             add_adapter(self.policy.model, recipe.lora, base=recipe.model, seed=recipe.seed)
-        return self.policy
+            return self.policy
+        if is_float32(self.policy.model):
+            return self.policy
+        return Policy(load_model(recipe.model, dtype="float32", device=self.local().device))
+
+    def hand_over(self, version: int) -> None:
+        """Let the sampler write with the trained weights as they are after ``version`` steps."""
+        from mem1.inference.hf.loading import copy_weights
+
+        self.sampler.set_version(version)  # refuses while something is being written
+        if self.trainable_policy is not self.policy:
+            copy_weights(self.trainable_policy.model, self.policy.model)
 
     @cached_property
     def sampler(self) -> TransformersEngine:
@@ -81,7 +98,7 @@ class Models(Materials):
         if name is None:
             return None
         if not isinstance(engine, TransformersConfig):
-            return connect(engine, name)
+            return connect(engine, name, side=True)
         from mem1.inference.hf.loading import load_model, load_tokenizer
 
         model = load_model(name, dtype=engine.dtype, device=engine.device)

@@ -13,6 +13,7 @@ from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
 from mem1.rollout.distillation.retokenize import TargetSpec
 from mem1.rollout.group import as_groups
+from mem1.rollout.health import RolloutHealthCheck
 from mem1.types import Composition, Episode, EpisodeGroup, Task
 from mem1.workshop.lessons import lesson, letters
 from mem1.workshop.stage import Stage
@@ -37,7 +38,7 @@ class Training(Stage):
             self.run,
             rollout=self._rollout,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.sampler.set_version,
+            on_weights=self.hand_over,
             extra_files=self.tokenizer.save,
             console=self._console,
         )
@@ -53,6 +54,7 @@ class Training(Stage):
     def _watch(self, step: int) -> Mapping[str, float]:
         """Greedy scores on dev tasks like those trained on."""
         done = self.play(self.watched, f"watch/{step}", temperature=0.0)
+        RolloutHealthCheck(done).check(f"the evaluation after step {step}")
         scores = [episode.score for episode in done if episode.score is not None]
         if not scores:
             return {}
@@ -79,7 +81,7 @@ class Training(Stage):
             self.run,
             held_out=held_out,
             evaluate=self._watch if self.recipe.watch_tasks else None,
-            on_weights=self.sampler.set_version,
+            on_weights=self.hand_over,
             extra_files=self.tokenizer.save,
             console=self._console,
             resume=resume,

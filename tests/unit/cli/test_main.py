@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Callable
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -345,23 +344,21 @@ def test_a_directory_without_a_run_is_refused(command: str, tmp_path: Path, caps
 
 
 def test_view_prints_its_address_and_ends_well_with_ctrl_c(
-    empty_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty_run: Path,
 ) -> None:
-    pages = []
-
-    def serve_once(server: ThreadingHTTPServer) -> None:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
-            pages.append((server.server_port, answer.read().decode()))
-        thread.join()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", serve_once)
-    assert main(["view", str(empty_run), "--json"]) == 0
-    ((port, page),) = pages
-    assert json.loads(capsys.readouterr().out)["open"] == f"http://127.0.0.1:{port}/"
-    assert "<html" in page
+    command = [sys.executable, "-m", "mem1.cli.main", "view", str(empty_run), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        while not said.rstrip().endswith("}"):
+            said += process.stdout.readline()
+        address = json.loads(said)["open"]
+        with urllib.request.urlopen(address) as answer:
+            assert "<html" in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
 
 
 def test_bench_lists_the_benchmarks_of_the_checkout(capsys: pytest.CaptureFixture[str]) -> None:

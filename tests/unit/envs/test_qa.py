@@ -101,14 +101,17 @@ def test_upfront_the_last_turn_can_answer() -> None:
 
 
 def test_fewer_and_extra_answers() -> None:
-    fewer, extra = env(task(3)), env(task(1))
+    fewer, extra, single = env(task(3)), env(task(2)), env(task(1))
     step(fewer, Answer(text="Lima"))
     assert fewer.answers == ("Lima", None, None)
     assert fewer.score().answered == (True, False, False)
     step(extra, Answer(text="Lima; Quito; Bogotá"))
-    assert extra.answers == ("Lima",)
-    assert extra.score().extra_answers == 2
-    assert extra.score().em == (1.0,)
+    assert extra.answers == ("Lima", "Quito")
+    assert extra.score().extra_answers == 1
+    assert extra.score().em == (1.0, 0.0)
+    step(single, Answer(text="Lima; Quito"))
+    assert single.answers == ("Lima; Quito",)
+    assert single.score().extra_answers == 0
 
 
 def test_nothing_found() -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import http.client
 import re
-import threading
 from collections.abc import Iterator
 from html import unescape
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from mem1.errors import DataError, StorageError
 from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.report.viewer.app import POLICY, make_app, serve
 from mem1.report.viewer.pages import TURNS, Viewer
-from mem1.report.viewer.server import POLICY, address_of, make_server
+from mem1.serving.background import running
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
@@ -38,14 +37,9 @@ def viewer(run: RunDir) -> Viewer:
 
 
 @pytest.fixture(scope="module")
-def server(run: RunDir) -> Iterator[ThreadingHTTPServer]:
-    made = make_server(run.path)
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
-    thread.join()
+def server(run: RunDir) -> Iterator[str]:
+    with running(lambda: make_app(Viewer(run))) as address:
+        yield address
 
 
 class Bytes:
@@ -70,8 +64,8 @@ def played(root: Path, *, spelled: bool = True) -> tuple[Viewer, Episode]:
     return Viewer(run), state
 
 
-def ask(server: ThreadingHTTPServer, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+def ask(server: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+    connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=20)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     found = answer.status, dict(answer.getheaders()), answer.read().decode()
@@ -233,11 +227,12 @@ def test_a_run_without_episodes_says_so(tmp_path: Path) -> None:
         viewer.episode({"file": "x", "id": "y"})
 
 
-def test_the_server_answers_only_for_its_own_name(server: ThreadingHTTPServer) -> None:
-    assert address_of(server).startswith("http://127.0.0.1:")
+def test_the_server_answers_only_for_its_own_name(server: str) -> None:
+    assert server.startswith("http://127.0.0.1:")
     assert ask(server, "/")[0] == 200
-    assert ask(server, "/", Host="evil.example")[0] == 403
-    assert ask(server, "/", Host="127.0.0.1.evil.example:80")[0] == 403
+    assert ask(server, "/", Host="evil.example")[0] == 421
+    assert ask(server, "/", Host="127.0.0.1.evil.example:80")[0] == 421
+    assert ask(server, "/pulse", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert ask(server, "/../config.json")[0] == 404
     assert ask(server, "/static/../pages.py")[0] == 404
     status, _, page = ask(server, "/episode?file=x&id=%3Cscript%3E")
@@ -246,11 +241,11 @@ def test_the_server_answers_only_for_its_own_name(server: ThreadingHTTPServer) -
     assert ask(server, "/?order=x")[0] == 404
 
 
-def test_every_answer_forbids_what_is_not_our_own(server: ThreadingHTTPServer) -> None:
+def test_every_answer_forbids_what_is_not_our_own(server: str) -> None:
     for path in ("/", "/static/viewer.js", "/nothing", "/pulse"):
         _, headers, _ = ask(server, path)
-        assert headers["Content-Security-Policy"] == POLICY
-        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["content-security-policy"] == POLICY
+        assert headers["x-content-type-options"] == "nosniff"
     assert "unsafe" not in POLICY
     page = ask(server, "/")[2]
     assert re.findall(r"<script[^>]*>", page) == ['<script src="/static/viewer.js">']
@@ -258,13 +253,13 @@ def test_every_answer_forbids_what_is_not_our_own(server: ThreadingHTTPServer) -
     assert not re.search(r"\son\w+=", page)
 
 
-def test_static_files_are_sent_once(server: ThreadingHTTPServer) -> None:
+def test_static_files_are_sent_once(server: str) -> None:
     status, headers, body = ask(server, "/static/viewer.css")
-    assert (status, headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert (status, headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert "--paper" in body
-    assert ask(server, "/static/viewer.css", **{"If-None-Match": headers["ETag"]})[::2] == (304, "")
+    assert ask(server, "/static/viewer.css", **{"If-None-Match": headers["etag"]})[::2] == (304, "")
 
 
-def test_a_taken_port_is_an_error_with_a_hint(server: ThreadingHTTPServer, run: RunDir) -> None:
+def test_a_taken_port_is_an_error_with_a_hint(server: str, run: RunDir) -> None:
     with pytest.raises(StorageError, match="cannot listen"):
-        make_server(run.path, server.server_port)
+        serve(run.path, int(server.rpartition(":")[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import BackendError, ConfigError, StorageError
+from mem1.http.errors import DeniedError, RefusedError, UnreachableError
 from mem1.rewards.base import Scorer
 from mem1.rewards.config import ScorerConfig
-from mem1.rewards.judge import JudgeScorer
+from mem1.rewards.judge import JudgeScorer, judge_client
 from mem1.rewards.judge_config import JudgeConfig
 from mem1.types import Composition, Objective, Task
+from tests.unit.http.fakes import Network, noting
 
 TASK = Task(
     id="t",
@@ -60,7 +63,7 @@ def judge(
 ) -> Scorer:
     config = JudgeConfig(base_url="http://judge/v1/", model="m", **more)
     waited = pauses if pauses is not None else []
-    return JudgeScorer(config, transport=httpx.MockTransport(endpoint), sleep=waited.append)
+    return JudgeScorer(config, client=judge_client(config, transport=Network(endpoint), sleep=noting(waited)))
 
 
 def test_verdicts_are_asked_for_only_where_they_are_needed() -> None:
@@ -85,24 +88,59 @@ def test_what_is_no_verdict_is_none_and_counted() -> None:
     endpoint = Endpoint(
         Capital=["I think it is correct", "correct and incorrect", ""],
         River=[503, httpx.ConnectError("closed"), "correct"],
-        Sea=[429, "<think>The Black Sea? incorrect? No:</think> correct"],
-        Peak=[400],
+        Sea=["<think>The Black Sea? incorrect? No:</think> correct"],
+        Peak=[429, "incorrect"],
     )
     score = judge(endpoint, pauses, concurrency=1)(TASK, ("Cusco", "blue one", "Black Sea", "Everest"))
-    assert score.em == (None, 1.0, 1.0, None)
-    assert score.coverage == 0.5
+    assert score.em == (None, 1.0, 1.0, 0.0)
+    assert score.coverage == 0.75
     assert score.em_sum == 2.0
-    least = [0.25, 0.5, 0.25, 0.5, 2.0]  # the 2.0 is what the endpoint asked for; a 400 is not tried again
+    least = [0.25, 0.5, 0.25, 0.5, 2.0]  # the 2.0 is what the endpoint asked for
     most = [0.5, 1.0, 0.5, 1.0, 2.5]
     assert len(pauses) == len(least)
     assert all(low <= pause <= high for low, pause, high in zip(least, pauses, most, strict=True))
     assert [len(words) for words in endpoint.words.values()] == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_refusal_that_repeats_itself_is_an_error(status: int) -> None:
-    with pytest.raises(BackendError, match=f"the judge refuses: status {status}"):
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422])
+def test_a_refusal_is_an_error_and_never_an_unscored_objective(status: int) -> None:
+    with pytest.raises(RefusedError, match=f"the judge answered {status}: no"):
         judge(Endpoint(Capital=[status]))(TASK, ("Cusco", None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("status", "calls"), [(401, 1), (402, 1), (400, 3), (403, 3), (404, 3), (422, 3)], ids=lambda value: str(value)
+)
+def test_a_judge_that_refuses_everything_is_asked_a_few_times_and_ends_the_run(status: int, calls: int) -> None:
+    endpoint = Endpoint(Capital=[status] * 50)
+    scorer = judge(endpoint)
+    errors: list[BackendError] = []
+    for _ in range(50):
+        with pytest.raises(RefusedError) as caught:
+            scorer(TASK, ("Cusco", None, None, None))
+        errors.append(caught.value)
+    assert len(endpoint.asked) == calls
+    assert [error.ends_run for error in errors] == [False] * (calls - 1) + [True] * (51 - calls)
+
+
+def test_a_judge_that_is_gone_ends_the_run() -> None:
+    endpoint = Endpoint(Capital=[httpx.ConnectError("closed")] * 50)
+    scorer = judge(endpoint, attempts=2)
+    assert [scorer(TASK, ("Cusco", None, None, None)).em[0] for _ in range(2)] == [None, None]
+    with pytest.raises(UnreachableError, match=r"the judge: the connection failed.*3 calls in a row") as caught:
+        scorer(TASK, ("Cusco", None, None, None))
+    assert caught.value.ends_run
+    assert len(endpoint.asked) == 3 * 2
+
+
+def test_the_key_in_a_refusal_is_shown_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-judge-0123456789abcdef"
+    monkeypatch.setenv("JUDGE_KEY", key)
+    scorer = judge(lambda request: httpx.Response(401, text=f"Incorrect API key provided: {key}"), key_env="JUDGE_KEY")
+    with pytest.raises(DeniedError, match=r"Incorrect API key provided: \[key\]") as caught:
+        scorer(TASK, ("Cusco", None, None, None))
+    assert key not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None or key not in repr(caught.value.__context__)
 
 
 def test_verdicts_are_kept_on_disk_and_belong_to_model_and_answer(tmp_path: Path) -> None:
@@ -145,7 +183,7 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     judge(endpoint, key_env="JUDGE_KEY")(TASK, ("Cusco", None, None, None))
     assert endpoint.headers[0]["authorization"] == "Bearer k-1"
     monkeypatch.delenv("JUDGE_KEY")
-    with pytest.raises(ConfigError, match="the environment has no JUDGE_KEY"):
+    with pytest.raises(ConfigError, match="the environment variable JUDGE_KEY is not set"):
         judge(endpoint, key_env="JUDGE_KEY")
 
 

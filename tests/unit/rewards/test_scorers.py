@@ -39,7 +39,7 @@ def test_splitting(text: str, answers: tuple[str | None, ...], extra: int) -> No
     assert split_answers(text, 3) == (answers, extra)
 
 
-@given_by(st.text(alphabet="ab; ", max_size=20), st.integers(1, 6))
+@given_by(st.text(alphabet="ab; ", max_size=20), st.integers(2, 6))
 def test_splitting_gives_one_place_per_objective(text: str, count: int) -> None:
     answers, extra = split_answers(text, count)
     assert len(answers) == count
@@ -73,7 +73,7 @@ def test_released_scores_a_complete_set_only() -> None:
     assert scorer(TASK, ("lima", "nile", None)).answered == (True, True, False)
 
 
-@pytest.mark.parametrize("name", ["standard", "mem1-released"])
+@pytest.mark.parametrize("name", ["standard", "folding", "mem1-released"])
 def test_the_config_builds_what_it_names(name: str) -> None:
     scorer = build(ScorerConfig, {"name": name}, where="test").build()
     assert isinstance(scorer, Scorer)
@@ -85,3 +85,51 @@ def test_the_config_builds_what_it_names(name: str) -> None:
 def test_an_unknown_scorer_is_refused() -> None:
     with pytest.raises(ConfigError, match="name"):
         build(ScorerConfig, {"name": "rouge"}, where="test")
+
+
+# ---------------------------------------------------------------- what an accepted answer may be
+
+
+@pytest.mark.parametrize("text", ["Smith; Jones", ";", "a;b;", " 3; 4 ", "if (x) { y; }"])
+def test_a_single_answer_is_not_split(text: str) -> None:
+    assert split_answers(text, 1) == ((text.strip(),), 0)
+    assert StandardScorer()(asked(text.strip()), split_answers(text, 1).answers).answered == (True,)
+
+
+def test_the_answer_to_a_single_objective_may_hold_the_sign_that_parts_several() -> None:
+    given, extra = split_answers("smith;  Jones", 1)
+    for scorer in (StandardScorer(), ReleasedScorer()):
+        assert scorer(asked("Smith; Jones"), given, extra_answers=extra).em == (1.0,), scorer.name
+
+
+def asked(*golds: str) -> Task:
+    return TASK.model_copy(update={"objectives": (Objective(id="0", question="?", answers=golds, source="toy"),)})
+
+
+@pytest.mark.parametrize("gold", ["", "---", "*", ")", "The", " a ", "?!", "an the"])
+def test_an_accepted_answer_that_normalises_to_nothing_accepts_nothing(gold: str) -> None:
+    for answer in ("The", "...", "a", gold or "-"):
+        assert StandardScorer()(asked("Oslo", gold), (answer,)).em == (0.0,), answer
+        only = StandardScorer()(asked(gold), (answer,))
+        assert (only.em, only.f1, only.coverage, only.em_sum) == ((None,), (None,), 0.0, 0)  # cannot be scored
+    assert StandardScorer()(asked(gold, "Oslo"), ("oslo",)).em == (1.0,)
+    assert StandardScorer()(asked(gold), (None,)).em == (None,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("Jose\u0301", "José"),
+        ("ＯＳＬＯ", "Oslo"),
+        ("STRASSE", "Straße"),
+        ("奥斯陆。", "奥斯陆"),
+        ("«Oslo»", "Oslo"),
+        ("أوسلو؟", "أوسلو"),
+        ("the ﬁrst", "first"),
+    ],
+)
+def test_folding_takes_for_equal_what_only_looks_different_to_a_machine(answer: str, gold: str) -> None:
+    scorer = build(ScorerConfig, {"name": "folding"}, where="test").build()
+    assert (scorer(asked(gold), (answer,)).em, scorer.name) == ((1.0,), "folding")
+    assert StandardScorer()(asked(gold), (answer,)).em == (0.0,)  # the field's rule stays as it is
+    assert scorer(asked("Jose"), ("José",)).em == (0.0,)  # an accent tells words apart

@@ -74,8 +74,9 @@ def test_json_round_trip_keeps_unicode_and_refuses_nan(tmp_path: Path) -> None:
     write_json(path, {"é": [1, None]})
     assert "é" in path.read_text(encoding="utf-8")
     assert read_json(path) == {"é": [1, None]}
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(StorageError, match="JSON"):
         write_json(path, float("nan"))
+    assert read_json(path) == {"é": [1, None]}
 
 
 def test_damaged_and_missing_json(tmp_path: Path) -> None:

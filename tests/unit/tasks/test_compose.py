@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.errors import ConfigError, DataError
-from mem1.tasks.compose import check_disjoint, compose, make_task
+from mem1.tasks.compose import check_disjoint, compose, make_task, repetition
 from mem1.types import Composition, Objective, Task
 from tests.unit.tasks.toys import Ring, Toy, objective
 
@@ -217,3 +217,29 @@ def test_a_leak_is_named(changes: dict[str, Any], what: str) -> None:
     test = objective(2).model_copy(update={"id": "other", **changes})
     with pytest.raises(DataError, match=f"'train' and 'test' share the {what}"):
         check_disjoint({"train": [train], "test": [make_task([test], PARALLEL, "test")]})
+
+
+# ---------------------------------------------------------------- tasks that repeat
+
+
+def test_a_task_that_repeats_an_earlier_one_has_an_id_of_its_own() -> None:
+    three = [objective(n) for n in range(3)]
+    tasks = build(three, composition=PARALLEL, objectives=1, count=8)
+    plain = build(three, composition=PARALLEL, objectives=1, count=3)
+    assert tasks[:3] == plain  # what does not repeat keeps its id: stored runs resume
+    assert len({task.id for task in tasks}) == 8
+    assert {task.content for task in tasks} == {task.id for task in plain}
+    assert sorted(task.id.removeprefix(task.content) for task in tasks) == ["", "", "", "~2", "~2", "~2", "~3", "~3"]
+    assert build(three, composition=PARALLEL, objectives=1, count=5) == tasks[:5]
+    assert repetition(tasks) == "5 of 8 tasks repeat an earlier one"
+    assert repetition(plain) is None
+
+
+@pytest.mark.parametrize("composition", [PARALLEL, SEQUENTIAL, MIXED, CHAINED])
+def test_however_tasks_are_composed_their_ids_are_their_own(composition: Composition) -> None:
+    sources = [Ring(2, "a"), Ring(2, "b")]
+    tasks = build(sources, composition=composition, objectives=2, count=60)
+    assert len({task.id for task in tasks}) == 60
+    assert {task.content for task in tasks} == {
+        make_task(task.objectives, task.composition, task.split, task.reveal).id for task in tasks
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from mem1.errors import InexactError
 from mem1.train.config import Grpo, KlConfig, OptimizerConfig, Ppo, RowsConfig, TrainConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.optimizer import make_optimizer
@@ -31,7 +32,12 @@ def selected(policy: Policy) -> Selection:
 
 def config_of(**changes: Any) -> TrainConfig:
     return TrainConfig.model_validate(
-        {"algorithm": Grpo(scale_by_std=False), "optimizer": OptimizerConfig(lr=0.1, max_grad_norm=1e9), **changes}
+        {
+            "algorithm": Grpo(scale_by_std=False),
+            "optimizer": OptimizerConfig(lr=0.1, max_grad_norm=1e9),
+            "max_rollout_gap": None,  # most tests here update more than once on one rollout, or shift its numbers
+            **changes,
+        }
     )
 
 
@@ -169,3 +175,22 @@ def test_a_critic_learns_the_returns(kind: Any) -> None:
     assert losses[-1].value_loss is not None
     assert losses[0].value_loss is not None
     assert losses[-1].value_loss < 0.5 * losses[0].value_loss
+
+
+@pytest.mark.parametrize("minibatches", [1, 2])  # without and with log-probabilities from before the updates
+def test_an_engine_that_samples_by_other_numbers_stops_the_update(minibatches: int) -> None:
+    policy = tiny_policy()
+    config = config_of(max_rollout_gap=0.1, minibatches=minibatches)
+    whole = prepared(policy, config)
+    before = torch.nn.utils.parameters_to_vector(policy.parameters()).detach().clone()
+    optimizer = torch.optim.SGD(policy.parameters(), lr=1.0)
+    shifted = replace(whole[0].batch, rollout_logprobs=whole[0].batch.rollout_logprobs - 0.2)
+    with pytest.raises(InexactError, match=r"0\.2 nats .* largest 0\.2\), more than 0\.1") as raised:
+        update(policy, None, optimizer, replace(whole[0], batch=shifted), config)
+    assert raised.value.where == "train.max_rollout_gap"
+    assert torch.equal(before, torch.nn.utils.parameters_to_vector(policy.parameters()))
+    unknown = replace(whole[0].batch, rollout_logprobs=whole[0].batch.rollout_logprobs * torch.nan)
+    with pytest.raises(InexactError, match="nan nats"):
+        update(policy, None, optimizer, replace(whole[0], batch=unknown), config)
+    update(policy, None, optimizer, replace(whole[0], batch=shifted), config_of(minibatches=minibatches))
+    assert not torch.equal(before, torch.nn.utils.parameters_to_vector(policy.parameters()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, StorageError
 
 
 def configure(parser: Parser) -> None:
@@ -23,26 +23,35 @@ def configure(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the report of each run into it and print where."""
+    """Write the report of each run into it and print where.
+
+    A run with damaged episodes gets its report without the numbers made of them, and the exit code of damage.
+    """
     if arguments.against is not None:
         return _against(arguments)
     if arguments.paper:
         return _beside_published(arguments)
     from mem1.report.build import build_report  # templates and figures
+    from mem1.report.data import MEND
     from mem1.report.figures.svg_export import write_picture
 
     if arguments.out is not None:
         raise ConfigError("--out belongs to --paper", where="mem1 report", hint="a run's own report goes into the run")
     if arguments.picture is not None and len(arguments.runs) > 1:
         raise ConfigError("--picture shows one run", where="mem1 report", hint="give one RUN")
-    rows = []
+    rows, damage = [], []
     for path in arguments.runs:
         written = build_report(path)
+        damage += [f"{path}: left out, damaged: {one}" for one in written.damage]
         rows.append({"html": str(written.html), "markdown": str(written.markdown), "json": str(written.json)})
         if arguments.picture is not None:
             rows[-1]["picture"] = str(write_picture(path, arguments.picture))
     output.show(rows, as_json=arguments.json, title="reports")
-    return 0
+    for one in damage:
+        output.note(one)
+    if damage:
+        output.note(f"what to do: {MEND}")
+    return StorageError.exit_code if damage else 0
 
 
 def _against(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import webbrowser
-from contextlib import suppress
 from pathlib import Path
 
 from mem1.cli import output
@@ -20,16 +19,14 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C, which is the way to end it and no failure."""
-    from mem1.report.viewer.server import address_of, make_server  # templates
+    from mem1.report.viewer.app import serve  # templates
 
-    server = make_server(arguments.directory, arguments.port)
-    with server:
-        address = address_of(server)
+    def tell(address: str) -> None:
         output.show({"open": address, "end with": "Ctrl-C"}, as_json=arguments.json)
         if arguments.open:
             webbrowser.open(address)
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
+
+    serve(arguments.directory, arguments.port, on_start=tell)
     return 0
 
 

@@ -12,6 +12,7 @@ from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
 from mem1.config import load
 from mem1.errors import ConfigError
+from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Retriever
 from mem1.retrieval.service.config import ServiceConfig
@@ -76,6 +77,6 @@ def _service() -> tuple[Any, Any]:
         raise ConfigError(
             f"the package {error.name!r} is not installed",
             where="mem1 serve retrieve",
-            hint="pip install -c constraints.txt -e '.[serve]'",
+            hint=install_hint("serve"),
         ) from error
     return serve, PageStore

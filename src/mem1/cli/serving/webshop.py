@@ -12,6 +12,7 @@ from mem1.config import load
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.errors import ConfigError, DataError
+from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.tasks.webshop.source import WebshopConfig, goal_of
 
@@ -65,6 +66,6 @@ def _parts() -> tuple[Any, Any, Any]:
         raise ConfigError(
             f"the package {error.name!r} is not installed",
             where="mem1 serve webshop",
-            hint="pip install -c constraints.txt -e '.[serve,shop]'",
+            hint=install_hint("serve", "shop"),
         ) from error
     return Site, Sessions, serve

@@ -15,6 +15,7 @@ from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.moves import TOOLS, move_of
 from mem1.envs.webshop.visit import Visit
 from mem1.errors import ConfigError
+from mem1.installed import install_hint
 from mem1.tasks.base import Split
 from mem1.tasks.webshop.source import Webshop, goal_of
 from mem1.types import Objective
@@ -26,7 +27,7 @@ except ModuleNotFoundError as missing:
     raise ConfigError(
         "the Gymnasium environment needs the package gymnasium",
         where="envs/webshop/gym.py",
-        hint="pip install -c constraints.txt -e '.[shop]'",
+        hint=install_hint("shop"),
     ) from missing
 
 LONGEST_ACTION = 512

@@ -15,6 +15,7 @@ from mem1.envs.webshop.colours import fold_colour
 from mem1.envs.webshop.nouns import Nouns
 from mem1.envs.webshop.state_machine import Mode
 from mem1.errors import ConfigError
+from mem1.installed import install_hint
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.products import Product
 
@@ -163,6 +164,6 @@ def _fuzz() -> tuple[Callable[..., float], Callable[[str], str]]:
         raise ConfigError(
             "the shop's reward needs the package rapidfuzz",
             where="envs/webshop/reward.py",
-            hint="pip install -c constraints.txt -e '.[shop]'",
+            hint=install_hint("shop"),
         ) from error
     return fuzz.token_set_ratio, utils.default_process

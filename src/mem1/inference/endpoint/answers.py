@@ -1,17 +1,40 @@
 """What a server answers, checked: the part of the OpenAI formats that is used, with the extensions of vLLM and SGLang.
 
-Only what is read here is required; servers add what they like beside it.
+Only the text is required. Everything beside it (counts, reasons, log-probabilities) is taken where it makes sense and
+is unknown where not: it never costs a completion that was paid for. Servers add what they like.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mem1.inference.endpoint.errors import BadAnswerError
+from mem1.http.errors import BadAnswerError
+from mem1.inference.endpoint.content import content_text
 
-_Count = Annotated[int, Field(ge=0)]
+_MOST = 2**53  # what no count of tokens is
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens, also as ``100.0`` or ``"100"``; ``None`` for what is none."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if 0 <= value < _MOST and value == int(value) else None
+
+
+def _details(value: Any) -> Any:
+    return value if isinstance(value, dict) else None
+
+
+def _stop(value: Any) -> Any:
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+_Count = Annotated[int | None, BeforeValidator(_count)]
 
 
 class _Part(BaseModel):
@@ -21,28 +44,31 @@ class _Part(BaseModel):
 class PromptDetails(_Part):
     """Of the prompt tokens, those read from a cache."""
 
-    cached_tokens: _Count | None = None
+    cached_tokens: _Count = None
 
 
 class Counts(_Part):
-    """The ``usage`` of an answer."""
+    """The ``usage`` of an answer, as far as it makes sense."""
 
-    prompt_tokens: _Count
-    completion_tokens: _Count = 0
-    prompt_tokens_details: PromptDetails | None = None
+    prompt_tokens: _Count = Field(default=None, validation_alias=AliasChoices("prompt_tokens", "input_tokens"))
+    completion_tokens: _Count = Field(default=None, validation_alias=AliasChoices("completion_tokens", "output_tokens"))
+    prompt_cache_hit_tokens: _Count = None
+    prompt_tokens_details: Annotated[PromptDetails | None, BeforeValidator(_details)] = None
 
     @property
     def cached_tokens(self) -> int:
-        """Prompt tokens read from a cache; 0 where the server does not say."""
-        return (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
+        """Prompt tokens read from a cache, never more than there are; 0 where the server does not say."""
+        details = self.prompt_tokens_details
+        said = details.cached_tokens if details is not None else self.prompt_cache_hit_tokens
+        return min(said or 0, self.prompt_tokens or 0)
 
 
 class _Choice(_Part):
     """``stop_reason`` (vLLM), ``matched_stop`` (SGLang): the stop string or id that ended it; null at end of text."""
 
-    finish_reason: str
-    stop_reason: str | int | None = None
-    matched_stop: str | int | None = None
+    finish_reason: Any = None
+    stop_reason: Annotated[str | int | None, BeforeValidator(_stop)] = None
+    matched_stop: Annotated[str | int | None, BeforeValidator(_stop)] = None
 
     @property
     def tells_stop(self) -> bool:
@@ -56,26 +82,24 @@ class _Choice(_Part):
         return found if isinstance(found, str) else None
 
 
-class Logprobs(_Part):
-    """Log-probabilities of a text completion, token by token."""
-
-    token_logprobs: tuple[float | None, ...]
-
-
 class TextChoice(_Choice):
-    """A choice of ``/completions``; ``token_ids`` and ``prompt_token_ids`` where they were asked for (vLLM)."""
+    """A choice of ``/completions``.
+
+    ``token_ids``, ``prompt_token_ids`` and ``logprobs`` (vLLM) are looked at only where they were asked for.
+    """
 
     text: str
-    token_ids: tuple[int, ...] | None = None
-    prompt_token_ids: tuple[int, ...] | None = None
-    logprobs: Logprobs | None = None
+    token_ids: Any = None
+    prompt_token_ids: Any = None
+    logprobs: Any = None
 
 
 class Message(_Part):
-    """What the assistant says. A null ``content`` is no text at all, as after a refusal."""
+    """What the assistant says. No ``content`` is no text at all, as after a refusal; parts that are text are joined."""
 
-    content: str | None
-    refusal: str | None = None
+    content: Annotated[str | None, BeforeValidator(content_text)] = None
+    refusal: Any = None
+    tool_calls: Any = None
 
 
 class ChatChoice(_Choice):
@@ -84,8 +108,12 @@ class ChatChoice(_Choice):
     message: Message
 
 
+def _usage(value: Any) -> Any:
+    return value if isinstance(value, dict) else None
+
+
 class _Answer(_Part):
-    usage: Counts | None = None
+    usage: Annotated[Counts | None, BeforeValidator(_usage)] = None
 
 
 class TextAnswer(_Answer):
@@ -103,14 +131,14 @@ class ChatAnswer(_Answer):
 AnswerT = TypeVar("AnswerT", bound=_Answer)
 
 
-def read_answer(kind: type[AnswerT], body: str) -> AnswerT:
-    """``body`` as ``kind``. Raises ``BadAnswerError`` saying what in it is not as it should be."""
+def read_answer(kind: type[AnswerT], answer: Any) -> AnswerT:
+    """``answer`` (JSON) as ``kind``. Raises ``BadAnswerError`` saying what in it is not as it should be."""
     try:
-        return kind.model_validate_json(body)
+        return kind.model_validate(answer)
     except ValidationError as error:
-        first: Any = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadAnswerError(
-            f"the answer is no completion: {f'{place}: ' if place else ''}{first['msg']}; it begins {body[:120]!r}",
-            hint="see that engine.base_url is the address of an OpenAI-compatible server, down to its /v1",
-        ) from None
+        first: Any = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    raise BadAnswerError(
+        f"the answer is no completion: {f'{place}: ' if place else ''}{first['msg']}; it begins {str(answer)[:120]!r}",
+        hint="see that engine.base_url is the address of an OpenAI-compatible server, down to its /v1",
+    )

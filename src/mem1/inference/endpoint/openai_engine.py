@@ -7,17 +7,18 @@ so (``exact`` is false). With ids nothing is decoded, and log-probabilities come
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
+from mem1.http.probe import check_models
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.config import OpenAiConfig
-from mem1.inference.endpoint.answers import ChatAnswer, Counts, TextAnswer, TextChoice, read_answer
-from mem1.inference.endpoint.connection import Endpoint, closed_error
-from mem1.inference.endpoint.errors import InexactAnswerError
-from mem1.inference.endpoint.text import choose_stops, ended_by, messages, restore_stop, text_of
+from mem1.inference.endpoint.answers import ChatAnswer, Counts, TextAnswer, read_answer
+from mem1.inference.endpoint.connection import endpoint
+from mem1.inference.endpoint.counting import ContextWatch
+from mem1.inference.endpoint.exact import exact_tokens
+from mem1.inference.endpoint.text import at_most, choose_stops, ended_by, messages, restore_stop, text_of
+from mem1.inference.pending import PendingCalls
 from mem1.inference.writing import Ask, Piece, write
-from mem1.text import well_formed
 from mem1.types import Completion, Usage
 
 _SEEDS = 2**31  # what every server takes for a seed
@@ -31,7 +32,7 @@ class OpenAiEngine:
         model: The model's name at the server.
         tokenizer: Counts tokens; with ``config.exact`` it is the model's own.
 
-    Raises ``ConfigError`` where the key is missing, ``Mem1Error`` without the package ``openai``.
+    Raises ``ConfigError`` where the key is missing.
     """
 
     policy_version = 0  # a server's model is not trained from here
@@ -41,44 +42,38 @@ class OpenAiEngine:
         self._model = model
         self.tokenizer = tokenizer
         self.max_context = config.max_context
-        self._endpoint = Endpoint(config)
-        self._pending: set[asyncio.Task[Completion]] = set()
-        self._closed = False
+        self._endpoint = endpoint(config)
+        self._watch = ContextWatch(config.base_url)
+        self._pending = PendingCalls()
 
     async def generate(self, request: Request) -> Completion:
-        """Write one completion. Raises ``BackendError``, mostly its kinds in ``endpoint_errors``."""
-        if self._closed:
-            raise closed_error(request.session)
+        """Write one completion. Raises ``BackendError``: its kinds in ``http.errors`` and ``endpoint.errors``."""
         config = self._config
-        task = asyncio.create_task(
-            write(
+        return await self._pending.run(
+            request.session,
+            lambda: write(
                 request,
                 self.tokenizer,
                 self._ask_ids if config.exact else self._ask_text,
                 max_context=config.max_context,
                 at_once=config.style == "chat" and not config.continues,
                 exact=config.exact,
-            )
+            ),
         )
-        self._pending.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._closed:
-                raise closed_error(request.session) from None
-            raise
-        finally:
-            self._pending.discard(task)
+
+    async def check(self) -> None:
+        """Ask the server whether it is there and takes the key. Raises ``HttpError``."""
+        chat = self._config.style == "chat"
+        body: dict[str, Any] = {"model": self._model, self._config.max_tokens_key: 1}
+        body |= {"messages": [{"role": "user", "content": "Hi"}]} if chat else {"prompt": "Hi"}
+        await check_models(self._endpoint, "/chat/completions" if chat else "/completions", body)
 
     def release(self, session: str) -> None:
         """Nothing is kept for a session."""
 
     async def close(self) -> None:
         """Close the connections. Pending calls fail with ``BackendError``."""
-        self._closed = True
-        for task in list(self._pending):
-            if task.get_loop() is asyncio.get_running_loop():
-                task.cancel()
+        self._pending.close()
         await self._endpoint.close()
 
     # ------------------------------------------------------------ text
@@ -95,20 +90,20 @@ class OpenAiEngine:
         if config.style == "completion":
             body["prompt"] = prompt + carried + begun
             text_answer, seconds = await self._endpoint.call(
-                "/completions", body, lambda text: _complete(read_answer(TextAnswer, text))
+                "/completions", body, lambda answer: _complete(read_answer(TextAnswer, answer))
             )
             choice, counts = text_answer.choices[0], text_answer.usage
-            text, ended = restore_stop(text_of(choice), choice, stops, known, begun)
+            text, ended = restore_stop(at_most(text_of(choice), ask.most), choice, stops, known, begun)
         else:
             body["messages"], more = messages(prompt, carried, begun, ask.section, continues=config.continues)
             body |= more
             chat_answer, seconds = await self._endpoint.call(
-                "/chat/completions", body, lambda text: _complete(read_answer(ChatAnswer, text))
+                "/chat/completions", body, lambda answer: _complete(read_answer(ChatAnswer, answer))
             )
             chosen, counts = chat_answer.choices[0], chat_answer.usage
-            text, ended = restore_stop(text_of(chosen), chosen, stops, known, begun)
-        ids = tuple(self.tokenizer.encode(well_formed(text)))
-        return Piece(ids, (0.0,) * len(ids), ended, self._usage(counts, seconds))
+            text, ended = restore_stop(at_most(text_of(chosen), ask.most), chosen, stops, known, begun)
+        ids = tuple(self.tokenizer.encode(text))
+        return Piece(ids, (0.0,) * len(ids), ended, self._usage(ask, counts, seconds))
 
     # ------------------------------------------------------------ token ids
 
@@ -124,13 +119,13 @@ class OpenAiEngine:
             "spaces_between_special_tokens": False,
         }
         answer, seconds = await self._endpoint.call(
-            "/completions", body, lambda text: _complete(read_answer(TextAnswer, text))
+            "/completions", body, lambda answer: _complete(read_answer(TextAnswer, answer))
         )
         choice = answer.choices[0]
         ids, logprobs = exact_tokens(choice, prompt)
         # At a stop string of another section the policy did not end its text; it goes on.
         ended = ended_by(choice) and choice.stop_string is None
-        return Piece(ids, logprobs, ended, self._usage(answer.usage, seconds))
+        return Piece(ids, logprobs, ended, self._usage(ask, answer.usage, seconds))
 
     # ------------------------------------------------------------ both
 
@@ -148,21 +143,20 @@ class OpenAiEngine:
             del body[name]
         return body | config.extra
 
-    def _usage(self, counts: Counts | None, seconds: float) -> Usage | None:
-        if counts is None:
+    def _usage(self, ask: Ask, counts: Counts | None, seconds: float) -> Usage | None:
+        """What the server counted; ``None`` where it does not say how many tokens it read and wrote."""
+        if counts is None or counts.prompt_tokens is None or counts.completion_tokens is None:
             return None
+        prompt, cached, completion = counts.prompt_tokens, counts.cached_tokens, counts.completion_tokens
         prices = self._config.prices
         return Usage(
             calls=1,
-            prompt_tokens=counts.prompt_tokens,
-            cached_tokens=counts.cached_tokens,
-            completion_tokens=counts.completion_tokens,
+            prompt_tokens=prompt,
+            cached_tokens=cached,
+            completion_tokens=completion,
             seconds=seconds,
-            cost=None
-            if prices is None
-            else prices.cost(
-                prompt=counts.prompt_tokens, cached=counts.cached_tokens, completion=counts.completion_tokens
-            ),
+            cost=None if prices is None else prices.cost(prompt=prompt, cached=cached, completion=completion),
+            cut_prompts=self._watch.cut(len(ask.request.prompt) + len(ask.written), prompt),
         )
 
 
@@ -171,24 +165,3 @@ def _complete(answer: Any) -> Any:
     ended_by(answer.choices[0])
     text_of(answer.choices[0])
     return answer
-
-
-def exact_tokens(choice: TextChoice, prompt: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """The ids that were sampled behind ``prompt``, and their log-probabilities.
-
-    Raises ``InexactAnswerError`` where the server gives none, not one for each token, or used another prompt.
-    """
-    hint = "serve the model with vLLM, which returns token ids and log-probabilities, or set engine.exact = false"
-    if choice.token_ids is None or choice.prompt_token_ids is None:
-        raise InexactAnswerError("the server does not return the token ids that it sampled", hint=hint)
-    if choice.prompt_token_ids != prompt:
-        raise InexactAnswerError(
-            f"the server used {len(choice.prompt_token_ids)} other ids as its prompt than the {len(prompt)} given",
-            hint=hint,
-        )
-    found = [] if choice.logprobs is None else [value for value in choice.logprobs.token_logprobs if value is not None]
-    if len(found) != len(choice.token_ids):
-        raise InexactAnswerError(
-            f"the server returns {len(found)} log-probabilities for {len(choice.token_ids)} tokens", hint=hint
-        )
-    return choice.token_ids, tuple(found)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from mem1.http.errors import BadAnswerError
 from mem1.inference.endpoint.answers import ChatChoice, TextChoice
-from mem1.inference.endpoint.errors import BadAnswerError, FilteredError
+from mem1.inference.endpoint.errors import FilteredError
+from mem1.inference.endpoint.finish import Finish, finish_of
 
-_STOPPED = {"stop", "eos", "eos_token", "end_turn", "stop_sequence"}
-_FULL = {"length", "max_tokens"}
 _TAG = re.compile(r"<(?P<slash>/?)(?P<name>[A-Za-z][A-Za-z0-9_]*)>")
+_TOKEN, _SPARE = 64, 4096  # characters
 _CLOSING = re.compile(r"</[A-Za-z][A-Za-z0-9_]*>")
 
 
@@ -40,34 +41,45 @@ def choose_stops(stops: Sequence[str], most: int, prompt: str) -> tuple[str, ...
 def ended_by(choice: TextChoice | ChatChoice) -> bool:
     """Whether the text ended (by itself or at a stop string); false where it ran out of tokens.
 
+    Where the server does not say, a text that is there is taken to have ended.
+
     Raises:
         FilteredError: The server withheld something.
         BadAnswerError: It ended in another way, such as by a call of a tool.
     """
-    reason = choice.finish_reason
-    if reason == "content_filter":
+    reason, finish = choice.finish_reason, finish_of(choice.finish_reason)
+    if finish is Finish.FILTERED:
         raise FilteredError(
-            "the server withheld what was written: finish_reason content_filter",
+            f"the server withheld what was written: finish_reason {reason}",
             hint="the episode is not scored; look at its task",
         )
-    if reason not in _STOPPED | _FULL:
+    called = not isinstance(choice, ChatChoice) or bool(choice.message.tool_calls) or not choice.message.content
+    if finish is Finish.FAILED or (finish is Finish.TOOLS and called):
         raise BadAnswerError(
-            f"the completion ended with finish_reason {reason!r}", hint="see engine.extra: no tools, no streaming"
+            f"the completion ended with finish_reason {str(reason)[:80]!r}",
+            hint="see engine.extra: no tools, no streaming",
         )
-    return reason in _STOPPED
+    return finish is not Finish.FULL
 
 
 def text_of(choice: TextChoice | ChatChoice) -> str:
-    """What was written. Raises ``BadAnswerError`` where that is no text at all."""
+    """What was written; nothing where all tokens went into thoughts. Raises ``BadAnswerError`` where there is none."""
     if isinstance(choice, TextChoice):
         return choice.text
-    if choice.message.content is None:
-        why = f" but a refusal: {choice.message.refusal[:200]}" if choice.message.refusal else ""
-        raise BadAnswerError(
-            f"the answer holds no text{why}",
-            hint="a model that thinks before it writes may use up its tokens: raise memory.budgets",
-        )
-    return choice.message.content
+    if choice.message.content is not None:
+        return choice.message.content
+    if not choice.message.refusal and finish_of(choice.finish_reason) is Finish.FULL:
+        return ""
+    why = f" but a refusal: {str(choice.message.refusal)[:200]}" if choice.message.refusal else ""
+    raise BadAnswerError(
+        f"the answer holds no text{why}",
+        hint="a model that thinks before it writes may use up its tokens: raise memory.budgets",
+    )
+
+
+def at_most(text: str, tokens: int) -> str:
+    """The beginning of ``text`` that surely holds so many tokens: a server may send any amount beyond."""
+    return text[: tokens * _TOKEN + _SPARE]
 
 
 def restore_stop(

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.folders import ADAPTER_CONFIG
+from mem1.installed import install_hint
 
 WEIGHTS = "adapter_model.safetensors"
 BASE = "base.json"
@@ -25,9 +26,7 @@ def import_peft() -> ModuleType:
     try:
         import peft
     except ModuleNotFoundError as error:
-        raise ModelError(
-            "low-rank adapters need the package peft", hint="pip install -c constraints.txt -e '.[lora]'"
-        ) from error
+        raise ModelError("low-rank adapters need the package peft", hint=install_hint("lora")) from error
     return peft
 
 

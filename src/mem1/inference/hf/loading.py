@@ -17,6 +17,7 @@ from mem1.inference.chat import ChatTemplate
 from mem1.inference.folders import find_folder, is_adapter
 from mem1.inference.hf.adapter import base_of, merge_adapter
 from mem1.inference.hf.tokenizer import HfTokenizer
+from mem1.inference.tokenizers.fast import end_ids
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 
@@ -55,12 +56,41 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
             where=str(folder),
             hint="the files do not belong together: save the model again, whole",
         )
+    check_finite(model, str(folder))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     with boundary(f"cannot move the model to {device!r}", ModelError, hint="choose another device"):
         model.to(device)  # type: ignore[arg-type]
     model.train(False)
     return model
+
+
+def check_finite(model: PreTrainedModel, where: str) -> None:
+    """Refuse weights that are not finite numbers (``ModelError``): all they write is noise, or nothing."""
+    for name, weight in model.named_parameters():
+        # One pass without a copy: the sum of magnitudes is finite only if each of them is; float32 holds the sum.
+        if not bool(torch.linalg.vector_norm(weight.detach(), ord=torch.inf, dtype=torch.float32).isfinite()):
+            raise ModelError(
+                f"the weight {name} holds values that are not finite numbers",
+                where=where,
+                hint="the file is damaged or its training diverged: take an earlier one",
+            )
+
+
+def is_float32(model: PreTrainedModel) -> bool:
+    """Whether every weight is in float32."""
+    return all(weight.dtype is torch.float32 for weight in model.parameters())
+
+
+@torch.no_grad()
+def copy_weights(source: PreTrainedModel, target: PreTrainedModel) -> None:
+    """Make the weights and buffers of ``target`` those of ``source``, rounded to its own precision.
+
+    The two are one architecture in two precisions. What an engine cached of ``target`` is stale afterwards.
+    """
+    theirs = dict(source.named_parameters()) | dict(source.named_buffers())
+    for name, value in (*target.named_parameters(), *target.named_buffers()):
+        value.copy_(theirs[name])
 
 
 def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
@@ -75,7 +105,7 @@ def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
         )
     with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None)
+    return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None, ends=end_ids(folder))
 
 
 def save_model(model: PreTrainedModel, folder: Path) -> None:

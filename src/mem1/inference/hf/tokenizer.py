@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -14,13 +15,15 @@ from mem1.inference.tokenizers.fast import FastTokenizer
 class HfTokenizer(FastTokenizer):
     """Wraps ``tokenizer``, which must be a fast one. Raises ``ModelError`` if it is not."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, chat: ChatTemplate | None = None) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, chat: ChatTemplate | None = None, *, ends: Iterable[int] = ()
+    ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ModelError(
                 f"{type(tokenizer).__name__} is not a fast tokenizer",
                 hint="save the model with a tokenizer.json beside it",
             )
-        super().__init__(tokenizer.backend_tokenizer, tokenizer.eos_token, chat)
+        super().__init__(tokenizer.backend_tokenizer, tokenizer.eos_token, chat, ends=ends)
         self._whole = tokenizer
 
     def save(self, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,19 +24,34 @@ class FastTokenizer:
         backend: Encodes and decodes.
         eos: The text of the token that ends a completion, if there is one.
         chat: How the model wants a prompt wrapped; ``None`` for as it is.
+        ends: Further ids that end a completion (see ``end_ids``).
+
+    Whatever the file says about truncation and padding is switched off, in ``backend`` too: it would cut prompts
+    and lengthen them without a word.
     """
 
-    def __init__(self, backend: Backend, eos: str | None, chat: ChatTemplate | None = None) -> None:
+    def __init__(
+        self, backend: Backend, eos: str | None, chat: ChatTemplate | None = None, *, ends: Iterable[int] = ()
+    ) -> None:
+        backend.no_truncation()
+        backend.no_padding()
         self._backend = backend
         self._eos_id: int | None = backend.token_to_id(eos) if eos else None
         added = backend.get_added_tokens_decoder()
         self._special = tuple(added[number].content for number in sorted(added))
         self._chat = chat
+        own = () if self._eos_id is None else (self._eos_id,)
+        self._eos_ids = frozenset((*own, *(number for number in ends if number in added)))
 
     @property
     def eos_id(self) -> int | None:
         """The id that ends a completion, if there is one."""
         return self._eos_id
+
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """All ids that end a completion: the tokenizer's own and those of the model's generation settings."""
+        return self._eos_ids
 
     @property
     def special_strings(self) -> tuple[str, ...]:
@@ -90,4 +105,32 @@ def read_tokenizer(folder: Path, *, chat: bool = False) -> FastTokenizer:
     with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
         backend = Backend.from_file(str(file))
     settings = read_settings(folder)
-    return FastTokenizer(backend, settings.text("eos_token"), ChatTemplate.read(folder) if chat else None)
+    template = ChatTemplate.read(folder) if chat else None
+    return FastTokenizer(backend, settings.text("eos_token"), template, ends=end_ids(folder))
+
+
+def end_ids(folder: Path) -> frozenset[int]:
+    """The ids at which the model in ``folder`` ends: ``eos_token_id`` of its generation settings, one or a list.
+
+    Instruct models often end their turn with another token than the tokenizer's end of text (``<end_of_turn>``,
+    ``<|end|>``), and name it there. Where there is no such file, ``config.json`` is asked. Of the ids only those of
+    added tokens count: small models often carry their architecture's default, which is a letter of theirs.
+
+    Raises ``ModelError`` for a file that cannot be read, or ids that are none.
+    """
+    for name in ("generation_config.json", "config.json"):
+        file = folder / name
+        if not file.is_file():
+            continue
+        with boundary(f"cannot read {name}", ModelError, hint=f"repair or replace {file}"):
+            found = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+        ids = found if isinstance(found, list) else [] if found is None else [found]
+        if not all(isinstance(number, int) and not isinstance(number, bool) for number in ids):
+            raise ModelError(
+                f"eos_token_id is {found!r}, which is neither an id nor a list of them",
+                where=str(file),
+                hint="write the ids of the tokens that end a text",
+            )
+        if ids:
+            return frozenset(ids)
+    return frozenset()

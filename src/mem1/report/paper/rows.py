@@ -12,7 +12,7 @@ from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, Evaluation, Metric
-from mem1.report.data import bootstrap_of, read_run, unique
+from mem1.report.data import bootstrap_of, read_whole_run, unique
 from mem1.rewards.base import Scorer
 from mem1.rewards.released import ReleasedScorer
 from mem1.rewards.standard import StandardScorer
@@ -78,7 +78,7 @@ def own_rows(paths: Sequence[Path]) -> list[OwnRow]:
 
 
 def _rows_of(path: Path, name: str) -> Iterator[OwnRow]:
-    data = read_run(path)
+    data = read_whole_run(path)
     config = read_json(data.run.config_json)
     domain = str(_at(config, "env", "type") or "qa")
     used = _scorer_of(config)
@@ -124,7 +124,7 @@ def _scored_again(run: RunDir, evaluation: Evaluation) -> dict[str, _Values]:
         return {}
     # An episode that failed and was run anew comes twice: the later one counts.
     for episode in read_episodes(path):
-        _, strategy, cell, _ = episode.id.split("/", 3)
+        _, strategy, cell, *_ = [*episode.id.split("/", 3), "", "", ""]
         for scorer in SCORERS:
             measures = quality(rescored(episode, scorer))
             found[scorer.name][strategy, cell][episode.task.id] = {name: measures[name] for name in _SCORED}

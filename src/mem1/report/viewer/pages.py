@@ -14,6 +14,7 @@ from mem1.report.episode_view import ObjectiveView, title_of, view_objectives
 from mem1.report.html import environment
 from mem1.report.viewer.bars import HEIGHT, NAMES, WIDTH, Skyline, full_lengths, skyline
 from mem1.report.viewer.catalogue import Catalogue, Listed
+from mem1.report.viewer.damage import DamageWatch
 from mem1.report.viewer.filter import ORDERS, OUTCOMES, Filter
 from mem1.report.viewer.texts import Texts
 from mem1.report.viewer.turns import TurnPart, view_turns
@@ -51,6 +52,7 @@ class Viewer:
         self._lock = Lock()
         self._vocabularies: dict[tuple[str, ...], tuple[Vocabulary, ...]] = {}
         self._transcripts: dict[str, tuple[float, dict[str, Transcript]]] = {}
+        self._damage = DamageWatch(run)
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ class Viewer:
             outcomes=tuple(OUTCOMES),
             orders=tuple(ORDERS),
             problems=self.catalogue.problems,
+            damage=self._damage.look(),
             learnt=self.catalogue.learnt_from,
             rows=[(one, address(one, chosen)) for one in rows],
             total=total,

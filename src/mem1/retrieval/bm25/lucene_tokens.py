@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from mem1.errors import ConfigError
+from mem1.installed import install_hint
 
 _STOP_WORDS = """
 a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to
@@ -97,7 +98,7 @@ def _stemmer() -> Callable[[str], str]:
         raise ConfigError(
             "the shop's search needs the package pystemmer",
             where="retrieval/bm25/lucene_tokens.py",
-            hint="pip install -c constraints.txt -e '.[shop]'",
+            hint=install_hint("shop"),
         ) from error
     stem: Callable[[str], str] = Stemmer.Stemmer("porter").stemWord
     return stem

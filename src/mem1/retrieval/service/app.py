@@ -8,39 +8,46 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from mem1.errors import BackendError
 from mem1.retrieval.base import Retriever
 from mem1.retrieval.service.config import ServiceConfig
-from mem1.retrieval.service.limits import BoundedBodies, Counted
 from mem1.retrieval.service.metrics import Metrics
 from mem1.retrieval.service.queue import BusyError, SearchQueue
-from mem1.retrieval.service.schema import AccessBody, SearchBody, search_reply
+from mem1.retrieval.service.schema import AccessBody, SearchBody, search_pieces, search_reply
 from mem1.retrieval.store.page_store import PageStore
+from mem1.serving.bodies import Counted
+from mem1.serving.run import guards
 
 _LARGE = 256
-"""Documents above which an answer is put into words beside the loop that serves the others."""
+"""Documents above which an answer is put into words piece by piece, beside the loop that serves the others."""
+
+_REASONS = 10  # that an answer gives, of what is wrong with a body
 
 Opener = Callable[[], Retriever]
 
 
 def make_app(
     open_retriever: Opener, config: ServiceConfig | None = None, open_pages: Callable[[], PageStore] | None = None
-) -> FastAPI:
+) -> Starlette:
     """The application (ASGI). The retriever is opened when the server starts and closed when it stops."""
     service = _Service(open_retriever, config or ServiceConfig(), open_pages)
-    app = FastAPI(title="mem1 search", docs_url=None, redoc_url=None, lifespan=service.lifespan)
-    bodies: dict[str, type[BaseModel]] = {"/retrieve": SearchBody, "/access": AccessBody}
-    for path, work in (("/retrieve", service.retrieve), ("/access", service.access)):
-        app.post(path, openapi_extra=_documented(bodies[path]))(work)
-    app.get("/health")(service.health)
-    app.get("/metrics")(service.metrics_page)
-    app.add_middleware(BoundedBodies, max_body=service.config.max_body, seconds=service.config.body_seconds)
-    app.add_middleware(Counted, count=service.count)  # added last, it is outermost
-    return app
+    return Starlette(
+        routes=[
+            Route("/retrieve", service.retrieve, methods=["POST"]),
+            Route("/access", service.access, methods=["POST"]),
+            Route("/health", service.health),
+            Route("/metrics", service.metrics_page),
+        ],
+        middleware=[Middleware(Counted, count=service.count), *guards(service.config)],
+        lifespan=service.lifespan,
+    )
 
 
 class _Service:
@@ -57,7 +64,7 @@ class _Service:
         self._metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Open, serve, close."""
         config = self.config
         self._pages = self._open_pages() if self._open_pages is not None else None
@@ -78,25 +85,27 @@ class _Service:
         asked = _read(SearchBody, await request.body())
         if isinstance(asked, Response):
             return asked
-        top_k = asked.topk or self.config.top_k
-        if len(asked.queries) > self.config.max_queries:
-            return _refusal(422, f"a request may have {self.config.max_queries} queries, got {len(asked.queries)}")
+        queries, top_k = asked.asked, asked.topk or self.config.top_k
+        if len(queries) > self.config.max_queries:
+            return _refusal(422, f"a request may have {self.config.max_queries} queries, got {len(queries)}")
         if top_k > self.config.max_top_k:
             return _refusal(422, f"topk may be {self.config.max_top_k}, got {top_k}")
         assert self._queue is not None, "the server has started"
         began = time.perf_counter()
+        patience = self.config.search_seconds + self.config.query_seconds * max(0, len(queries) - self.config.batch)
         try:
-            async with asyncio.timeout(self.config.search_seconds):
-                found = await self._queue.search(asked.queries, top_k) if asked.queries else []
+            async with asyncio.timeout(patience):
+                found = await self._queue.search(queries, top_k) if queries else []
         except TimeoutError:
-            return _refusal(504, f"the search took longer than {self.config.search_seconds:g} seconds")
+            return _refusal(504, f"the search took longer than {patience:g} seconds")
         except BusyError as error:
             return _refusal(503, error.what, {"Retry-After": "1"})
         except BackendError as error:
             return _refusal(502, str(error))
         self._metrics.seconds.observe(time.perf_counter() - began)
         if sum(map(len, found)) > _LARGE:
-            return _json(await asyncio.to_thread(search_reply, found, with_scores=asked.return_scores))
+            pieces = search_pieces(found, with_scores=asked.return_scores)
+            return StreamingResponse(pieces, media_type="application/json")
         return _json(search_reply(found, with_scores=asked.return_scores))
 
     async def access(self, request: Request) -> Response:
@@ -112,12 +121,12 @@ class _Service:
         texts = await asyncio.to_thread(lambda: [pages.text(url) for url in asked.urls])
         return JSONResponse({"result": texts})
 
-    async def health(self) -> Response:
+    async def health(self, request: Request) -> Response:
         """Whether searches are answered."""
         in_hand = self._queue.in_hand if self._queue is not None else 0
         return JSONResponse({"status": "ok", "in_hand": in_hand, "pages": len(self._pages or ())})
 
-    async def metrics_page(self) -> Response:
+    async def metrics_page(self, request: Request) -> Response:
         """Counters for Prometheus."""
         return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -138,7 +147,8 @@ def _read(kind: type[BaseModel], body: bytes) -> Any:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        return JSONResponse({"detail": error.errors(include_url=False, include_input=False)}, status_code=422)
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return JSONResponse({"detail": found[:_REASONS]}, status_code=422)
 
 
 def _refusal(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -147,8 +157,3 @@ def _refusal(status: int, why: str, headers: dict[str, str] | None = None) -> JS
 
 def _json(body: bytes) -> Response:
     return Response(body, media_type="application/json")
-
-
-def _documented(kind: type[BaseModel]) -> dict[str, Any]:
-    content = {"application/json": {"schema": kind.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}

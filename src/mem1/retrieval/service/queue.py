@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mem1.errors import BackendError
@@ -28,18 +28,51 @@ class BusyError(BackendError):
 
 @dataclass(slots=True)
 class _Waiting:
-    """One request: its queries, and where their hits go."""
+    """One request: its queries, and where their hits go.
+
+    ``taken`` of the queries were given to a call. The hits of those that came back stand in ``hits``, by place.
+    """
 
     queries: list[str]
     top_k: int
     found: asyncio.Future[Found]
+    taken: int = 0
+    hits: dict[int, list[Hit]] = field(default_factory=dict)
+
+    def take(self, most: int) -> _Part:
+        """The next queries, at most ``most``."""
+        start = self.taken
+        self.taken = min(start + most, len(self.queries))
+        return _Part(self, start, self.queries[start : self.taken])
+
+    @property
+    def open(self) -> bool:
+        """Whether there are queries left to search for, and somebody who waits for them."""
+        return self.taken < len(self.queries) and not self.found.done()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some queries of a request, from its query number ``start``."""
+
+    request: _Waiting
+    start: int
+    queries: list[str]
+
+    def give(self, hits: Found) -> None:
+        """The hits of these queries; the last part completes the request."""
+        request = self.request
+        request.hits.update(enumerate(hits, start=self.start))
+        if len(request.hits) == len(request.queries) and not request.found.done():
+            request.found.set_result([request.hits[place] for place in range(len(request.queries))])
 
 
 class SearchQueue:
     """Turns concurrent searches into few calls of a retriever. Belongs to one event loop.
 
     Requests of one call ask for the same number of passages, so that a result never depends on what else was
-    asked at the same time. ``on_batch`` is told the number of queries of each call and the seconds it took.
+    asked at the same time. A large request is searched for a part at a time, others in between.
+    ``on_batch`` is told the number of queries of each call and the seconds it took.
     """
 
     def __init__(
@@ -102,56 +135,56 @@ class SearchQueue:
             while not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
-            requests = self._next_batch()
-            if requests:
-                await self._answer(requests)
+            parts = self._next_batch()
+            if parts:
+                await self._answer(parts)
 
-    def _next_batch(self) -> list[_Waiting]:
-        """The requests at the head of the queue that ask for as many passages as the first, up to the batch size."""
-        taken: list[_Waiting] = []
-        size = 0
-        while self._waiting:
+    def _next_batch(self) -> list[_Part]:
+        """Parts of the requests at the head of the queue that ask for as many passages as the first, up to the batch.
+
+        A request of which queries are left goes to the end of the queue.
+        """
+        taken: list[_Part] = []
+        room = self._batch
+        while self._waiting and room:
             request = self._waiting[0]
-            if not request.found.done():
-                if taken and (request.top_k != taken[0].top_k or size + len(request.queries) > self._batch):
+            if request.open:
+                if taken and request.top_k != taken[0].request.top_k:
                     break
-                taken.append(request)
-                size += len(request.queries)
+                taken.append(request.take(room))
+                room -= len(taken[-1].queries)
             self._waiting.popleft()
+            if request.open:
+                self._waiting.append(request)
         return taken
 
-    async def _answer(self, requests: list[_Waiting]) -> None:
+    async def _answer(self, parts: list[_Part]) -> None:
         try:
-            found = await self._call([query for request in requests for query in request.queries], requests[0].top_k)
+            found = await self._call([query for part in parts for query in part.queries], parts[0].request.top_k)
         except Exception as error:
-            if len(requests) == 1:
-                _fail(requests[0], error)
+            if len(parts) == 1:
+                _fail(parts[0].request, error)
                 return
             # One query may be what the retriever cannot do: the others must not go down with it.
-            for request in requests:
-                await self._answer([request])
+            for part in parts:
+                await self._answer([part])
             return
         start = 0
-        for request in requests:
-            end = start + len(request.queries)
-            if not request.found.done():
-                request.found.set_result(found[start:end])
+        for part in parts:
+            end = start + len(part.queries)
+            part.give(found[start:end])
             start = end
 
     async def _call(self, queries: list[str], top_k: int) -> Found:
-        """One search of up to ``batch`` queries at a time, and a check that there is one list a query."""
-        found: Found = []
-        for start in range(0, len(queries), self._batch):
-            some = queries[start : start + self._batch]
-            began = time.perf_counter()
-            hits = await self._in_thread(self._retriever.search(some, top_k))
-            self._on_batch(len(some), time.perf_counter() - began)
-            if len(hits) != len(some):
-                raise BackendError(
-                    f"the retriever gave {len(hits)} lists of hits for {len(some)} queries", hint="mend the retriever"
-                )
-            found += hits
-        return found
+        """One search, and a check that there is one list a query."""
+        began = time.perf_counter()
+        hits = await self._in_thread(self._retriever.search(queries, top_k))
+        self._on_batch(len(queries), time.perf_counter() - began)
+        if len(hits) != len(queries):
+            raise BackendError(
+                f"the retriever gave {len(hits)} lists of hits for {len(queries)} queries", hint="mend the retriever"
+            )
+        return hits
 
     async def _in_thread(self, work: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))

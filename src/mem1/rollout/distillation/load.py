@@ -16,6 +16,7 @@ from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, repla
 from mem1.storage.atomic import read_json, write_json
 from mem1.storage.distillation import Distillation, Transcript, read_distillation, read_scripts
 from mem1.storage.episodes import list_episodes, read_episode
+from mem1.storage.own import refuse_strange_files
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Record, Task
 
@@ -171,6 +172,7 @@ def _outcome(path: Path) -> Distillation:
     run = RunDir(path)
     if not path.is_dir():
         raise DataError("there is no such run of demonstrations", where=str(path), hint=_HINT)
+    refuse_strange_files(path)
     if not run.distillation.is_file():
         if run.scripts(TEACHER).is_file():
             raise DataError(
@@ -208,15 +210,15 @@ def _kept(run: RunDir, outcome: Distillation) -> Iterator[tuple[Episode, Transcr
 
 def _divide(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list[Episode], list[Episode]]:
     """Those to learn and those held out: all demonstrations of a task on one side, one task at least if ``share``."""
-    tasks = sorted({episode.task.id for episode in episodes})
+    tasks = sorted({episode.task.content for episode in episodes})
     count = min(max(1, round(share * len(tasks))), len(tasks) - 1) if share and tasks else 0
     chosen = set(random.Random(f"held out {seed}").sample(tasks, count))
-    learn = [episode for episode in episodes if episode.task.id not in chosen]
-    return learn, [episode for episode in episodes if episode.task.id in chosen]
+    learn = [episode for episode in episodes if episode.task.content not in chosen]
+    return learn, [episode for episode in episodes if episode.task.content in chosen]
 
 
 def _keep_apart(learn: Sequence[Episode], held_out: Sequence[Episode], path: Path) -> None:
-    shared = {episode.task.id for episode in learn} & {episode.task.id for episode in held_out}
+    shared = {episode.task.content for episode in learn} & {episode.task.content for episode in held_out}
     if shared:
         raise DataError(
             f"{len(shared)} tasks are both learned and held out, first {min(shared)}",

@@ -46,14 +46,14 @@ def select(episodes: Sequence[Episode], keep: KeepConfig) -> Selection:
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for index in _best_first(episodes, reasons):
         episode = episodes[index]
-        words = (episode.task.id, tuple(turn.state + turn.action_text for turn in episode.turns))
+        words = (episode.task.content, tuple(turn.state + turn.action_text for turn in episode.turns))
         if words in seen:
             reasons[index] = Reason.REPEATED
-        elif taken[episode.task.id] == keep.per_task:
+        elif taken[episode.task.content] == keep.per_task:
             reasons[index] = Reason.PER_TASK
         else:
             seen.add(words)
-            taken[episode.task.id] += 1
+            taken[episode.task.content] += 1
     left = _best_first(episodes, reasons)
     for index in left[math.ceil(keep.top * len(left)) :]:
         reasons[index] = Reason.TOP

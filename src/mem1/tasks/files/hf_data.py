@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from mem1.errors import ConfigError, DataError, boundary
 from mem1.storage.rows import Row
 from mem1.tasks.base import Split
+from mem1.tasks.files.answers import listed
 from mem1.tasks.files.qa_files import QaSource
 from mem1.tasks.files.qa_rows import FLASHRAG, Columns, QaRows, read_qa
 
@@ -34,15 +36,37 @@ class HfData(QaSource):
         def rows(theirs: str) -> Iterator[Row]:
             where = f"{path}{f'/{config}' if config else ''}, split {theirs!r}"
             hint = f"rows need {columns.question!r} (text) and {columns.answers!r} (a list of texts): name the columns"
-            for number, values in enumerate(_load(path, config, theirs, revision)):
-                if isinstance(values.get(columns.answers), str):  # datasets with one answer keep it bare
-                    values = {**values, columns.answers: [values[columns.answers]]}
-                yield Row(values, f"{where}, row {number}", hint)
+            with boundary(f"cannot read the dataset {path!r}", DataError, hint=hint):
+                for number, values in enumerate(_used(_load(path, config, theirs, revision), columns)):
+                    row = Row(_plain(values), f"{where}, row {number}", hint)
+                    bare = row.values.get(columns.answers)
+                    if isinstance(bare, str):  # datasets with one answer keep it bare, or the list as a text
+                        row = row._replace(values={**row.values, columns.answers: listed(bare) or (bare,)})
+                    yield row
 
         def read(theirs: str) -> QaRows:
             return read_qa(rows(theirs), name, columns)
 
         super().__init__(name, {ours: partial(read, theirs) for ours, theirs in splits.items()})
+
+
+def _used(dataset: Any, columns: Columns) -> Any:
+    """The columns that are read, as plain Python values whatever format the dataset was saved with."""
+    wanted = (columns.id, columns.question, columns.answers, "answers", "answer", "metadata")
+    return dataset.with_format(None).select_columns([name for name in dataset.column_names if name in wanted])
+
+
+def _plain(value: Any) -> Any:
+    """Dates as texts, which is what JSON has for them."""
+    match value:
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return value
 
 
 def _load(path: str, config: str | None, split: str, revision: str | None) -> Any:

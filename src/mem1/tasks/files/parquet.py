@@ -79,6 +79,11 @@ class ParquetSource:
         """The dataset's name; objectives bear the name that their row gives."""
         return self._name
 
+    @property
+    def present(self) -> Sequence[Split]:
+        """The splits whose file is there."""
+        return [split for split, path in self._files.items() if path.exists()]
+
     def objectives(self, split: Split) -> Sequence[Objective]:
         """All questions of the split's file, in its order; none where there is no such file."""
         if split not in self._files:

@@ -17,9 +17,12 @@ _HINT = 'each line is {"id": "test_0", "question": "...", "golden_answers": ["..
 class QaSource:
     """A dataset that is read split by split, each when it is first asked for."""
 
-    def __init__(self, name: str, splits: Mapping[Split, Callable[[], QaRows]]) -> None:
+    def __init__(
+        self, name: str, splits: Mapping[Split, Callable[[], QaRows]], files: Mapping[Split, Path] | None = None
+    ) -> None:
         self._name = name
         self._splits = dict(splits)
+        self._files = dict(files or {})
         self._read: dict[Split, QaRows] = {}
 
     @property
@@ -30,6 +33,11 @@ class QaSource:
     def objectives(self, split: Split) -> Sequence[Objective]:
         """The rows of the split, in their order; none where the dataset has no such split."""
         return self._rows(split).objectives
+
+    @property
+    def present(self) -> Sequence[Split]:
+        """The splits that there are; one whose file is missing is none."""
+        return [split for split in self._splits if split not in self._files or self._files[split].exists()]
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -58,7 +66,7 @@ class QaFiles(QaSource):
     """One dataset: a file (plain or ``.gz``) for each split it has."""
 
     def __init__(self, name: str, files: Mapping[Split, Path]) -> None:
-        super().__init__(name, {split: _reader(path, name) for split, path in files.items()})
+        super().__init__(name, {split: _reader(path, name) for split, path in files.items()}, files)
 
 
 def read_objectives(path: Path, source: str) -> tuple[Objective, ...]:

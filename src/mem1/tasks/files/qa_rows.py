@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mem1.storage.foreign import shown
 from mem1.storage.rows import Row
+from mem1.tasks.files.answers import FORM, answers_of
+from mem1.text import check_storable
 from mem1.types import Objective
 
 
@@ -18,6 +21,7 @@ class Columns(NamedTuple):
 
 
 FLASHRAG = Columns()
+_ELSEWHERE = ("answers", "answer")  # where others keep them; looked at where a row has no ``golden_answers``
 
 
 class QaRows(NamedTuple):
@@ -31,8 +35,8 @@ def read_qa(rows: Iterable[Row], source: str, columns: Columns = FLASHRAG) -> Qa
     """Objectives with ids ``source/row id``, and the paragraphs that stand in their ``metadata["context"]``.
 
     The context is taken out of the metadata, so that a task does not carry ten paragraphs for each question.
-    Raises ``DataError`` naming the row and the field: an id that is used twice, a blank question and a list of answers
-    without a text in it are errors.
+    Answers may stand in the forms that ``answers_of`` knows. Raises ``DataError`` naming the row and the field: an id
+    that is used twice, a blank question, a list of answers without a text in it, and what cannot be kept are errors.
     """
     objectives: dict[str, Objective] = {}
     paragraphs: dict[tuple[str, str], None] = {}
@@ -52,29 +56,29 @@ def _objective(row: Row, source: str, columns: Columns, number: int) -> tuple[Ob
     metadata = _metadata(row)
     context = tuple(_paragraphs(row, metadata.pop("context", None)))
     name = str(number) if columns.id is None else row.id(columns.id)
-    objective = Objective(
-        id=f"{source}/{name}",
-        question=question,
-        answers=_answers(row, columns.answers),
-        source=source,
-        metadata=metadata,
-    )
+    answers = _answers(row, columns.answers)
+    kept = {"id": name, columns.question: question, columns.answers: answers, "metadata": metadata}
+    check_storable(kept, row.where, hint=row.hint)
+    objective = Objective(id=f"{source}/{name}", question=question, answers=answers, source=source, metadata=metadata)
     return objective, context
 
 
 def _answers(row: Row, key: str) -> tuple[str, ...]:
+    if key == FLASHRAG.answers and key not in row.values:
+        key = next((other for other in _ELSEWHERE if other in row.values), key)
     value = row.values.get(key)
-    if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
-        raise row.error(f"{key!r} must be a list of texts, got {str(value)[:80]!r}")
-    if not any(answer.strip() for answer in value):
+    found = (value,) if isinstance(value, str) and key == "answer" else answers_of(value)
+    if found is None:
+        raise row.error(f"{key!r} must be {FORM}, got {shown(value)}")
+    if not any(answer.strip() for answer in found):
         raise row.error(f"{key!r} holds no text")
-    return tuple(value)
+    return found
 
 
 def _metadata(row: Row) -> dict[str, Any]:
     value = row.values.get("metadata") or {}
     if not isinstance(value, dict):
-        raise row.error(f"'metadata' must be an object, got {str(value)[:80]!r}")
+        raise row.error(f"'metadata' must be an object, got {shown(value)}")
     return dict(value)
 
 

@@ -32,7 +32,19 @@ def make_optimizer(
     """Fused AdamW; matrices decay, vectors (norms, biases) do not.
 
     Each parameter group remembers its own peak rate as ``peak_lr`` for ``set_rate``.
+
+    Raises:
+        ModelError: A weight to be trained is in half precision, where most steps would be rounded away: bfloat16 tells
+            1 from 1.008 and nothing in between.
     """
+    for parameter in (*actor, *critic):
+        if parameter.requires_grad and parameter.dtype in (torch.bfloat16, torch.float16):
+            raise ModelError(
+                f"weights in {str(parameter.dtype).removeprefix('torch.')} cannot be trained: most updates would be "
+                "rounded away",
+                hint="load the model in float32; train.autocast = 'bfloat16' makes the arithmetic cheaper, and an "
+                "adapter trains beside weights in half precision",
+            )
     groups = []
     for parameters, lr in ((actor, config.lr), (critic, critic_lr)):
         trained = [p for p in parameters if p.requires_grad]

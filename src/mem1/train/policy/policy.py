@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mem1.errors import InexactError
 from mem1.train.policy import attention
 from mem1.train.policy.adapters import adapter_off, is_adapted
+from mem1.train.policy.token_scores import token_scores
 from mem1.train.rows.batch import View
 from mem1.train.rows.packing import PackedRow, pack
 from mem1.train.rows.samples import Sample
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TokenOutputs:
-    """Of each token a row trains, float32 [T], differentiable, on the model's device.
+    """Of each token a row trains, float32 [T], on the model's device; differentiable, ``entropy`` if asked for.
 
     ``logprobs``: log p(token | its context) in nats at temperature 1. ``entropy``: of the whole
     next-token distribution, in nats. ``values``: the value head's estimate before the token.
@@ -61,8 +62,15 @@ class Policy(nn.Module):
         """Where the model is."""
         return next(self.model.parameters()).device
 
-    def evaluate(self, row: PackedRow, *, need_entropy: bool = False, need_values: bool = False) -> TokenOutputs:
-        """Run the model over ``row`` once.
+    def evaluate(
+        self,
+        row: PackedRow,
+        *,
+        need_entropy: bool = False,
+        entropy_gradient: bool = False,
+        need_values: bool = False,
+    ) -> TokenOutputs:
+        """Run the model over ``row`` once. The entropy carries a graph only with ``entropy_gradient``.
 
         Raises:
             InexactError: The row is packed and the model would not reproduce the reference on it.
@@ -72,7 +80,7 @@ class Policy(nn.Module):
             raise ValueError("need_values without a value head: pass one to Policy")
         if not row.linear:
             self.ensure_exact()
-        return self._evaluate(row, need_entropy, need_values)
+        return self._evaluate(row, need_entropy, need_values, entropy_gradient)
 
     def ensure_exact(self) -> None:
         """Check once that packed rows are exact for the model. Raises ``InexactError``."""
@@ -80,7 +88,9 @@ class Policy(nn.Module):
             check_exact(self.model)
             self._checked = True
 
-    def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool) -> TokenOutputs:
+    def _evaluate(
+        self, row: PackedRow, need_entropy: bool = False, need_values: bool = False, entropy_gradient: bool = False
+    ) -> TokenOutputs:
         device = self.device
         with torch.autocast(device.type, torch.bfloat16) if self.autocast else nullcontext():
             output = self.model(
@@ -94,19 +104,20 @@ class Policy(nn.Module):
             if need_values and self.value_head is not None:
                 hidden = output.hidden_states[-1][0, row.source.to(device)]
                 values = self.value_head(hidden).float().reshape(-1)
-        logits = output.logits[0].float()
-        total = logits.logsumexp(dim=-1)
-        chosen = logits.gather(-1, row.target.to(device)[:, None])[:, 0]
-        entropy = total - (logits.softmax(dim=-1) * logits).sum(dim=-1) if need_entropy else None
-        return TokenOutputs(logprobs=chosen - total, entropy=entropy, values=values)
+        logprobs, entropy = token_scores(
+            output.logits[0], row.target.to(device), entropy=need_entropy, entropy_gradient=entropy_gradient
+        )
+        return TokenOutputs(logprobs=logprobs, entropy=entropy, values=values)
 
 
 class BasePolicy(Policy):
     """What an adapted policy was before its adapter learned anything: the same weights with the adapter off."""
 
-    def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool) -> TokenOutputs:
+    def _evaluate(
+        self, row: PackedRow, need_entropy: bool = False, need_values: bool = False, entropy_gradient: bool = False
+    ) -> TokenOutputs:
         with adapter_off(self.model):
-            return super()._evaluate(row, need_entropy, need_values)
+            return super()._evaluate(row, need_entropy, need_values, entropy_gradient)
 
 
 def reference_of(policy: Policy) -> Policy:

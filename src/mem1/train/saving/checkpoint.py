@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError
 from safetensors.torch import load_model as load_module
 from safetensors.torch import save_model as save_module
 from torch import nn
@@ -48,9 +48,9 @@ LATEST = "latest"
 class Progress(Record):
     """Where a run stands. ``marks`` are sizes in bytes of the files that grow with it, by name in the run."""
 
-    step: int
+    step: NonNegativeInt
     config: dict[str, Any]
-    marks: dict[str, int] = Field(default_factory=dict)
+    marks: dict[str, NonNegativeInt] = Field(default_factory=dict)
     without_signal: int = 0
     trained_tokens: int = 0
     episodes: int = 0

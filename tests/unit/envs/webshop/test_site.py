@@ -188,6 +188,7 @@ def test_a_shop_has_room_for_so_many() -> None:
     config = SiteConfig(max_sessions=2, idle_minutes=1)
     sessions = Sessions(shop(), GOALS, config, lambda: now)
     first, second = sessions.enter(), sessions.enter()
+    assert sessions.find(second.id) is second
     now = 30.0
     assert sessions.find(first.id) is first
     with pytest.raises(FullError):
@@ -259,10 +260,27 @@ def test_forms_of_other_sites_other_names_and_large_bodies_are_refused() -> None
     of = site()
     client = browser(of)
     assert client.post("/start", headers={"sec-fetch-site": "cross-site"}).status_code == 403
-    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
     assert client.post("/search", content=b"x" * 70_000).status_code == 413
     assert client.get("/click").status_code == 405
     assert len(of.sessions) == 0
     everywhere = SiteConfig(host="0.0.0.0")
-    open_to_all = TestClient(make_app(of, everywhere), base_url="http://shop.example")
-    assert open_to_all.get("/").status_code == 200
+    assert TestClient(make_app(of, everywhere), base_url="http://10.0.0.7").get("/").status_code == 200
+    assert TestClient(make_app(of, everywhere), base_url="http://shop.example").get("/").status_code == 421
+    named = SiteConfig(host="0.0.0.0", allowed_hosts="shop.example, other.example")
+    assert TestClient(make_app(of, named), base_url="http://shop.example").get("/").status_code == 200
+
+
+def test_who_keeps_no_cookies_takes_nobodys_place() -> None:
+    of = site(config=SiteConfig(max_sessions=3))
+    people = [browser(of) for _ in range(2)]
+    for person in people:
+        person.post("/start")  # the redirect leads back with the cookie
+    for _ in range(50):
+        assert browser(of).post("/start", follow_redirects=False).status_code == 303
+    assert all("Find me a lamp" in person.get("/").text for person in people)
+    assert len(of.sessions) == 3
+    newcomer = browser(of)
+    assert "Find me a lamp" in newcomer.post("/start").text
+    with pytest.raises(FullError):
+        of.sessions.enter()

@@ -12,16 +12,10 @@ from typing import Any
 import pytest
 
 from mem1.errors import BackendError, ConfigError
+from mem1.http.errors import BadAnswerError, RateLimitError, RefusedError, TimedOutError, UnavailableError
 from mem1.inference.base import Request, Section
 from mem1.inference.config import OpenAiConfig
-from mem1.inference.endpoint.errors import (
-    BadAnswerError,
-    InexactAnswerError,
-    RateLimitError,
-    RefusedError,
-    TimedOutError,
-    UnavailableError,
-)
+from mem1.inference.endpoint.errors import InexactAnswerError, OverflowingContextError
 from mem1.inference.endpoint.openai_engine import OpenAiEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.types import Completion, FinishReason, Usage
@@ -123,7 +117,7 @@ def test_what_is_sent() -> None:
         ask(engine, prompt="P:</answer>", prefix=2)
     ((path, headers, body),) = server.requests
     assert path == "/v1/chat/completions"
-    assert headers["authorization"] == "Bearer none"
+    assert "authorization" not in headers
     assert body == {
         "model": "name",
         "max_completion_tokens": 49,
@@ -184,7 +178,8 @@ def test_no_more_calls_at_a_time_than_slots() -> None:
         (Reply(429, b'{"error": {"code": "insufficient_quota"}}'), RefusedError, 1),
         (Reply(429, b"", {"retry-after": "3600"}), RateLimitError, 1),
         (Reply(503, b""), UnavailableError, 3),
-        (Reply(400, b"context too long"), RefusedError, 1),
+        (Reply(400, b"no such parameter"), RefusedError, 1),
+        (Reply(400, b"context too long"), OverflowingContextError, 1),
         (Reply(401, b"who are you"), RefusedError, 1),
         (Reply(404, b""), RefusedError, 1),
         (Reply(308, b"", {"location": "http://127.0.0.1:9/v1"}), RefusedError, 1),

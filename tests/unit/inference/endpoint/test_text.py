@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from mem1.http.errors import BadAnswerError
 from mem1.inference.endpoint.answers import ChatAnswer, TextChoice, read_answer
-from mem1.inference.endpoint.errors import BadAnswerError, FilteredError
+from mem1.inference.endpoint.errors import FilteredError
 from mem1.inference.endpoint.text import choose_stops, ended_by, messages, restore_stop, text_of
 
 SENT = ("</search>", "</answer>")
@@ -74,19 +77,17 @@ def test_what_is_no_completion() -> None:
         ended_by(choice("x", "tool_calls"))
     body = '{"choices": [{"finish_reason": "stop", "message": {"content": null, "refusal": "I may not"}}]}'
     with pytest.raises(BadAnswerError, match="a refusal: I may not"):
-        text_of(read_answer(ChatAnswer, body).choices[0])
+        text_of(read_answer(ChatAnswer, json.loads(body)).choices[0])
 
 
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        ("<html>", "Invalid JSON"),
         ('{"choices": []}', "choices: .*at least 1"),
         ('{"error": {"message": "x"}}', "choices: Field required"),
         ('{"choices": [{"finish_reason": "stop"}]}', "choices.0.message: Field required"),
-        ('{"choices": [{"message": {"content": "x"}}]}', "choices.0.finish_reason: Field required"),
     ],
 )
 def test_the_field_that_is_wrong_is_named(body: str, what: str) -> None:
     with pytest.raises(BadAnswerError, match=what):
-        read_answer(ChatAnswer, body)
+        read_answer(ChatAnswer, json.loads(body))

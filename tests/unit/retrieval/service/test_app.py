@@ -42,7 +42,7 @@ def over(
         open_pages = (lambda: PageStore(pages)) if pages is not None else None
         app = make_app(lambda: retriever, ServiceConfig(**limits), open_pages)
         transport = httpx.ASGITransport(app=app)
-        async with app.router.lifespan_context(app), Client(transport=transport, base_url="http://service") as client:
+        async with app.router.lifespan_context(app), Client(transport=transport, base_url="http://localhost") as client:
             return await work(client)
 
     return asyncio.run(scenario())
@@ -114,9 +114,11 @@ def test_unknown_keys_are_passed_over() -> None:
         b'{"queries": ["a"',
         b"[" * 100_000,
         b'{"queries": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"queries": [' + b",".join([b'"a"'] * 513) + b"]}",
+        b'{"queries": ["a"], "query": "a"}',
+        b'{"query": 7}',
+        b'{"queries": [' + b",".join([b'"a"'] * 16_385) + b"]}",
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_malformed_bodies_are_refused_with_the_reason(body: bytes) -> None:
     reply = post(body)
@@ -301,6 +303,45 @@ def test_verls_client() -> None:
     texts, attempts = over(Bm25Retriever(PASSAGES), lambda client: as_verl(client, ["ghana"]))
     assert texts == ['Doc 1 (Title: "Accra")\nAccra is the capital of Ghana.']
     assert attempts == 1
+
+
+def test_skyrls_client() -> None:
+    async def work(client: Client) -> list[Any]:
+        payload = {"query": "ghana", "topk": 1, "return_scores": True}
+        one = (await client.post("/retrieve", json=payload)).json()["result"]
+        several = (await client.post("/retrieve", json={"query": ["ghana", "peru"], "topk": 1})).json()["result"]
+        return [one, several]
+
+    one, several = over(Bm25Retriever(PASSAGES), work)
+    assert [[row["document"]["id"] for row in rows] for rows in one] == [["3"]]
+    assert [[row["id"] for row in rows] for rows in several] == [["3"], ["0"]]
+
+
+def test_the_searches_of_a_whole_training_step_come_in_one_request() -> None:
+    queries = [f"capital {number}" for number in range(2560)]  # the published GRPO scripts' 512 prompts, 5 times
+    shown = over(Bm25Retriever(PASSAGES), lambda client: as_search_r1(client, queries, 3))
+    assert len(shown) == 2560
+    assert set(shown) == {shown[0]}
+    assert shown[0].startswith('Doc 1(Title: "Lima") Lima is the capital of Peru.\nDoc 2')
+
+
+@pytest.mark.parametrize("count", [63, 64, 65, 300])
+def test_a_large_answer_in_pieces_reads_as_one_document(count: int) -> None:
+    words = [("peru", "xyzzy", "capital")[number % 3] for number in range(count)]
+    alone = [post({"queries": [word], "topk": 5}).json()["result"][0] for word in ("peru", "xyzzy", "capital")]
+    reply = post({"queries": words, "topk": 5})
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.json() == {"result": [alone[number % 3] for number in range(count)]}
+
+
+def test_time_grows_with_the_request(stuck: Stuck) -> None:
+    async def work(client: Client) -> str:
+        reply = await client.post("/retrieve", json={"queries": ["a"] * 5})
+        detail: str = reply.json()["detail"]
+        return detail
+
+    said = over(stuck, work, search_seconds=0.05, query_seconds=0.02, batch=2)
+    assert said == "the search took longer than 0.11 seconds"  # 0.05, and 0.02 for each of three beyond the batch
 
 
 @pytest.mark.parametrize("error", [BackendError("away for a moment"), ZeroDivisionError()])

@@ -76,6 +76,24 @@ def test_what_arrives_during_a_search_is_searched_together() -> None:
     asyncio.run(scenario())
 
 
+def test_a_large_request_does_not_make_a_small_one_wait_for_all_of_it() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        gate.open.clear()
+        batch = queue_of(gate, batch=2)
+        large = asyncio.create_task(batch.search(list("abcdef"), 1))
+        await asyncio.sleep(0.02)  # its first part is being searched for
+        small = asyncio.create_task(batch.search(["x"], 1))
+        await asyncio.sleep(0.02)
+        gate.open.set()
+        assert ids(await small) == ["x"]
+        assert ids(await large) == list("abcdef")
+        assert gate.calls == [(("a", "b"), 1), (("c", "d"), 1), (("x", "e"), 1), (("f",), 1)]
+        await batch.close()
+
+    asyncio.run(scenario())
+
+
 def test_calls_hold_one_top_k_and_no_more_than_the_batch() -> None:
     async def scenario() -> None:
         gate = Gate()
@@ -92,10 +110,9 @@ def test_calls_hold_one_top_k_and_no_more_than_the_batch() -> None:
             (("a", "b"), 1),
             (("c",), 1),
             (("d",), 5),
-            (("e",), 1),
-            (("f", "g"), 1),
-            (("h", "i"), 1),
-            (("j",), 1),
+            (("e", "f"), 1),
+            (("g", "h"), 1),
+            (("i", "j"), 1),
         ]
         await batch.close()
 

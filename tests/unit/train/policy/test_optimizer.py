@@ -48,3 +48,13 @@ def test_gradients_are_scaled_to_the_limit_and_refused_when_not_finite() -> None
     parameter.grad = torch.tensor([float("nan"), 0.0])
     with pytest.raises(ModelError, match="not finite"):
         clip_gradient([parameter], 1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_not_trained(dtype: torch.dtype) -> None:
+    actor = nn.Linear(2, 2, dtype=dtype)
+    with pytest.raises(ModelError, match="would be rounded away"):
+        make_optimizer(list(actor.parameters()), [], OptimizerConfig(), critic_lr=0.0)
+    actor.requires_grad_(False)  # a base beside which an adapter is trained
+    adapter = nn.Linear(2, 2)
+    assert make_optimizer([*actor.parameters(), *adapter.parameters()], [], OptimizerConfig(), critic_lr=0.0)

@@ -9,32 +9,21 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mem1.envs.webshop.site.config import LOCAL, SiteConfig
+from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.site.pages import Site
 from mem1.envs.webshop.site.sessions import Customer, FullError
-from mem1.retrieval.service.limits import BoundedBodies
+from mem1.serving.guards import Headers, page_headers
+from mem1.serving.run import guards
 
 COOKIE = "mem1_shop"
-MAX_BODY = 1 << 16
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
 _STATIC = {"shop.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 _ENDED = "Your visit has ended, since you were away for long or the shop was started anew. Begin again."
 _Form = dict[str, str]
@@ -44,7 +33,6 @@ _T = TypeVar("_T")
 def make_app(site: Site, config: SiteConfig) -> Starlette:
     """The application: ``GET /`` is the page a person is on, each form is a ``POST`` that leads back there."""
     pages = _Pages(site, config)
-    hosts = [*LOCAL, "[::1]"] if config.local else ["*"]
     return Starlette(
         routes=[
             Route("/", pages.show),
@@ -54,12 +42,7 @@ def make_app(site: Site, config: SiteConfig) -> Starlette:
             Route("/goal", pages.goal, methods=["POST"]),
             Route("/static/{name}", _static),
         ],
-        middleware=[
-            Middleware(_Headers),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-            Middleware(_OwnForms),
-            Middleware(BoundedBodies, max_body=MAX_BODY, seconds=10.0),
-        ],
+        middleware=[Middleware(Headers, headers=page_headers(POLICY)), *guards(config, realm="web shop")],
         exception_handlers={404: pages.missing, 405: pages.missing},
     )
 
@@ -168,33 +151,3 @@ async def _static(request: Request) -> Response:
         return Response(status_code=404)
     data = resources.files("mem1.envs.webshop.site").joinpath("static", name).read_bytes()
     return Response(data, media_type=_STATIC[name])
-
-
-class _Headers:
-    """Puts the same headers on whatever is answered."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
-
-
-class _OwnForms:
-    """Refuses forms that a page of somebody else sent. Browsers say so themselves; the cookie's ``SameSite`` helps."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            site = dict(scope["headers"]).get(b"sec-fetch-site", b"same-origin")
-            if site not in (b"same-origin", b"none"):
-                await Response("a form of another site", status_code=403)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)

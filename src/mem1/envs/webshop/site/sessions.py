@@ -28,6 +28,7 @@ class Customer:
 
     ``number`` is the goal's position, ``steps`` how many actions were taken towards it. ``version`` changes with every
     page, so that a form tells which page it was filled in on. ``rewards`` are those of earlier purchases.
+    ``returned``: the browser showed the name it was given, which whoever keeps no cookies never does.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Customer:
     notice: str = ""
     rewards: list[float] = field(default_factory=list)
     seen: float = 0.0
+    returned: bool = False
     lock: Lock = field(default_factory=Lock)
 
     def search(self, version: int, words: str) -> None:
@@ -108,21 +110,28 @@ class Sessions:
             customer = self._customers.pop(id, None)
             if customer is not None:
                 customer.seen = self._clock()
+                customer.returned = True
                 self._customers[id] = customer  # the dictionary's order is that of the last visit
             return customer
 
     def enter(self) -> Customer:
-        """Somebody new. Raises ``FullError`` where there is no room and nobody has been idle for long."""
+        """Somebody new. Raises ``FullError`` where there is no room and nobody whose place could be taken.
+
+        That is who never came back with the name they were given, the oldest first, or who has been idle for long.
+        """
         with self._lock:
             now = self._clock()
             if len(self._customers) >= self.config.max_sessions:
-                longest = next(iter(self._customers.values()))
-                if now - longest.seen < 60 * self.config.idle_minutes:
+                gone = next((one for one in self._customers.values() if self._is_gone(one, now)), None)
+                if gone is None:
                     raise FullError
-                del self._customers[longest.id]
+                del self._customers[gone.id]
             customer = Customer(secrets.token_urlsafe(24), 0, Visit(self.shop, self.goals[0]), seen=now)
             self._customers[customer.id] = customer
             return customer
+
+    def _is_gone(self, customer: Customer, now: float) -> bool:
+        return not customer.returned or now - customer.seen >= 60 * self.config.idle_minutes
 
     def turn_to(self, customer: Customer, number: int) -> None:
         """Give ``customer`` the goal at ``number``; after the last comes the first."""

@@ -14,12 +14,16 @@ class GuardedProtocol(H11Protocol):
 
     Set the class's numbers (seconds) in a subclass: see ``guarded``. On a stop a connection without a request is kept
     for ``linger_seconds``, because a request may be on its way; every answer then says that the connection ends.
+    Where ``max_connections`` are open, a new one takes the place of the oldest that has no request in hand: sockets
+    that say nothing keep nobody out.
     """
 
     header_seconds: float = 10.0
     write_seconds: float = 30.0
     linger_seconds: float = 0.5
+    max_connections: int = 1024
 
+    _since = 0.0
     _header_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _unread = 0  # bytes that the client had not taken when we last looked
@@ -27,6 +31,9 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: its request must follow."""
         super().connection_made(transport)
+        self._since = self.loop.time()
+        if len(self.connections) >= self.max_connections:
+            self._make_room()
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
@@ -76,6 +83,17 @@ class GuardedProtocol(H11Protocol):
         if not self.transport.is_closing():
             super().shutdown()
 
+    def _make_room(self) -> None:
+        idle = [one for one in self.connections if isinstance(one, GuardedProtocol) and one is not self and one._idle]
+        if idle:
+            oldest = min(idle, key=lambda one: one._since)
+            self.connections.discard(oldest)
+            oldest.transport.abort()
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def _look_at_reader(self) -> None:
         if self._still_reading():
             self._write_timer = self.loop.call_later(self.write_seconds, self._look_at_reader)
@@ -102,7 +120,14 @@ class GuardedProtocol(H11Protocol):
             self._header_timer = self.loop.call_later(self.header_seconds, self.transport.abort)
 
 
-def guarded(*, header_seconds: float, write_seconds: float, linger_seconds: float) -> type[GuardedProtocol]:
+def guarded(
+    *, header_seconds: float, write_seconds: float, linger_seconds: float, max_connections: int
+) -> type[GuardedProtocol]:
     """``GuardedProtocol`` with these numbers."""
-    numbers = {"header_seconds": header_seconds, "write_seconds": write_seconds, "linger_seconds": linger_seconds}
+    numbers = {
+        "header_seconds": header_seconds,
+        "write_seconds": write_seconds,
+        "linger_seconds": linger_seconds,
+        "max_connections": max_connections,
+    }
     return type("Guarded", (GuardedProtocol,), numbers)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,13 +17,22 @@ _DISCARD = 64 << 20
 _DISCARD_SECONDS = 5.0
 
 
-class BoundedBodies:
-    """Answers 413 to a body above ``max_body`` bytes, 408 to one slower than ``seconds``; both end the connection."""
+_RATE = 1 << 15  # bytes a second that a body must at least arrive with, once ``seconds`` are over
 
-    def __init__(self, app: ASGIApp, *, max_body: int, seconds: float) -> None:
+
+class BoundedBodies:
+    """Answers 413 to a body above ``max_body`` bytes, 408 to one slower than ``seconds``; both end the connection.
+
+    What has arrived gives a body further time, a second for every 32 KiB. 503 is the answer where all bodies in hand
+    come to more than ``max_held`` bytes.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body: int, seconds: float, max_held: int = 1 << 28) -> None:
         self._app = app
         self._max_body = max_body
         self._seconds = seconds
+        self._max_held = max_held
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,11 +45,23 @@ class BoundedBodies:
                 await _discard(receive)
             await self._too_large(send)
             return
+        held = _Held()
         try:
-            async with asyncio.timeout(self._seconds):
-                body = await self._whole(receive)
+            await self._serve(scope, receive, send, held)
+        finally:
+            self._held -= held.size
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, held: _Held) -> None:
+        try:
+            body = await self._whole(receive, held)
         except TimeoutError:
             await refuse(send, 408, f"the body did not arrive within {self._seconds:g} seconds", close=True)
+            return
+        except MemoryError:
+            self._held, held.size = self._held - held.size, 0  # what is thrown away takes no room from others
+            await _discard(receive)
+            why = f"the requests in hand hold {self._max_held} bytes: try again"
+            await refuse(send, 503, why, headers={"retry-after": "1"}, close=True)
             return
         if body is None:
             return
@@ -49,21 +71,35 @@ class BoundedBodies:
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _whole(self, receive: Receive) -> bytes | None:
-        """The body, or as much of it as shows that it is too large; ``None`` if the client left."""
+    async def _whole(self, receive: Receive, held: _Held) -> bytes | None:
+        """The body, or as much of it as shows that it is too large; ``None`` if the client left.
+
+        Raises ``TimeoutError``, and ``MemoryError`` where there is no room for it.
+        """
         parts: list[bytes] = []
-        size = 0
+        began = asyncio.get_running_loop().time()
         while True:
-            message = await receive()
+            async with asyncio.timeout_at(began + self._seconds + held.size / _RATE):
+                message = await receive()
             if message["type"] != "http.request":
                 return None
             parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._max_body or not message.get("more_body", False):
+            held.size += len(parts[-1])
+            self._held += len(parts[-1])
+            if held.size > self._max_body or not message.get("more_body", False):
                 return b"".join(parts)
+            if self._held > self._max_held:
+                raise MemoryError
 
     async def _too_large(self, send: Send) -> None:
         await refuse(send, 413, f"a request may have {self._max_body} bytes: send fewer queries at a time", close=True)
+
+
+@dataclass(slots=True)
+class _Held:
+    """How many bytes of a request's body are in memory."""
+
+    size: int = 0
 
 
 class Counted:
@@ -97,13 +133,16 @@ class Counted:
             self._count(scope["path"], status)
 
 
-async def refuse(send: Send, status: int, why: str, *, close: bool = False) -> None:
-    """Answer with a status and the reason, in the form that FastAPI gives its own."""
+async def refuse(
+    send: Send, status: int, why: str, *, headers: Mapping[str, str] | None = None, close: bool = False
+) -> None:
+    """Answer with a status and the reason as ``{"detail": reason}``."""
     body = json.dumps({"detail": why}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    all_headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    all_headers += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+        all_headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})
 
 

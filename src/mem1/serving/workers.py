@@ -15,7 +15,9 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 from mem1.errors import BackendError
-from mem1.retrieval.service.metrics import SHARED
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The folder, named in the environment, in which workers put their counts where the others can see them."""
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked child would inherit threads and locks
 _WITHIN = 60.0

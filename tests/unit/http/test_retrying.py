@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mem1.retrying import asked_wait, pause
+from mem1.http.retrying import asked_wait, pause
 
 
 @pytest.mark.parametrize(

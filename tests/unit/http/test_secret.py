@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from mem1.errors import ConfigError
-from mem1.inference.endpoint.secret import HIDDEN, Secret
+from mem1.http.secret import HIDDEN, Secret
 
 KEY = 'sk-a/b+c"d-0123456789'
 

@@ -1,0 +1,74 @@
+"""The door through which records go to disk: what could not be read back is refused there."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import accumulate
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+
+from mem1.errors import StorageError
+
+_DEEPEST = 100  # readers of JSON give up at 200 levels
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+
+
+def to_json(record: BaseModel, what: str, *, where: str, indent: int | None = None) -> bytes:
+    """``record`` as JSON that gives the same record when it is read.
+
+    ``what`` names it in the message ("episode 'e1'"), ``where`` its file. Raises ``StorageError`` naming the field for
+    numbers that are not finite, text that is no Unicode (half a surrogate pair), nesting beyond 100 levels and values
+    that JSON does not know.
+    """
+    try:
+        text = record.model_dump_json(indent=indent)
+        data = text.encode()
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise _refused(what, f"{_culprit(record)}{error}", where) from error
+    if b"NaN" in data or b"Infinity" in data:
+        place = _not_finite(json.loads(data))
+        if place is not None:
+            raise _refused(what, f"{place} is not a finite number", where)
+    if depth(data) > _DEEPEST:
+        raise _refused(what, f"it is nested more than {_DEEPEST} levels deep", where)
+    return data
+
+
+def depth(data: bytes) -> int:
+    """How deeply JSON text is nested."""
+    brackets = _STRING.sub(b"", data).translate(None, delete=_ALL_BUT_BRACKETS)
+    return max(accumulate((1 if one in b"{[" else -1) for one in brackets), default=0)
+
+
+def _not_finite(value: Any, place: str = "") -> str | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else place
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        found = _not_finite(part, f"{place}.{key}" if place else str(key))
+        if found is not None:
+            return found
+    return None
+
+
+def _culprit(record: BaseModel) -> str:
+    """The field that cannot be written, followed by a colon; nothing where only the whole cannot."""
+    for name in type(record).model_fields:
+        try:
+            record.model_dump_json(include={name}).encode()
+        except (PydanticSerializationError, ValueError, TypeError, RecursionError):
+            return f"{name}: "
+    return ""
+
+
+def _refused(what: str, why: str, where: str) -> StorageError:
+    return StorageError(
+        f"{what} cannot be written so that it could be read back: {why}",
+        where=where,
+        hint="nothing was written; mend what made the value (a model, a server, a data set)",
+    )
