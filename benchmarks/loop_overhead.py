@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.memory.base import MemoryFactory
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Passage
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext

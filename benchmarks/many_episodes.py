@@ -22,8 +22,10 @@ from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.records import CellKey, Evaluation, Plan, PolicyInfo
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig, WindowMemoryConfig
-from mem1.retrieval.config import Bm25Config
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.episodes import EpisodeWriter

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mem1.retrieval.base import Retriever
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
-from mem1.retrieval.config import Bm25Config
 from mem1.retrieval.dense.config import DenseConfig
 from mem1.retrieval.dense.index import DENSE
 from mem1.retrieval.hybrid import HybridRetriever

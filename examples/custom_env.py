@@ -13,7 +13,7 @@ import asyncio
 import re
 
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext

@@ -20,11 +20,12 @@ from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
 from mem1.inference.tokenizers.toy import WordTokenizer
 from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets, TurnFormat
 from mem1.memory.text.tags import Tags
 from mem1.memory.turn_memory import TurnMemory
-from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests

@@ -17,10 +17,13 @@ from mem1.config import differences, load
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
+from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
+from mem1.imports import imports
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
+from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
 from mem1.storage.atomic import write_json
@@ -87,10 +90,10 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
     }
 
 
-def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> list[Summary]:
-    """All strategies on the same tasks; returns a row a cell. Raises ``Mem1Error``."""
+def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
+    """All strategies on the same tasks; returns a row a cell, and what must be known first. Raises ``Mem1Error``."""
     with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
-        return _rows(shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
+        return _evaluated(shop, shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
@@ -104,7 +107,7 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(QUALITY) if table else [],
         "costs": table.records(COSTS) if table else [],
-        "cells": _rows(evaluation),
+        **_evaluated(shop, evaluation),
     }
 
 
@@ -125,7 +128,7 @@ def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
-    if not isinstance(env, QaEnvConfig):
+    if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
     write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
     return len(shop.train_tasks)
@@ -203,12 +206,12 @@ def _open(
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
     with ExitStack() as held:
-        opened = None
+        opened, changed = None, False
         if resume and run is not None:
             RunDir.open(run)  # before there is a lock in what is no run
             held.enter_context(locked(run))
             opened = RunDir.open(run)
-            _refuse_changes(opened, recipe, grows, free)
+            changed = _refuse_changes(opened, recipe, grows, free)
         elif run is not None:
             check_unlocked(run)
             RunDir.check_free(run)
@@ -220,7 +223,7 @@ def _open(
             where = run or RunDir.reserve(recipe.runs, f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
             held.enter_context(locked(where))
             opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
-        elif opened.config(Recipe) != recipe:
+        elif changed:
             opened.write_config(recipe)
         shop.write_to(opened)
         Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
@@ -229,8 +232,10 @@ def _open(
 
 def _refuse_changes(
     opened: RunDir, recipe: Recipe, grows: Literal["train", "warmstart"] | None, free: Collection[str]
-) -> None:
-    begun = opened.config(Recipe)
+) -> bool:
+    """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
+    with imports("known"):  # it may be somebody else's: nothing that it names is imported
+        begun = opened.config(Recipe)
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]
@@ -241,6 +246,7 @@ def _refuse_changes(
             hint=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
             "rate's schedule is constant)",
         )
+    return begun != recipe
 
 
 @contextmanager
@@ -270,15 +276,27 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _rows(evaluation: Evaluation) -> list[Summary]:
-    return [_row(cell) for cell in evaluation.cells]
+def _evaluated(shop: Workshop, evaluation: Evaluation) -> Summary:
+    """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
+    return {
+        "cells": [_row(cell) for cell in evaluation.cells],
+        "failed": evaluation.failed,
+        "findings": list(findings(evaluation, resume_command(shop.run.path, evaluation.label))),
+    }
 
 
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
-    first = (Measure.EM, Measure.ANSWER_RATE, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE, Measure.F1)
+    first = (
+        Measure.EM,
+        Measure.ANSWER_RATE,
+        Measure.MALFORMED,
+        Measure.EARLY_STOP,
+        Measure.ACTIONS_PER_OBJECTIVE,
+        Measure.F1,
+    )
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mem1.config_errors import explain, key_path
 from mem1.errors import ConfigError
+from mem1.imports import door, imports
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -20,15 +21,18 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    @classmethod
+    def alternatives(cls) -> tuple[type[Config], ...]:
+        """The classes that may stand where this one is wanted: itself, for most (see ``registry.Part``)."""
+        return (cls,)
 
-def by_default(kind: str) -> BeforeValidator:
-    """For a union of configurations told apart by ``type``: where a recipe leaves it out, it means ``kind``."""
-    return BeforeValidator(lambda value: {"type": kind, **value} if isinstance(value, dict) else value)
 
-
-def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = ()) -> ConfigT:
+def load(
+    kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = (), *, allow_imports: bool | None = None
+) -> ConfigT:
     """Read ``path`` (TOML), lay ``overrides`` (``"train.steps=20"``) on top and validate.
 
+    ``allow_imports``: whether code that it names may be imported (see ``imports.py``); ``None``: as it is around here.
     Raises ``ConfigError`` naming the field, the value and the nearest existing key.
     """
     data: dict[str, Any] = {}
@@ -50,9 +54,10 @@ def load(kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] 
     for override in overrides:
         keys, text = _apply(data, override)
         texts[keys] = text
-    _keep_texts(kind, data, texts)
     where = " and ".join([str(path)] * (path is not None) + ["the command line"] * bool(texts or path is None))
-    return build(kind, data, where=where)
+    with imports(door() if allow_imports is None else allow_imports):
+        _keep_texts(kind, data, texts)
+        return build(kind, data, where=where)
 
 
 def build(kind: type[ConfigT], data: Mapping[str, Any], *, where: str) -> ConfigT:

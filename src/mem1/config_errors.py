@@ -38,7 +38,7 @@ def key_path(
     node: Any = data
     inside = False
     for part in loc:
-        if isinstance(part, str) and not inside and len(_at(kind, path)) > 1:
+        if isinstance(part, str) and not inside and _is_union(kind, path):
             inside = True
             continue
         inside = False
@@ -67,6 +67,12 @@ def _words(kind: type[BaseModel], path: tuple[int | str, ...], problem: Any) -> 
         case "union_tag_invalid":
             context = problem["ctx"]
             return f"no such {context['discriminator']}: {context['tag']!r}; there are {context['expected_tags']}", ""
+        case "part_unnamed":
+            name = ".".join(str(part) for part in (*path, "type"))
+            names = ", ".join(repr(one) for one in problem["ctx"]["names"])
+            return f"of which kind? Set {name} too, to one of {names}", ""
+        case "part_unknown":
+            return problem["msg"], ""
     value = problem.get("input")
     text = str(value) if type(value).__module__ == "datetime" else repr(value)
     return problem["msg"], f", got {text if len(text) < 80 else text[:77] + '...'}"
@@ -99,11 +105,26 @@ def _at(kind: type[BaseModel], path: Iterable[int | str]) -> list[type[BaseModel
     return classes
 
 
+def _is_union(kind: type[BaseModel], path: Sequence[int | str]) -> bool:
+    """Whether pydantic itself chooses among several classes at ``path``, and names the one in a problem's place."""
+    key = next((part for part in reversed(path) if isinstance(part, str)), None)
+    parents = _at(kind, path[: len(path) - 1 - list(reversed(path)).index(key)]) if key is not None else []
+    fields = [one.model_fields[str(key)] for one in parents if key in one.model_fields]
+    return any(len(list(_stated(field.annotation))) > 1 for field in fields)
+
+
 def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The classes that may stand where ``annotation`` is, every part where a kind of part is wanted."""
+    for one in _stated(annotation):
+        yield from getattr(one, "alternatives", lambda one=one: (one,))()
+
+
+def _stated(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The classes that ``annotation`` itself names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
-        yield from _classes(part)
+        yield from _stated(part)
 
 
 def _tags(classes: Iterable[type[BaseModel]], field: str) -> list[Any]:
@@ -111,9 +132,10 @@ def _tags(classes: Iterable[type[BaseModel]], field: str) -> list[Any]:
     return [tag for found in fields for tag in get_args(found.annotation)]
 
 
-def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """All keys below ``kind``, those of all members of a union among them."""
+def _dotted(kind: type[BaseModel], prefix: str = "", above: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
+    """All keys below ``kind``, those of all members of a union among them; no class within itself (``above``)."""
     for key, field in kind.model_fields.items():
         yield f"{prefix}{key}"
         for inner in _classes(field.annotation):
-            yield from _dotted(inner, f"{prefix}{key}.")
+            if inner not in above:
+                yield from _dotted(inner, f"{prefix}{key}.", (*above, kind))

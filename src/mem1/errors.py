@@ -97,6 +97,12 @@ class NoSignalError(Mem1Error):
     exit_code = 8
 
 
+class IncompleteError(Mem1Error):
+    """A result stands, but part of what it should rest on failed. It is written and printed; the exit code says so."""
+
+    exit_code = 9
+
+
 class InexactError(ModelError):
     """A fast path refused a model for which it would not reproduce the reference."""
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mem1.config import Config, load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
-from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
-from mem1.retrieval.config import HybridConfig, RetrieverConfig
-from mem1.retrieval.dense.config import DenseConfig
+from mem1.retrieval.config import RetrieverConfig
 from mem1.retrieval.progress import Report
 from mem1.storage.lock import locked
-
-OnDisk = Bm25DiskConfig | DenseConfig
 
 
 class _Corpus(Config):
@@ -44,7 +40,7 @@ def make(retriever: RetrieverConfig, *, resume: bool, report: Report) -> dict[st
 
     Raises ``ConfigError`` where it has none on disk.
     """
-    parts = list(_on_disk(retriever))
+    parts = retriever.on_disk
     if not parts:
         raise ConfigError(
             f"a retriever of type {retriever.type!r} without an index on disk has nothing to build",
@@ -54,25 +50,12 @@ def make(retriever: RetrieverConfig, *, resume: bool, report: Report) -> dict[st
     summary: dict[str, Any] = {}
     for part in parts:
         began = time.perf_counter()
-        assert part.index is not None
-        with locked(part.index):
+        assert part.folder is not None
+        with locked(part.folder):
             part.make(resume=resume, report=report)
         summary[part.type] = {
-            "folder": str(part.index),
-            "megabytes": sum(file.stat().st_size for file in part.index.rglob("*") if file.is_file()) / 1e6,
+            "folder": str(part.folder),
+            "megabytes": sum(file.stat().st_size for file in part.folder.rglob("*") if file.is_file()) / 1e6,
             "seconds": time.perf_counter() - began,
         }
     return summary
-
-
-def _on_disk(retriever: RetrieverConfig) -> Iterator[OnDisk]:
-    match retriever:
-        case Bm25DiskConfig():
-            yield retriever
-        case DenseConfig(index=Path()):
-            yield retriever
-        case HybridConfig():
-            for part in retriever.parts:
-                yield from _on_disk(part)
-        case _:
-            return

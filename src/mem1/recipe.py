@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mem1.config import Config, by_default
-from mem1.envs.qa import QaEnvConfig
-from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.config import Config
+from mem1.envs.config import EnvConfig
 from mem1.evaluation.config import EvaluateConfig
-from mem1.inference.config import EngineConfig, TransformersConfig
-from mem1.memory.config import (
-    FullMemoryConfig,
-    MemoryConfig,
-    NotesMemoryConfig,
-    RecallMemoryConfig,
-    StateMemoryConfig,
-    SummaryMemoryConfig,
-    WindowMemoryConfig,
-)
-from mem1.retrieval.config import Bm25Config, RetrieverConfig
+from mem1.inference.config import EngineConfig
+from mem1.memory.config import MemoryConfig
+from mem1.registry import bring, builtin_names, by_default, every
+from mem1.retrieval.config import RetrieverConfig
 from mem1.rewards.config import ScorerConfig
 from mem1.rollout.config import DemonstrationsConfig, DistillConfig
 from mem1.tasks.base import Split
-from mem1.tasks.config import ComposeConfig, FactbookConfig, SourceConfig
+from mem1.tasks.config import ComposeConfig
+from mem1.tasks.source_config import SourceConfig
 from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
 from mem1.train.tiny.config import TinyConfig
 from mem1.types import Composition
 
 SHOPPER = "builtin:shopper"
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-EnvConfig = Annotated[QaEnvConfig | WebshopEnvConfig, Field(discriminator="type"), by_default("qa")]
 
 
 class LessonsConfig(Config):
@@ -78,15 +68,15 @@ class Recipe(Config):
     side_model: str | None = None
     tiny: TinyConfig = TinyConfig()
     lora: LoraConfig | None = None
-    source: SourceConfig = FactbookConfig()
+    source: SourceConfig = by_default("source", "factbook")
     sources: tuple[SourceConfig, ...] = ()
-    retriever: RetrieverConfig = Bm25Config()
-    scorer: ScorerConfig = ScorerConfig()
+    retriever: RetrieverConfig = by_default("retriever", "bm25")
+    scorer: ScorerConfig = by_default("scorer", "standard")
     reward: Literal["em", "f1", "env"] = "em"
-    env: EnvConfig = QaEnvConfig()
-    memory: MemoryConfig = StateMemoryConfig()
+    env: EnvConfig = by_default("environment", "qa")
+    memory: MemoryConfig = by_default("memory", "state")
     strategies: tuple[MemoryConfig, ...] = ()
-    engine: EngineConfig = TransformersConfig()
+    engine: EngineConfig = by_default("engine", "transformers")
     tasks: ComposeConfig = ComposeConfig(count=1000)
     split: Split = "train"
     train: TrainConfig = TrainConfig()
@@ -98,13 +88,29 @@ class Recipe(Config):
     evaluate_split: Split = "test"
     watch_tasks: int = Field(default=32, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _all_strategies(cls, data: Any) -> Any:
+        """``evaluate.strategies = "all"``: every memory there is, and those that the recipe sets up."""
+        evaluate = data.get("evaluate") if isinstance(data, dict) else None
+        if not isinstance(evaluate, dict) or evaluate.get("strategies") != "all":
+            return data
+        bring("memory")
+        written = [
+            one.get("type") for one in (*data.get("strategies", ()), data.get("memory", {})) if isinstance(one, dict)
+        ]
+        known = [one.type for one in sorted(every("memory", MemoryConfig), key=MemoryConfig.place)]
+        chosen = list(dict.fromkeys([*known, *(name for name in written if name)]))
+        return data | {"evaluate": evaluate | {"strategies": chosen}}
+
     @model_validator(mode="after")
     def _strategies_exist(self) -> Self:
         names = [strategy.type for strategy in self.strategies]
         if len(set(names)) < len(names):
             raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
         for key, named in (("strategies", self.evaluate.strategies), ("baseline", (self.evaluate.baseline,))):
-            unknown = set(named) - set(self.compared)
+            unknown = set(named) - {*builtin_names("memory"), *names, self.memory.type}  # enough for most: loads none
+            unknown -= set(self.compared) if unknown else set()
             if unknown:
                 raise ValueError(
                     f"evaluate.{key} names {', '.join(sorted(unknown))}; there are {', '.join(self.compared)}"
@@ -119,9 +125,9 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _sources_are_told_apart(self) -> Self:
-        if self.sources and self.source != FactbookConfig():
+        if self.sources and self.source != type(self).model_fields["source"].get_default(call_default_factory=True):
             raise ValueError("give either source or sources")
-        names = [getattr(source, "name", source.type) for source in self.all_sources]
+        names = [source.label for source in self.all_sources]
         if len(set(names)) < len(names):
             raise ValueError(f"two sources have the same name: {', '.join(names)}")
         return self
@@ -130,7 +136,7 @@ class Recipe(Config):
     def _shop_is_whole(self) -> Self:
         if any((self.env.type == "webshop") != (source.type == "webshop") for source in self.all_sources):
             raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
-        if self.model == SHOPPER and not (isinstance(self.env, WebshopEnvConfig) and self.env.readable_by_rules):
+        if self.model == SHOPPER and not self.env.readable_by_rules:
             raise ValueError(f'{SHOPPER} shops in env.type = "webshop" with observation = "text" and form = "tags"')
         return self
 
@@ -143,13 +149,6 @@ class Recipe(Config):
     def compared(self) -> dict[str, MemoryConfig]:
         """Every memory policy by name, with the trained one's tags and budgets."""
         shared = {"tags": self.memory.tags, "budgets": self.memory.budgets}
-        defaults: tuple[MemoryConfig, ...] = (
-            FullMemoryConfig(),
-            WindowMemoryConfig(),
-            StateMemoryConfig(),
-            RecallMemoryConfig(),
-            SummaryMemoryConfig(),
-            NotesMemoryConfig(),
-        )
-        found = {one.type: one for one in (*defaults, *self.strategies, self.memory)}
+        known = sorted(every("memory", MemoryConfig), key=MemoryConfig.place)
+        found = {one.type: one for one in (*known, *self.strategies, self.memory)}
         return {name: one.model_copy(update=shared) for name, one in found.items()}

@@ -8,24 +8,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mem1.imports import imports
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory, MemoryFactory
-from mem1.memory.config import (
-    FullMemoryConfig,
-    NotesMemoryConfig,
-    RecallMemoryConfig,
-    StateMemoryConfig,
-    SummaryMemoryConfig,
-    WindowMemoryConfig,
-)
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import NotesMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
+from mem1.registry import every
 from mem1.types import Answer, Completion, Observation, tool_call
 from tests.unit.inference.bpe import bpe
 from tests.unit.memory.asks import Asked
 
 BUDGETS = Budgets(state=24, action=18, observation=40)
+with imports(True):
+    BY_EMBEDDING = NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12, embedder="tests.unit.memory.asks:letters")
 FACTORIES: dict[str, MemoryFactory] = {
     "full": FullMemoryConfig(budgets=BUDGETS).build(),
     "window": WindowMemoryConfig(budgets=BUDGETS, window=30).build(),
@@ -37,9 +40,13 @@ FACTORIES: dict[str, MemoryFactory] = {
     "summary now and then": SummaryMemoryConfig(budgets=BUDGETS, summary=30, history=150).build(),
     "notes": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12).build(),
     "notes of the turn": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12, write="turn").build(),
-    "notes by embedding": NotesMemoryConfig(
-        budgets=BUDGETS, notes=40, note=12, embedder="tests.unit.memory.asks:letters"
-    ).build(),
+    "notes by embedding": BY_EMBEDDING.build(),
+}
+# Whatever else is registered is tried as it comes.
+FACTORIES |= {
+    one.type: one.model_copy(update={"budgets": BUDGETS}).build()
+    for one in every("memory", MemoryConfig)
+    if one.type not in {"full", "window", "state", "state_recall", "summary", "notes"}
 }
 TOKENIZERS: dict[str, Tokenizer] = {"characters": CharTokenizer(), "bytes": ByteTokenizer(control=()), "bpe": bpe()}
 

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from mem1.retrieval.base import Hit, Passage, Retriever
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.bm25.memory import Bm25Retriever
-from mem1.retrieval.config import Bm25Config, RemoteConfig
 from mem1.retrieval.dense.encoder import Encoder, Vectors
 from mem1.retrieval.dense.retriever import dense_in_memory
 from mem1.retrieval.hybrid import HybridRetriever
+from mem1.retrieval.remote_config import RemoteConfig
 from tests.unit.retrieval.fakes import service
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mem1.envs.base import Environment
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.tasks.compose import make_task
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 from mem1.types import Action, Answer, Composition, Malformed, tool_call
 
 SHOP = WebshopConfig(products=60).build()

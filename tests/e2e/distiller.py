@@ -10,7 +10,7 @@ from pathlib import Path
 from mem1.config import Config
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.config import DistillConfig
 from mem1.rollout.distillation.collect import Teacher, distill
 from mem1.rollout.group import group_requests

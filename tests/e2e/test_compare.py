@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from mem1.cli.main import main
-from mem1.evaluation.config import ALL_STRATEGIES
+from mem1.recipe import Recipe
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 
+STRATEGIES = tuple(Recipe().compared)
 RECIPE = """
 name = "compare"
 side_model = "builtin:tiny"
@@ -46,11 +47,11 @@ def test_all_strategies_with_the_same_budget(tmp_path: Path, capsys: pytest.Capt
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     cap = 2 * (64 + 32) + 160
-    assert {cell["strategy"] for cell in found["cells"]} == set(ALL_STRATEGIES)
+    assert {cell["strategy"] for cell in found["cells"]} == set(STRATEGIES)
     assert all(cell["peak_without_prompt"] <= cap for cell in found["cells"])
     assert all(cell["cost"] > 0 for cell in found["cells"])
     assert [(one["strategy"], one["objectives"]) for one in found["verdicts"]] == [
-        (name, size) for size in (1, 2) for name in ALL_STRATEGIES if name != "full"
+        (name, size) for size in (1, 2) for name in STRATEGIES if name != "full"
     ]
     assert all(one["cost"]["mean"] > 0 and one["tokens"]["mean"] > 0 for one in found["verdicts"])
     episodes = list(read_episodes(RunDir.open(run).episodes("evaluation")))

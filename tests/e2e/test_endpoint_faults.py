@@ -21,7 +21,8 @@ from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.config import OpenAiConfig, Timeouts
 from mem1.inference.endpoint.openai_engine import OpenAiEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir

@@ -17,7 +17,8 @@ import pytest
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
-from mem1.train.config import KlConfig, OptimizerConfig, Ppo, TrainConfig, WarmstartConfig
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import KlConfig, OptimizerConfig, TrainConfig, WarmstartConfig
 from mem1.train.saving.checkpoint import read_progress
 from mem1.types import Episode
 from tests.e2e.toy import train_in_child, warm_start_in_child

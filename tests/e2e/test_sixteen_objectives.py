@@ -21,14 +21,14 @@ from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.report.paper.build import build_paper_report
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25.memory import Bm25Retriever
-from mem1.retrieval.config import RemoteConfig
 from mem1.retrieval.corpus import read_corpus
-from mem1.rewards.config import ScorerConfig
+from mem1.retrieval.remote_config import RemoteConfig
+from mem1.rewards.config import StandardConfig
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
@@ -97,7 +97,7 @@ def runs_in(answer: list[str], passage: list[str]) -> bool:
 def test_exact_match_is_the_share_of_questions_whose_answer_was_found(tmp_path: Path) -> None:
     tasks = mixed_tasks()
     corpus = corpus_with_hotpotqa(tmp_path / "corpus.jsonl")
-    run = RunDir.create(tmp_path, "sixteen", RunConfig(scorer=ScorerConfig()))
+    run = RunDir.create(tmp_path, "sixteen", RunConfig(scorer=StandardConfig()))
     expert = Expert()
     for task in tasks:
         expert.enlist(f"expert/state/{KEY.name}/{task.id}", task)

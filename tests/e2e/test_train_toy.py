@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 from mem1.storage.metrics import read_metrics
-from mem1.train.config import (
-    Algorithm,
-    Grpo,
-    KlConfig,
-    OptimizerConfig,
-    Ppo,
-    ReinforcePP,
-    Rloo,
-    TrainConfig,
-)
+from mem1.train.advantages.config import Algorithm
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.advantages.reinforce_pp import ReinforcePP
+from mem1.train.advantages.rloo import Rloo
+from mem1.train.config import KlConfig, OptimizerConfig, TrainConfig
 from tests.e2e.toy import toy_trainer
 
 STEPS = 40

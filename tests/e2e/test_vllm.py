@@ -25,7 +25,7 @@ from mem1.inference.endpoint.openai_engine import OpenAiEngine
 from mem1.inference.folders import find_folder, local_tokenizer
 from mem1.inference.hf.loading import load_model
 from mem1.inference.vllm_engine import VllmBackend, VllmEngine
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.recipe import Recipe
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests

@@ -19,17 +19,14 @@ from hypothesis import strategies as st
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
-from mem1.memory.config import (
-    FullMemoryConfig,
-    MemoryConfig,
-    NotesMemoryConfig,
-    RecallMemoryConfig,
-    StateMemoryConfig,
-    SummaryMemoryConfig,
-    WindowMemoryConfig,
-)
-from mem1.memory.notes import INSTRUCTION as NOTE_INSTRUCTION
-from mem1.memory.state import Block
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import INSTRUCTION as NOTE_INSTRUCTION
+from mem1.memory.strategies.notes import NotesMemoryConfig
+from mem1.memory.strategies.state import Block, StateMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
 from mem1.types import Action, Episode, Malformed, Observation, ToolCall, calls

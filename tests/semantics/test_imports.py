@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,22 @@ for name in COMMANDS:
         main([name, "--help"])
 """
     assert imported_by(statement) == []
+
+
+def test_reading_a_recipe_loads_no_part_but_those_it_names() -> None:
+    assert imported_by("import mem1.recipe") == []
+    statement = """
+from mem1.config import load
+from mem1.recipe import Recipe
+load(Recipe, None, ["memory.type=window", "retriever.type=remote", "retriever.url=http://localhost"])
+"""
+    parts = ("mem1.memory.strategies.window", "mem1.memory.strategies.notes", "mem1.retrieval.dense.config")
+    assert imported_by(statement, (*HEAVY, *parts)) == ["mem1.memory.strategies.window"]
+
+
+@pytest.mark.parametrize("recipe", ["demo", "webshop", "endpoint", "compare-qa", "distill"])
+def test_reading_a_recipe_of_ours_imports_nothing_heavy(recipe: str) -> None:
+    path = Path(__file__).parents[2] / "recipes" / f"{recipe}.toml"
+    assert (
+        imported_by(f"from mem1.config import load; from mem1.recipe import Recipe; load(Recipe, {str(path)!r})") == []
+    )

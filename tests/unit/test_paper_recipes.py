@@ -11,7 +11,7 @@ import pytest
 from mem1.config import load
 from mem1.envs.qa import QaEnvConfig
 from mem1.recipe import Recipe
-from mem1.train.config import Ppo
+from mem1.train.advantages.ppo import Ppo
 from mem1.types import Composition, Task
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "paper"
@@ -55,7 +55,7 @@ def test_the_published_settings_are_stated(path: Path) -> None:
     assert (budgets.state + budgets.action, budgets.observation) == (1000, 1000)
     assert recipe.engine.max_context is not None
     assert recipe.engine.max_context >= 4096 + 2 * 1000 + 1000
-    assert (recipe.scorer.name, recipe.reward) == ("mem1-released", "em")
+    assert (recipe.scorer.type, recipe.reward) == ("mem1-released", "em")
     assert recipe.evaluate.horizons == (1, 2, 3, 4, 6, 8, 16)
     assert (recipe.evaluate.order, recipe.evaluate.session_objectives) == ("consecutive", 0)
     assert [getattr(source, "name", "") for source in recipe.sources] == [

@@ -6,9 +6,9 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import ConfigError
-from mem1.evaluation.config import ALL_STRATEGIES
-from mem1.memory.config import WindowMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.recipe import Recipe
+from mem1.registry import builtin_names
 
 
 def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
@@ -45,6 +45,7 @@ def test_a_strategy_set_up_twice_is_refused() -> None:
 
 
 def test_every_strategy_can_be_compared() -> None:
-    recipe = Recipe.model_validate({"evaluate": {"strategies": ALL_STRATEGIES}})
-    assert tuple(recipe.compared) == ALL_STRATEGIES
+    recipe = Recipe.model_validate({"evaluate": {"strategies": "all"}})
+    assert recipe.evaluate.strategies == tuple(recipe.compared)
+    assert set(recipe.compared) == set(builtin_names("memory"))
     assert len({one.budgets for one in recipe.compared.values()}) == 1

@@ -46,6 +46,9 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
+        self.add_argument(
+            "--allow-imports", action="store_true", help="import the code that the recipe names: only if you trust it"
+        )
         if writes_run:
             self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
             self.add_argument("--resume", action="store_true", help="go on with the run in --run")

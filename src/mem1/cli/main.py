@@ -113,7 +113,17 @@ def _dispatch(words: list[str]) -> int:
     command = cast("Command", importlib.import_module(f"mem1.cli.commands.{name}"))
     parser = Parser(prog=f"mem1 {name}", description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.")
     command.configure(parser)
-    return command.run(parser.parse(rest))
+    return call(command, parser.parse(rest))
+
+
+def call(command: Command, arguments: argparse.Namespace) -> int:
+    """Run the command, with imports for its recipe where they were allowed."""
+    if not getattr(arguments, "allow_imports", False):
+        return command.run(arguments)
+    from mem1.imports import imports  # pydantic, which `--help` does without
+
+    with imports(True):
+        return command.run(arguments)
 
 
 def _fail(error: Mem1Error, *, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mem1.errors import Mem1Error
+from mem1.text import spelled_out
 
 Result = Mapping[str, Any]
 _WRAPS = 24  # a column as wide as this, in characters, is still readable when longer texts are wrapped in it
@@ -86,6 +87,12 @@ def show_error(error: Mem1Error, *, as_json: bool) -> None:
     for label, text in (("where", error.where), ("hint", error.hint)):
         if text:
             message.append(f"\n  {label}: ", style="bold default").append(text, style="not bold default")
+    Console(stderr=True, soft_wrap=True).print(message)
+
+
+def warn(text: str) -> None:
+    """What must not be overlooked, on standard error."""
+    message = Text("note: ", style="bold yellow").append(spelled_out(text), style="not bold default")
     Console(stderr=True, soft_wrap=True).print(message)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mem1.actions import ActionForm
 from mem1.actions.tools import SEARCH
-from mem1.config import Config
 from mem1.envs.base import Environment
+from mem1.envs.config import EnvConfig, Need
 from mem1.envs.prompts import render_prompt
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
@@ -19,7 +20,7 @@ from mem1.rewards.standard import split_answers
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
 
 
-class QaEnvConfig(Config):
+class QaEnvConfig(EnvConfig):
     """How question answering is presented.
 
     ``max_turns`` applies to tasks revealed upfront (``None``: see ``default_max_turns``; ``"published"``: 6 up to four
@@ -30,6 +31,8 @@ class QaEnvConfig(Config):
     ``form``: searches and answers as tags, or as JSON tool calls for models that were taught those.
     """
 
+    needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
+
     type: Literal["qa"] = "qa"
     top_k: int = Field(default=3, ge=1)
     max_turns: Annotated[int, Field(ge=1)] | Literal["published"] | None = None
@@ -37,8 +40,12 @@ class QaEnvConfig(Config):
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
     passage: str = "Doc {i}(Title: {title}) {text}"
-
     form: Literal["tags", "json"] = "tags"
+
+    @property
+    def action_form(self) -> ActionForm:
+        """How actions are written."""
+        return self.form
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""

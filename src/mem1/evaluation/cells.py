@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from mem1.evaluation.efficiency import efficiency
-from mem1.evaluation.measures import Measure
+from mem1.evaluation.findings.failures import failures
+from mem1.evaluation.measures import Measure, range_of
 from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
-from mem1.evaluation.statistics import bootstrap_mean, paired_difference, paired_ratio
+from mem1.evaluation.schedule import alike
+from mem1.evaluation.statistics import Draw, averaged, mean_interval, paired_difference, paired_ratio
+from mem1.evaluation.statistics.metrics import Values
 from mem1.prices import Prices
 from mem1.types import Episode, StopReason
 
@@ -40,29 +43,37 @@ class Bootstrap:
     resamples: int = 2000
     confidence: float = 0.95
 
-    def mean(self, values: Sequence[float]) -> Metric | None:
-        """Mean of one value per task, with its interval."""
-        return bootstrap_mean(values, seed=self.seed, resamples=self.resamples, confidence=self.confidence)
+    @property
+    def draw(self) -> Draw:
+        """The same, as the statistics take it."""
+        return Draw(self.seed, self.resamples, self.confidence)
+
+    def mean(
+        self, values: Values, measure: Measure, objectives: int, alike: Mapping[str, str] | None = None
+    ) -> Metric | None:
+        """Mean of one value per task, with its interval; tasks that are ``alike`` count once."""
+        known = averaged(values, alike)
+        return mean_interval(list(known.values()), self.draw, within=range_of(measure, objectives))
 
     def paired(self, left: Cell, right: Cell, measure: Measure) -> Metric | None:
-        """Mean of ``right - left`` over the tasks of both, with its interval."""
+        """Mean of ``right - left`` over the tasks that have a value in both, with its interval."""
+        within = range_of(measure, left.objectives)
         return paired_difference(
             left.by_task(measure),
             right.by_task(measure),
-            seed=self.seed,
-            resamples=self.resamples,
-            confidence=self.confidence,
+            self.draw,
+            span=within[1] if within else None,
+            alike=alike_in(left, right),
         )
 
     def ratio(self, left: Cell, right: Cell, measure: Measure) -> Metric | None:
-        """Mean of ``right`` / mean of ``left`` over the tasks of both, with its interval."""
-        return paired_ratio(
-            left.by_task(measure),
-            right.by_task(measure),
-            seed=self.seed,
-            resamples=self.resamples,
-            confidence=self.confidence,
-        )
+        """Mean of ``right`` / mean of ``left`` over the tasks that have a value in both, with its interval."""
+        return paired_ratio(left.by_task(measure), right.by_task(measure), self.draw, alike=alike_in(left, right))
+
+
+def alike_in(left: Cell, right: Cell) -> dict[str, str]:
+    """The tasks of both cells that repeat another, with the first of their content."""
+    return right.first_alike | left.first_alike
 
 
 def measure(episode: Episode, prices: Prices | None = None) -> dict[Measure, float | None]:
@@ -71,37 +82,59 @@ def measure(episode: Episode, prices: Prices | None = None) -> dict[Measure, flo
 
 
 def make_cell(
-    strategy: str, key: CellKey, episodes: Sequence[Episode], bootstrap: Bootstrap, prices: Prices | None = None
+    strategy: str,
+    key: CellKey,
+    episodes: Sequence[Episode],
+    bootstrap: Bootstrap,
+    prices: Prices | None = None,
+    names: Sequence[str] | None = None,
 ) -> Cell:
-    """Summarise the episodes of one strategy on one set of tasks. Tasks keep their order."""
-    by_task: dict[str, list[dict[Measure, float | None]]] = defaultdict(list)
-    for episode in episodes:
-        by_task[episode.task.id].append(measure(episode, prices))
-    values = {
-        name: tuple(_mean(row[name] for row in rows) for rows in by_task.values()) for name in Measure if episodes
-    }
-    metrics = {
-        name: metric
-        for name, column in values.items()
-        if (metric := bootstrap.mean([value for value in column if value is not None])) is not None
-    }
+    """Summarise the episodes of one strategy on one set of tasks. Tasks keep their order.
+
+    ``names`` has the name of each episode's task, by default its id. Episodes under one name are averaged; tasks of the
+    same content under different names are kept apart and known to be ``alike``. A failed episode measures nothing, its
+    costs least of all: it ended because something broke, not because it was done.
+    """
+    by_task: dict[str, list[Episode]] = {}
+    for name, episode in zip(names or [episode.task.id for episode in episodes], episodes, strict=True):
+        by_task.setdefault(name, []).append(episode)
+    rows = [[measure(one, prices) for one in some if not one.failed] for some in by_task.values()]
+    values = {name: tuple(_mean(row[name] for row in some) for some in rows) for name in Measure if episodes}
     stops = Counter(episode.stop for episode in episodes)
-    return Cell(
+    cell = Cell(
         strategy=strategy,
         composition=key.composition,
         objectives=key.objectives,
         session=key.session,
         tasks=tuple(by_task),
         values=values,
-        metrics=metrics,
+        metrics={},
         episodes=len(episodes),
         failed=sum(episode.failed for episode in episodes),
         unscored=sum(not episode.failed and episode.score is None for episode in episodes),
         stops={reason: stops[reason] for reason in StopReason if stops[reason]},
         errors=dict(sorted(Counter(episode.error.type for episode in episodes if episode.error).items())),
+        failures=failures(episodes),
+        alike=alike([some[0].task for some in by_task.values()]),
+        cached_share=cached_share(episodes),
         trace=trace(episodes),
         scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
+    return with_metrics(cell, bootstrap)
+
+
+def with_metrics(cell: Cell, bootstrap: Bootstrap) -> Cell:
+    """``cell`` with the means and intervals of its values."""
+    found = {name: bootstrap.mean(cell.by_task(name), name, cell.objectives, cell.first_alike) for name in cell.values}
+    metrics = {name: metric for name, metric in found.items() if metric is not None}
+    return cell.model_copy(update={"metrics": metrics})
+
+
+def cached_share(episodes: Iterable[Episode]) -> float | None:
+    """Prompt tokens that backends read from a cache / all they counted; ``None`` where none counts."""
+    usages = [call.usage for episode in episodes for call in episode.calls if call.usage is not None]
+    total = sum(usage.prompt_tokens for usage in usages)
+    return sum(usage.cached_tokens for usage in usages) / total if total else None
 
 
 def trace(episodes: Sequence[Episode]) -> tuple[TurnPoint, ...]:

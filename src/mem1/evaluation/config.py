@@ -11,13 +11,11 @@ from mem1.prices import Prices
 from mem1.tasks.compose import Order
 from mem1.types import Composition
 
-ALL_STRATEGIES = ("full", "window", "state", "state_recall", "summary", "notes")
-
 Count = Annotated[int, Field(ge=1)]
 
 
 class EvaluateConfig(Config):
-    """Strategies, horizons and sizes of an evaluation.
+    """Strategies (``"all"`` in a recipe: every memory there is), horizons and sizes of an evaluation.
 
     ``tasks`` tasks at every horizon of every composition, fewer where they would hold more than ``objectives_per_cell``
     objectives together (but at least ``fewest_tasks``); ``session_objectives`` (0: none) is the length of the long

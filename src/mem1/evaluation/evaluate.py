@@ -11,13 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mem1.errors import ConfigError, StorageError
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
+from mem1.evaluation.conditions import Watch
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.intact import damaged_cells
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
+from mem1.evaluation.renew import renewed
+from mem1.evaluation.schedule import Place, names, schedule
+from mem1.evaluation.statistics import METHOD
 from mem1.evaluation.transcripts import transcript
 from mem1.evaluation.verdict import verdicts
-from mem1.rollout.episode import RolloutContext, RolloutRequest
+from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.rollout.group import run_requests
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.limits import derive_seed
@@ -40,9 +44,9 @@ async def evaluate(
 ) -> Evaluation:
     """Run each strategy of ``parts`` on all ``tasks`` and write ``evaluation/LABEL.json``.
 
-    Each finished episode goes to ``episodes/LABEL`` at once and each finished cell into the
-    evaluation file, so that an interruption loses only what is in flight. With ``resume``, episodes
-    that are on disk are not run again, except failed ones: their backend gets another chance.
+    Strategies take turns task by task (see ``schedule``). Each finished episode goes to ``episodes/LABEL`` at once and
+    each finished cell into the evaluation file, so that an interruption loses only what is in flight. With ``resume``,
+    episodes that are on disk are not run again, except failed ones: their backend gets another chance.
     A task is sampled with the same seed under every strategy. ``equal_budget``, in tokens, is only recorded: the parts
     keep to it (``RolloutContext.cap``).
 
@@ -55,7 +59,7 @@ async def evaluate(
         label=label,
         policy=policy,
         strategies=tuple(parts),
-        cells={key.name: tuple(task.id for task in some) for key, some in tasks.items()},
+        cells={key.name: names(some) for key, some in tasks.items()},
         seed=config.seed,
         temperature=config.temperature,
         resamples=config.resamples,
@@ -67,42 +71,50 @@ async def evaluate(
     before = _begin(run, plan, resume)
     path = run.episodes(label, compressed=True)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
-    book = _Book(run, plan, config.transcripts, dict(tasks), before)
+    book = _Book(run, plan, config.transcripts, dict(tasks), before, Watch(config.concurrency))
     effort = RolloutHealthCheck(what=f"evaluation {label!r}")
+    contexts = {name: replace(some, temperature=config.temperature) for name, some in parts.items()}
+    places: dict[str, Place] = {}
+    requests: list[RolloutRequest] = []
     with EpisodeWriter(path) as writer, _bar(progress, len(parts) * sum(map(len, tasks.values()))) as advance:
         book.sync = writer.sync
         book.save()
-        for strategy, some_parts in parts.items():
-            requests = []
-            # Long tasks first: short ones then fill the slots that a few long ones leave empty.
-            for key in sorted(tasks, key=lambda key: -key.objectives):
-                for request in _jobs(label, strategy, key, tasks[key], config.seed):
-                    if book.finished(strategy, key):
-                        advance(strategy, None)
-                    elif (entry := on_disk.get(request.episode_id)) and (episode := _reusable(run, label, entry)):
-                        effort.see(episode)
-                        book.take(strategy, key, episode, some_parts, digest(path, entry))
-                        advance(strategy, episode)
-                    else:
-                        requests.append((key, request))
-            keys = {request.episode_id: key for key, request in requests}
-
-            def keep(episode: Episode, strategy: str = strategy, keys: dict[str, CellKey] = keys) -> None:
-                entry = writer.write(episode)
+        for place in schedule(tasks, tuple(parts), config.seed):
+            request = _request(label, place, config.seed)
+            if book.finished(place.strategy, place.key):
+                advance(place.strategy, None)
+            elif (entry := on_disk.get(request.episode_id)) and (episode := _reusable(run, label, entry)):
                 effort.see(episode)
-                book.take(strategy, keys[episode.id], episode, parts[strategy], digest(path, entry))
-                advance(strategy, episode)
+                book.take(place, episode, contexts[place.strategy], digest(path, entry))
+                advance(place.strategy, episode)
+            else:
+                places[request.episode_id] = place
+                requests.append(request)
 
+        def keep(episode: Episode) -> None:
+            place = places[episode.id]
+            entry = writer.write(episode)
+            effort.see(episode)
+            book.watch.saw(episode)
+            book.take(place, episode, contexts[place.strategy], digest(path, entry))
+            advance(place.strategy, episode)
+
+        async def one(request: RolloutRequest, _: RolloutContext) -> Episode:
+            return await run_episode(request, contexts[places[request.episode_id].strategy])
+
+        if requests:
             await run_requests(
-                [request for _, request in requests],
-                replace(some_parts, temperature=config.temperature),
-                concurrency=config.concurrency,
-                on_episode=keep,
+                requests, next(iter(contexts.values())), concurrency=config.concurrency, on_episode=keep, run=one
             )
         evaluation = book.save()
-    if not any(cell.failed < cell.episodes and cell.metrics[Measure.TURNS].mean for cell in evaluation.cells):
+    if not any(_got_going(cell) for cell in evaluation.cells):
         effort.check(f"evaluation {label!r}")
     return evaluation
+
+
+def _got_going(cell: Cell) -> bool:
+    turns = cell.metrics.get(Measure.TURNS)
+    return turns is not None and turns.mean > 0
 
 
 @dataclass
@@ -114,6 +126,7 @@ class _Book:
     kept: int
     tasks: dict[CellKey, Sequence[Task]]
     before: Evaluation | None
+    watch: Watch
     sync: Callable[[], None] = lambda: None  # puts the episodes on the disk: never later than what is made of them
     open: dict[tuple[str, CellKey], dict[str, Episode]] = field(default_factory=dict)
     cells: dict[tuple[str, CellKey], Cell] = field(default_factory=dict)
@@ -141,17 +154,19 @@ class _Book:
         """Whether nothing is left to run there."""
         return (strategy, key) in self.cells
 
-    def take(self, strategy: str, key: CellKey, episode: Episode, parts: RolloutContext, digest: str) -> None:
+    def take(self, place: Place, episode: Episode, parts: RolloutContext, digest: str) -> None:
         """Add an episode; the one that completes its cell saves the evaluation."""
-        order = [task.id for task in self.tasks[key]]
+        strategy, key = place.strategy, place.key
+        order = self.plan.cells[key.name]
         episodes = self.open.setdefault((strategy, key), {})
-        episodes[episode.task.id] = episode
+        episodes[place.name] = episode
         self.digests[episode.id] = digest
-        if episode.task.id in order[: self.kept]:
+        if place.name in order[: self.kept]:
             self.transcripts[episode.id] = transcript(episode, parts.engine.tokenizer)
         if len(episodes) == len(order):
-            cell = make_cell(strategy, key, [episodes[id] for id in order], self.bootstrap, self.plan.prices)
-            stored = {one.id: self.digests[one.id] for one in episodes.values()}
+            done = [episodes[name] for name in order]
+            cell = make_cell(strategy, key, done, self.bootstrap, self.plan.prices, order)
+            stored = {one.id: self.digests[one.id] for one in done}
             self.cells[strategy, key] = cell.model_copy(update={"stored": stored})
             del self.open[strategy, key]
             self.save()
@@ -171,6 +186,8 @@ class _Book:
             comparisons=compare_strategies(cells, self.bootstrap),
             verdicts=verdicts(cells, self.plan.baseline, self.bootstrap),
             transcripts=tuple(self.transcripts.values()),
+            intervals=METHOD,
+            conditions=(*(self.before.conditions if self.before else ()), *self.watch.conditions()),
         )
         self.sync()
         self.run.write_evaluation(self.plan.label, evaluation)
@@ -186,7 +203,7 @@ def _begin(run: RunDir, plan: Plan, resume: bool) -> Evaluation | None:
             where=str(run.evaluation(plan.label)),
             hint="pass --resume to go on with it, or give this one another label",
         )
-    before = run.read_evaluation(plan.label, Evaluation)
+    before = renewed(run.read_evaluation(plan.label, Evaluation))
     differing = [name for name in Plan.model_fields if getattr(before.plan, name) != getattr(plan, name)]
     if differing:
         raise ConfigError(
@@ -197,10 +214,11 @@ def _begin(run: RunDir, plan: Plan, resume: bool) -> Evaluation | None:
     return before
 
 
-def _jobs(label: str, strategy: str, key: CellKey, tasks: Sequence[Task], seed: int) -> Iterator[RolloutRequest]:
-    for task in tasks:
-        name = f"{label}/{strategy}/{key.name}/{task.id}"
-        yield RolloutRequest(task=task, episode_id=name, group_id=name, seed=derive_seed(seed, "evaluate", task.id))
+def _request(label: str, place: Place, seed: int) -> RolloutRequest:
+    name = f"{label}/{place.strategy}/{place.key.name}/{place.name}"
+    return RolloutRequest(
+        task=place.task, episode_id=name, group_id=name, seed=derive_seed(seed, "evaluate", place.name)
+    )
 
 
 def _reusable(run: RunDir, label: str, entry: EpisodeEntry) -> Episode | None:
@@ -225,11 +243,12 @@ class _Advance:
             self.failed += 1
         if episode is not None and episode.score is not None:
             self.scores.setdefault(strategy, []).append(episode.score.em_sum / episode.task.size)
-        scores = self.scores.get(strategy)
-        figures = f"EM/objective {sum(scores) / len(scores):.2f}" if scores else ""
+        figures = "  ".join(f"{name} {sum(some) / len(some):.2f}" for name, some in self.scores.items())
+        if figures:
+            figures = f"EM/objective {figures}"
         if self.failed:
             figures += f"  {self.failed} failed"
-        self.bar.update(self.id, advance=1, description=f"evaluate {strategy}", figures=figures)
+        self.bar.update(self.id, advance=1, figures=figures)
 
 
 @contextmanager

@@ -43,6 +43,33 @@ class Measure(StrEnum):
     COST = "cost"
 
 
+_SUMS = (Measure.EM, Measure.F1)
+_SHARES = (
+    Measure.EM_PER_OBJECTIVE,
+    Measure.F1_PER_OBJECTIVE,
+    Measure.R_TYPE,
+    Measure.R_ATT,
+    Measure.R_OPTION,
+    Measure.R_PRICE,
+    Measure.ANSWER_RATE,
+    Measure.COVERAGE,
+    Measure.EARLY_STOP,
+    Measure.MALFORMED,
+    Measure.FORCED,
+)
+
+
+def range_of(measure: Measure, objectives: int) -> tuple[float, float | None] | None:
+    """Least and largest value with so many objectives; ``(0, None)``: no upper limit, ``None``: none at all."""
+    if measure in _SUMS:
+        return 0.0, float(objectives)
+    if measure in _SHARES:
+        return 0.0, 1.0
+    if measure is Measure.SCORE:
+        return 0.0, 100.0
+    return None if measure is Measure.REWARD else (0.0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """How a measure is written: ``unit`` follows the number, ``decimals`` are shown."""

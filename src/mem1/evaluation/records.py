@@ -24,13 +24,24 @@ class CellKey(NamedTuple):
         return f"{self.composition}-{self.objectives}" + ("-session" if self.session else "")
 
 
+# Below it no result is called different from 0 (or 1): with five pairs even the exact test, all signs flipped, cannot
+# reach one in twenty (2 / 2^5); with six it can.
+FEWEST_FOR_VERDICT = 6
+
+
 class Metric(Record):
-    """A mean over ``n`` tasks and its bootstrap interval (``None`` where n = 1 has no spread)."""
+    """A mean over ``n`` tasks and its interval (``None`` where too few tasks say nothing of others)."""
 
     mean: float
     low: float | None
     high: float | None
     n: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether it is told from ``value``: the interval leaves that out, and there are tasks enough to say so."""
+        if self.low is None or self.high is None or self.n < FEWEST_FOR_VERDICT:
+            return False
+        return self.low > value or self.high < value
 
 
 class TurnPoint(Record):
@@ -43,10 +54,34 @@ class TurnPoint(Record):
     state_length: float
 
 
+class Failure(Record):
+    """Failed episodes of one cause: the error's type, the message of the first, and how many."""
+
+    type: str
+    message: str
+    count: int
+
+
+class Conditions(Record):
+    """What held while the episodes of one start ran: seconds are comparable only where these are the same.
+
+    ``load`` is the machine's mean number of busy or waiting processes (averaged over a minute each time a cell was
+    finished), all programs together; ``None`` where the system does not say.
+    """
+
+    episodes: int
+    concurrency: int
+    interleaved: bool
+    cores: int
+    load: float | None
+
+
 class Cell(Record):
     """One strategy on one set of tasks.
 
-    ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored). ``stored`` gives the
+    ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored, or all its episodes
+    failed). ``alike[i]`` is the place of the first task that asks the same as task ``i``; empty: no task repeats.
+    ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache. ``stored`` gives the
     SHA-256 of each episode's line on the disk, by the episode's id (empty: written before digests were kept).
     """
 
@@ -62,6 +97,9 @@ class Cell(Record):
     unscored: int
     stops: dict[StopReason, int]
     errors: dict[str, int] = Field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    alike: tuple[int, ...] = ()
+    cached_share: float | None = None
     trace: tuple[TurnPoint, ...] = ()
     scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
     stored: dict[str, str] = Field(default_factory=dict)
@@ -71,6 +109,8 @@ class Cell(Record):
         for measure, values in self.values.items():
             if len(values) != len(self.tasks):
                 raise ValueError(f"{measure}: {len(values)} values for {len(self.tasks)} tasks")
+        if self.alike and len(self.alike) != len(self.tasks):
+            raise ValueError(f"alike: {len(self.alike)} places for {len(self.tasks)} tasks")
         return self
 
     @property
@@ -82,6 +122,16 @@ class Cell(Record):
         """Value per task id."""
         values = self.values.get(measure)
         return {} if values is None else dict(zip(self.tasks, values, strict=True))
+
+    @property
+    def first_alike(self) -> dict[str, str]:
+        """For each task that repeats another's content the first one that has it."""
+        return {task: self.tasks[k] for task, k in zip(self.tasks, self.alike, strict=False) if task != self.tasks[k]}
+
+    @property
+    def contents(self) -> int:
+        """How many tasks there are that differ."""
+        return len(set(self.alike)) if self.alike else len(self.tasks)
 
     def known(self, measure: Measure) -> list[float]:
         """The values that are known, in task order."""
@@ -165,7 +215,11 @@ class Plan(Record):
 
 
 class Evaluation(Record):
-    """All cells of one policy. ``complete`` is false while cells of the plan are still missing."""
+    """All cells of one policy. ``complete`` is false while cells of the plan are still missing.
+
+    ``intervals`` names how they were drawn (``statistics.METHOD`` today). ``conditions`` has an entry for each start
+    that ran episodes; none are known of evaluations that were made before they were recorded.
+    """
 
     schema_version: Literal[1] = 1
     plan: Plan
@@ -174,6 +228,13 @@ class Evaluation(Record):
     comparisons: tuple[Comparison, ...]
     verdicts: tuple[Verdict, ...] = ()
     transcripts: tuple[Transcript, ...] = ()
+    intervals: str = "percentile"
+    conditions: tuple[Conditions, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many episodes failed."""
+        return sum(cell.failed for cell in self.cells)
 
     @property
     def label(self) -> str:

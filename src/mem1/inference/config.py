@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mem1.config import Config, by_default
+from mem1.config import Config
 from mem1.http.addresses import check_address, check_variable
+from mem1.imports import permitted
 from mem1.prices import Prices
+from mem1.registry import Kind, Part
+
+if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a recipe
+    from mem1.inference.base import Engine
+    from mem1.inference.endpoint.openai_engine import OpenAiEngine
+    from mem1.inference.hf.tokenizer import HfTokenizer
+    from mem1.inference.hf.transformers_engine import TransformersEngine
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
@@ -27,10 +35,59 @@ _OURS = {
     "return_token_ids",
 }
 
+# Arguments of vLLM that are numbers and switches. Others may name code: worker classes, plug-ins, a model's own code.
+PLAIN_ARGUMENTS = frozenset(
+    {
+        "block_size",
+        "cpu_offload_gb",
+        "disable_log_stats",
+        "enable_chunked_prefill",
+        "enable_prefix_caching",
+        "gpu_memory_utilization",
+        "kv_cache_dtype",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "pipeline_parallel_size",
+        "quantization",
+        "seed",
+        "swap_space",
+        "tensor_parallel_size",
+    }
+)
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class TransformersConfig(Config):
+class EngineConfig(Part):
+    """Any engine, told apart by ``type``. ``slots``: completions written at the same time; ``max_context``: tokens.
+
+    ``shares_weights``: it writes with the policy's own weights, which can be trained; others are connected to
+    (``build``).
+    """
+
+    part_kind: ClassVar[Kind] = "engine"
+    default_type: ClassVar[str | None] = "transformers"
+    shares_weights: ClassVar[bool] = False
+
+    slots: int = Field(default=16, ge=1)
+    max_context: int | None = Field(default=None, ge=2)
+
+    def for_side_model(self) -> Self:
+        """The same for a model that only answers side calls."""
+        return self
+
+    async def check(self, model: str) -> None:
+        """Ask once whether the server of ``model`` is there, if any. Raises ``BackendError``, ``ConfigError``."""
+
+    def build(self, model: str) -> Engine:
+        """The engine that writes with ``model``: a server's name of it, a folder, or one that is shipped.
+
+        Raises ``ConfigError``, ``ModelError``; ``Mem1Error`` where a package is missing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how its engine is made: define build")
+
+
+class TransformersConfig(EngineConfig):
     """The transformers engine.
 
     ``slots``: completions written at the same time. ``max_context``: tokens, ``None`` for what the
@@ -39,6 +96,8 @@ class TransformersConfig(Config):
     ``chat``: the task prompt is wrapped by the tokenizer's chat template, as instruct models expect it.
     """
 
+    shares_weights: ClassVar[bool] = True
+
     type: Literal["transformers"] = "transformers"
     slots: int = Field(default=64, ge=1)
     max_context: int | None = Field(default=None, ge=2)
@@ -46,6 +105,25 @@ class TransformersConfig(Config):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     chat: bool = False
+
+    def build(self, model: str) -> TransformersEngine:
+        """An engine over weights of its own."""
+        from mem1.inference.hf.loading import load_model, load_tokenizer
+
+        weights = load_model(model, dtype=self.dtype, device=self.device)
+        return self.share(weights, load_tokenizer(model, chat=self.chat))
+
+    def share(self, weights: Any, tokenizer: HfTokenizer) -> TransformersEngine:
+        """An engine over the weights that are there already."""
+        from mem1.inference.hf.transformers_engine import TransformersEngine
+
+        return TransformersEngine(
+            weights,
+            tokenizer,
+            slots=self.slots,
+            max_context=self.max_context,
+            prefill_tokens=self.prefill_tokens,
+        )
 
 
 class Timeouts(Config):
@@ -56,7 +134,7 @@ class Timeouts(Config):
     total: Seconds = 600.0
 
 
-class OpenAiConfig(Config):
+class OpenAiConfig(EngineConfig):
     """A model behind an OpenAI-compatible endpoint; the recipe's ``model`` is its name there.
 
     ``key_env`` names the environment variable that holds the key (``None``: the server wants none).
@@ -97,6 +175,24 @@ class OpenAiConfig(Config):
     prices: Prices | None = None
     side_prices: Prices | None = None
 
+    def for_side_model(self) -> Self:
+        """With prices of its own: those of the policy are not applied to another model."""
+        return self.model_copy(update={"prices": self.side_prices})
+
+    async def check(self, model: str) -> None:
+        """Ask the server once."""
+        engine = self.build(model)
+        await engine.check()
+        await engine.close()
+
+    def build(self, model: str) -> OpenAiEngine:
+        """The client of ``model``, the server's name of it."""
+        from mem1.inference.endpoint.openai_engine import OpenAiEngine
+        from mem1.inference.folders import local_tokenizer
+
+        tokenizer = local_tokenizer(self.tokenizer, chat=self.chat, special_strings=self.special_strings)
+        return OpenAiEngine(self, model, tokenizer)
+
     @field_validator("key_env")
     @classmethod
     def _names_a_variable(cls, name: str | None) -> str | None:
@@ -131,11 +227,12 @@ class OpenAiConfig(Config):
         return self
 
 
-class VllmConfig(Config):
+class VllmConfig(EngineConfig):
     """vLLM in this process, for a model in a folder (``make venv-vllm``; a server of it is ``openai`` with ``exact``).
 
     ``slots``: completions written at the same time. ``max_context``: tokens, ``None`` for what the model allows.
-    ``chat`` as for ``transformers``. ``eager``: no compilation, which takes minutes. ``extra``: more engine arguments.
+    ``chat`` as for ``transformers``. ``eager``: no compilation, which takes minutes. ``extra``: more engine
+    arguments; others than numbers and switches may name code and need ``--allow-imports``.
     """
 
     type: Literal["vllm"] = "vllm"
@@ -146,7 +243,17 @@ class VllmConfig(Config):
     eager: bool = True
     extra: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("extra")
+    @classmethod
+    def _names_no_code(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        for key in sorted(extra.keys() - PLAIN_ARGUMENTS):
+            permitted(f"engine.extra.{key}")
+        return extra
 
-EngineConfig = Annotated[
-    TransformersConfig | OpenAiConfig | VllmConfig, Field(discriminator="type"), by_default("transformers")
-]
+    def build(self, model: str) -> Engine:
+        """The engine for a model in a folder."""
+        from mem1.inference.folders import find_folder, local_tokenizer
+        from mem1.inference.vllm_engine import VllmEngine
+
+        folder = find_folder(model)
+        return VllmEngine.start(self, folder, local_tokenizer(str(folder), chat=self.chat))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from mem1.errors import DataError
-from mem1.evaluation.cells import Bootstrap
+from mem1.evaluation.cells import Bootstrap, alike_in
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation
+from mem1.evaluation.statistics import pairs
 from mem1.report.data import bootstrap_of, read_whole_run
 from mem1.report.tables import keys_of, tasks_of
 
@@ -24,7 +24,7 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
     A strategy is compared with itself; where a set of tasks has one strategy in each run and they are not the same,
     these two are. Each row is one measure on one set of tasks: its mean in both over the ``n`` shared tasks, and the
     ``change`` with its interval: a difference (``run`` less ``base``) for quality, a multiple (``run`` / ``base``) for
-    costs. Intervals are the paired bootstrap over tasks as ``run`` draws it.
+    costs. Intervals are paired by task, as ``run`` draws them.
 
     Raises:
         DataError: One of them has no evaluation, no task is in both, or they were scored differently.
@@ -72,23 +72,19 @@ def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[dict[str, Any]
         change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
         if change is None:
             continue
-        after = new.by_task(measure)
-        shared = [
-            (before, now)
-            for task, before in old.by_task(measure).items()
-            if before is not None and (now := after.get(task)) is not None
-        ]
+        before, after = pairs(old.by_task(measure), new.by_task(measure), alike_in(old, new))
         yield {
             "tasks": tasks_of(new.key),
             "strategy": strategy,
             "measure": measure.value,
-            "base": fmean(before for before, _ in shared),
-            "run": fmean(now for _, now in shared),
+            "base": float(before.mean()),
+            "run": float(after.mean()),
             "change": change.mean,
             "kind": "multiple" if measure in RATIOS else "difference",
             "low": change.low,
             "high": change.high,
             "n": change.n,
+            "told_apart": change.excludes(1 if measure in RATIOS else 0),
         }
 
 

@@ -44,6 +44,7 @@ def to_json(data: RunData, document: Document) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "run": document.name,
+        "findings": list(document.findings),
         "facts": [dataclasses.asdict(fact) for fact in document.facts],
         "evaluations": [_numbers(one) for one in data.evaluations],
         "figures": [dataclasses.asdict(chart) for section in document.sections for chart in section.charts],

@@ -13,6 +13,7 @@ from mem1.errors import StorageError
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.intact import damaged_cells, without
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
+from mem1.evaluation.renew import renewed
 from mem1.storage.atomic import read_json
 from mem1.storage.episodes import EpisodeEntry, iter_episodes, read_episode
 from mem1.storage.metrics import read_metrics
@@ -87,7 +88,7 @@ def read_run(path: Path) -> RunData:
     run = RunDir.open(path)
     evaluations, damage = [], []
     for name in run.evaluations():
-        evaluation = run.read_evaluation(name, Evaluation)
+        evaluation = renewed(run.read_evaluation(name, Evaluation))
         lost = damaged_cells(run, evaluation)
         evaluations.append(without(evaluation, [one.cell for one in lost]) if lost else evaluation)
         damage += [f"evaluation {name}: {one}" for one in lost]

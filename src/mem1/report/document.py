@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.evaluation.records import Evaluation
+from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
 from mem1.report.figures.plots import (
@@ -53,6 +54,7 @@ class Document:
 
     name: str
     subtitle: str
+    findings: tuple[str, ...]
     facts: tuple[Fact, ...]
     sections: tuple[Section, ...]
     episodes: tuple[EpisodeView, ...]
@@ -85,6 +87,7 @@ def make_document(data: RunData) -> Document:
     return Document(
         name=data.name,
         subtitle=_subtitle(data),
+        findings=report_findings(data),
         facts=tuple(facts(data)),
         sections=tuple(sections),
         episodes=episodes,
@@ -103,8 +106,6 @@ def _results(data: RunData, last: Evaluation) -> Section:
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
     lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."
-    if not last.complete:
-        lead += f" The evaluation {last.label!r} is not complete: cells still missing are left out."
     return Section("results", "Results", lead, tables=tables, folded=tuple(folded))
 
 

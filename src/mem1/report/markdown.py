@@ -11,6 +11,8 @@ from mem1.report.tables import Column, Entry, Table, chart_table
 def to_markdown(document: Document) -> str:
     """The facts, tables and figures' numbers of ``document``."""
     lines = [f"# {escape(document.name)}", "", escape(document.subtitle), ""]
+    if document.findings:
+        lines += [*(f"- **Note:** {escape(text)}" for text in document.findings), ""]
     lines += [f"**Left out, damaged:** {escape(one)}\n" for one in document.damage]
     for fact in document.facts:
         lines.append(f"- **{escape(fact.figure)}** {escape(fact.meaning)}: {escape(fact.basis)}")

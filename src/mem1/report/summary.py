@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation, Metric
-from mem1.evaluation.statistics import ratio_of_means
+from mem1.evaluation.statistics import averaged, ratio_of_means
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions
 from mem1.report.numbers import compact, number, signed
 
@@ -66,14 +66,7 @@ def _growth(evaluation: Evaluation, strategy: str) -> Fact | None:
         high = cells[-1]
         if low is high:
             continue
-        plan = evaluation.plan
-        ratio = ratio_of_means(
-            high.known(Measure.PEAK_WITHOUT_PROMPT),
-            low.known(Measure.PEAK_WITHOUT_PROMPT),
-            seed=plan.seed,
-            resamples=plan.resamples,
-            confidence=plan.confidence,
-        )
+        ratio = ratio_of_means(_peaks(high), _peaks(low), bootstrap_of(evaluation).draw)
         if ratio is None:
             continue
         return Fact(
@@ -100,6 +93,10 @@ def _session(cell: Cell) -> Fact | None:
         basis=f"{compact(early)} → {compact(late)} tokens, prompt left out, {len(cell.trace)} turns, "
         f"n = {cell.episodes} {'session' if cell.episodes == 1 else 'sessions'}",
     )
+
+
+def _peaks(cell: Cell) -> list[float]:
+    return list(averaged(cell.by_task(Measure.PEAK_WITHOUT_PROMPT), cell.first_alike).values())
 
 
 def _peak(cell: Cell) -> str:

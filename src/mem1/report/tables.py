@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mem1.evaluation.measures import SPECS, Measure
-from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
+from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
 from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
@@ -67,6 +67,7 @@ SIDE_BY_SIDE = (
     Measure.F1,
     Measure.EM_PER_OBJECTIVE,
     *BESIDE_SCORES,
+    Measure.MALFORMED,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
     Measure.TOKENS,
@@ -102,7 +103,7 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     return Table(
         title=title,
         note=f"Before: {first.label}. After: {last.label}. EM and F1 are summed over objectives. "
-        f"{confidence_note(last)} Differences are paired by task; bold where the interval excludes 0.",
+        f"{confidence_note(last)} Differences are paired by task. {stars_note(last, '0', 2 * len(rows))}",
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -124,7 +125,7 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
             Entry(cell.strategy),
             *(entry_of(cell, measure, bounded) for measure in measures),
             Entry(str(cell.failed), strong=cell.failed > 0),
-            Entry(str(len(cell.tasks))),
+            count_entry(cell),
         )
         for key in keys_of(evaluation)
         for cell in evaluation.cells
@@ -132,8 +133,8 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     ]
     return Table(
         title=f"{title}: {evaluation.label}",
-        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Peaks count every episode, failed "
-        "ones too; scores leave failed ones out." + budget_note(evaluation),
+        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Failed episodes are "
+        "counted, and in no score and no cost." + budget_note(evaluation),
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -147,7 +148,7 @@ def endings(evaluation: Evaluation) -> Table:
             Entry(cell.strategy),
             *(Entry(str(cell.stops.get(reason, 0))) for reason in StopReason),
             Entry(str(cell.unscored)),
-            Entry(", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"),
+            Entry(_causes(cell)),
             Entry(str(cell.episodes)),
         )
         for key in keys_of(evaluation)
@@ -184,7 +185,8 @@ def strategy_differences(evaluation: Evaluation) -> Table | None:
         rows.append((Entry(tasks_of(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
     return Table(
         title="Differences between strategies",
-        note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} Bold: the interval excludes 0.",
+        note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} "
+        + stars_note(evaluation, "0", sum(entry.text != "–" for row in rows for entry in row[2:-1])),
         columns=(
             _text("Tasks"),
             _text("Difference"),
@@ -222,9 +224,18 @@ def chart_table(chart: Chart) -> Table:
 def confidence_note(evaluation: Evaluation) -> str:
     """What the intervals are."""
     return (
-        f"Intervals: {evaluation.plan.confidence * 100:g} % bootstrap over tasks "
-        f"({evaluation.plan.resamples} resamples, seed {evaluation.plan.seed}); one of no width means that all "
-        "tasks had the same value."
+        f"Intervals: {evaluation.plan.confidence * 100:g} %, over tasks and one that was not seen "
+        f"({evaluation.plan.resamples} draws, seed {evaluation.plan.seed}); a cost's interval of no width means that "
+        "all tasks had the same value."
+    )
+
+
+def stars_note(evaluation: Evaluation, null: str, count: int) -> str:
+    """What bold stands for, and how many of ``count`` comparisons would be bold by chance alone."""
+    alone = (1 - evaluation.plan.confidence) * count
+    return (
+        f"Bold: the interval excludes {null}, with {FEWEST_FOR_VERDICT} tasks or more. Each comparison stands for "
+        f"itself: of these {count}, up to {alone:.1f} would be bold by chance if nothing differed."
     )
 
 
@@ -244,6 +255,17 @@ def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_
     metric = cell.metrics.get(measure)
     aside = interval_of(measure, metric) if measure in bounded else ""
     return Entry(mean_of(measure, metric), aside)
+
+
+def count_entry(cell: Cell) -> Entry:
+    """How many tasks, and how many of them differ where some repeat."""
+    return Entry(str(cell.contents), f"of {len(cell.tasks)}, repeats" if cell.alike else "")
+
+
+def _causes(cell: Cell) -> str:
+    if cell.failures:
+        return "; ".join(f"{one.count} x {one.type}: {one.message}" for one in cell.failures)
+    return ", ".join(f"{name} {count}" for name, count in cell.errors.items()) or "–"
 
 
 def priced(evaluation: Evaluation) -> bool:
@@ -266,10 +288,8 @@ def difference_entry(measure: Measure, difference: Metric | None) -> Entry:
     """A paired difference, bold where its interval excludes 0."""
     if difference is None:
         return Entry("–")
-    low, high = difference.low, difference.high
-    excludes = low is not None and high is not None and (low > 0 or high < 0)
     text = signed(difference.mean, SPECS[measure].decimals)
-    return Entry(text, interval_of(measure, difference, sign=True), strong=excludes)
+    return Entry(text, interval_of(measure, difference, sign=True), strong=difference.excludes(0))
 
 
 def keys_of(evaluation: Evaluation) -> list[CellKey]:

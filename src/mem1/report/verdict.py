@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Evaluation, Metric, Verdict
+from mem1.report.conditions import conditions_note
 from mem1.report.numbers import number
 from mem1.report.tables import (
     BESIDE_SCORES,
@@ -16,11 +19,12 @@ from mem1.report.tables import (
     entry_of,
     keys_of,
     priced,
+    stars_note,
     tasks_of,
 )
 
 QUALITY = ("Tasks", "Strategy", "ΔEM", "ΔF1", "Answered", "Actions", "Early", "n")
-COSTS = ("Tasks", "Strategy", "Peak", "Tokens", "Cached", "Time", "Money")
+COSTS = ("Tasks", "Strategy", "Peak", "Tokens", "Cached", "Time", "Money", "n")
 
 
 def verdict_table(evaluation: Evaluation) -> Table | None:
@@ -53,8 +57,11 @@ def verdict_table(evaluation: Evaluation) -> Table | None:
     columns.append(Column("n", "tasks"))
     return Table(
         title=f"What each strategy costs and saves against {baseline}",
-        note=f"Each line: the strategy less {baseline} (ΔEM, ΔF1), or as a multiple of it (×; below 1 is saved). Bold: "
-        f"the interval excludes 0, or 1. {confidence_note(evaluation)} Side calls are in all figures."
+        note=f"Each line: the strategy less {baseline} (ΔEM, ΔF1), or as a multiple of it (×; below 1 is saved). n: "
+        f"tasks that both finished. {confidence_note(evaluation)} "
+        + stars_note(evaluation, "0, or 1", sum(_told(rows)))
+        + " Side calls are in all figures. "
+        + conditions_note(evaluation)
         + budget_note(evaluation),
         columns=tuple(columns),
         rows=tuple(rows),
@@ -74,8 +81,26 @@ def _row(evaluation: Evaluation, verdict: Verdict, with_money: bool) -> tuple[En
         difference_entry(Measure.F1, verdict.f1),
         *(entry_of(cell, measure) for measure in BESIDE_SCORES),
         *(_ratio(one) for one in ratios),
-        Entry(str(len(cell.tasks))),
+        _count([verdict.em, verdict.f1], ratios),
     )
+
+
+def _told(rows: list[tuple[Entry, ...]]) -> Iterator[int]:
+    """How many comparisons each line holds."""
+    for row in rows:
+        yield sum(entry.text != "–" for entry in (*row[2:4], *row[7:-1]))
+
+
+def _count(quality: list[Metric | None], costs: list[Metric | None]) -> Entry:
+    """On how many tasks the line rests: those that both finished; two numbers where scores rest on fewer than costs."""
+    scored, paid = (sorted({metric.n for metric in some if metric is not None}) for some in (quality, costs))
+    if not scored or not paid or scored == paid:
+        return Entry(_span(scored or paid))
+    return Entry(f"{_span(scored)}, costs {_span(paid)}")
+
+
+def _span(counts: list[int]) -> str:
+    return "0" if not counts else str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _ratio(ratio: Metric | None) -> Entry:
@@ -84,4 +109,4 @@ def _ratio(ratio: Metric | None) -> Entry:
     if ratio.low is None or ratio.high is None:
         return Entry(number(ratio.mean, 2))
     interval = f"{number(ratio.low, 2)} … {number(ratio.high, 2)}"
-    return Entry(number(ratio.mean, 2), interval, strong=ratio.low > 1 or ratio.high < 1)
+    return Entry(number(ratio.mean, 2), interval, strong=ratio.excludes(1))

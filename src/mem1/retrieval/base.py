@@ -35,6 +35,15 @@ class Hit(Record):
 
 
 @runtime_checkable
+class PassageSource(Protocol):
+    """Whatever brings passages along to search in: a task source may, beside its objectives."""
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """All of them, in a fixed order."""
+
+
+@runtime_checkable
 class Retriever(Protocol):
     """Finds passages for queries."""
 

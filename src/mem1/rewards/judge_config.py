@@ -11,7 +11,7 @@ from mem1.http.addresses import check_address, check_variable
 
 
 class JudgeConfig(Config):
-    """An OpenAI-compatible endpoint that judges answers (``scorer.name = "judge"``).
+    """An OpenAI-compatible endpoint that judges answers (``scorer.type = "judge"``).
 
     ``base_url`` ends where ``/chat/completions`` begins. ``key_env`` names the environment variable that holds the key.
     ``cache`` is a file for verdicts, so that none is asked for twice. ``concurrency`` questions are asked at a time.

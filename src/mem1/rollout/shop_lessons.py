@@ -9,7 +9,8 @@ from mem1.inference.scripted.shopper import Shopper
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.limits import derive_seed
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop.source import Webshop, WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
+from mem1.tasks.webshop.source import Webshop
 from mem1.types import Composition
 
 

@@ -20,11 +20,11 @@ from mem1.tasks.files.parquet import ParquetSource
 from mem1.tasks.files.qa_files import QaFiles
 from mem1.tasks.files.qa_rows import Columns
 from mem1.tasks.shuffle import digest
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.source_config import SourceConfig
 from mem1.types import Composition, Objective, Task
 
 
-class FactbookConfig(Config):
+class FactbookConfig(SourceConfig):
     """The embedded world: questions and passages from the World Factbook, split by country."""
 
     type: Literal["factbook"] = "factbook"
@@ -34,7 +34,7 @@ class FactbookConfig(Config):
         return factbook_world()
 
 
-class _FilesConfig(Config):
+class _FilesConfig(SourceConfig):
     """A name, and a file for each split there is."""
 
     name: str = Field(min_length=1)
@@ -98,7 +98,7 @@ class ParquetConfig(_FilesConfig):
         return ParquetSource(self.name, self.files)
 
 
-class HfDataConfig(Config):
+class HfDataConfig(SourceConfig):
     """A Hugging Face dataset by name or folder; see ``HfData``. ``train``, ``dev``, ``test``: what it calls them."""
 
     type: Literal["hf_datasets"] = "hf_datasets"
@@ -127,12 +127,6 @@ class HfDataConfig(Config):
     def _splits(self) -> dict[Split, str]:
         names: dict[Split, str | None] = {"train": self.train, "dev": self.dev, "test": self.test}
         return {split: name for split, name in names.items() if name is not None}
-
-
-SourceConfig = Annotated[
-    FactbookConfig | QaFilesConfig | HfDataConfig | ParquetConfig | CsvFilesConfig | WebshopConfig,
-    Field(discriminator="type"),
-]
 
 
 class ComposeConfig(Config):

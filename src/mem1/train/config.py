@@ -7,67 +7,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mem1.config import Config
+from mem1.registry import by_default
+from mem1.train.advantages.config import Algorithm
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-
-
-# ---------------------------------------------------------------- algorithms
-
-
-class Grpo(Config):
-    """Group-relative advantages (arXiv 2402.03300): the reward less the group's mean.
-
-    ``scale_by_std`` divides by the group's sample standard deviation; off, it is Dr. GRPO (arXiv 2503.20783).
-    """
-
-    type: Literal["grpo"] = "grpo"
-    scale_by_std: bool = True
-
-
-class Rloo(Config):
-    """Leave-one-out baseline (arXiv 2402.14740): the reward less the mean of the group's others."""
-
-    type: Literal["rloo"] = "rloo"
-
-
-class ReinforcePP(Config):
-    """REINFORCE++ (arXiv 2501.03262): advantages normalised over all episodes of the batch.
-
-    ``subtract_group_mean`` first takes each group's mean away (the paper's variant with a baseline).
-    """
-
-    type: Literal["reinforce++"] = "reinforce++"
-    subtract_group_mean: bool = True
-
-
-class Ppo(Config):
-    """PPO with a critic and generalised advantage estimation (arXiv 1506.02438).
-
-    ``chain`` names what the estimation runs along:
-
-    - ``token_chain``: an episode's own sampled tokens in time order, across context rewrites, with the reward at the
-      last token. The definition to use.
-    - ``per_segment``: every context is a chain of its own, as in code that treats rows as episodes. Kept for
-      comparison; ``segment_reward`` says whether the episode's reward stands at the end of every one
-      (``every``) or of the last one only (``last``, where earlier contexts learn nothing from the reward).
-    """
-
-    type: Literal["ppo"] = "ppo"
-    chain: Literal["token_chain", "per_segment"] = "token_chain"
-    segment_reward: Literal["every", "last"] = "every"
-    gamma: Fraction = 1.0
-    lam: Fraction = 1.0
-    critic: Literal["shared", "separate"] = "separate"
-    critic_lr: Positive = 1e-5
-    value_coef: NonNegative = 0.5
-    value_clip: Positive | None = 0.2
-    whiten: bool = True
-
-
-Algorithm = Annotated[Grpo | Rloo | ReinforcePP | Ppo, Field(discriminator="type")]
 
 
 # ---------------------------------------------------------------- parts
@@ -134,7 +80,7 @@ class TrainConfig(Config):
     Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
     """
 
-    algorithm: Algorithm = Grpo()
+    algorithm: Algorithm = by_default("estimator", "grpo")
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -166,13 +112,7 @@ class TrainConfig(Config):
     @property
     def uses_groups(self) -> bool:
         """Whether a group with equal rewards teaches the algorithm nothing."""
-        match self.algorithm:
-            case Grpo() | Rloo():
-                return True
-            case ReinforcePP(subtract_group_mean=subtract):
-                return subtract
-            case Ppo():
-                return False
+        return self.algorithm.uses_groups
 
     @property
     def updates_per_step(self) -> int:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, episode_advantages, whiten
 from mem1.train.advantages.kl import kl
-from mem1.train.config import Ppo, TrainConfig
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import TrainConfig
 from mem1.train.loss import token_weights
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch

@@ -14,7 +14,8 @@ from torch import nn
 from mem1.errors import ConfigError, NoSignalError
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
-from mem1.train.config import Ppo, TrainConfig
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import TrainConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.policy.critic import make_critic

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mem1.errors import InexactError
 from mem1.train.advantages.kl import kl
-from mem1.train.config import Ppo, TrainConfig
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import TrainConfig
 from mem1.train.loss import policy_loss, truncated_importance, value_loss
 from mem1.train.policy.optimizer import clip_gradient
 from mem1.train.policy.policy import Policy, TokenOutputs

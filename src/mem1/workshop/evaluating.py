@@ -8,7 +8,6 @@ from typing import Any
 
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import Evaluation, PolicyInfo
-from mem1.inference.config import TransformersConfig
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.types import Composition
@@ -39,7 +38,7 @@ class Evaluating(Stage):
     def evaluate(self, label: str, *, version: int = 0, resume: bool) -> Evaluation:
         """All strategies over all horizons, on held-out tasks."""
         config = self.recipe.evaluate
-        if version and isinstance(self.recipe.engine, TransformersConfig):
+        if version and self.recipe.engine.shares_weights:
             self.sampler.set_version(version)
         memories, cap = self._compared()
         parts = {name: replace(self.parts(one, config.temperature), cap=cap) for name, one in memories.items()}

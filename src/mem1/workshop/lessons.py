@@ -53,9 +53,9 @@ def lesson(shop: Materials, number: int, pieces: Sequence[str]) -> Lesson:
         split="train",
     )
     # A real lesson searches the source's own passages, which are indexed already.
-    retriever = shop.retriever if world is shop.source else shop.recipe.retriever.build(passages_of(world))
+    given = {} if world is shop.source else {"retriever": shop.recipe.retriever.build(passages_of(world))}
     env = shop.recipe.env.model_copy(update={"top_k": rng.choice(lessons.top_k)})
-    return Lesson(tasks, env.build(retriever, shop.recipe.scorer.build()))
+    return Lesson(tasks, shop.env_over(given, env))
 
 
 def _world(shop: Materials, rng: random.Random, number: int, pieces: Sequence[str]) -> Any:

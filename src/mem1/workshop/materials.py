@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from rich.console import Console
 
 from mem1.envs.base import Environment
-from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.envs.config import EnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.records import CellKey
 from mem1.recipe import Recipe
-from mem1.retrieval.base import Passage, Retriever
+from mem1.retrieval.base import Passage, PassageSource, Retriever
 from mem1.tasks.compose import Order, repetition
 from mem1.tasks.config import ComposeConfig
 from mem1.tasks.overlap import check_overlap
@@ -55,9 +55,17 @@ class Materials:
     @cached_property
     def make_env(self) -> Callable[[Task], Environment]:
         """Makes a fresh environment for a task."""
-        if isinstance(self.recipe.env, WebshopEnvConfig):
-            return self.recipe.env.build(self.source)
-        return self.recipe.env.build(self.retriever, self.recipe.scorer.build())
+        return self.env_over({})
+
+    def env_over(self, given: Mapping[str, Any], env: EnvConfig | None = None) -> Callable[[Task], Environment]:
+        """Makes environments over the parts that they need: those ``given``, else the recipe's own."""
+        env = env or self.recipe.env
+        own: Mapping[str, Callable[[], Any]] = {
+            "source": lambda: self.source,
+            "retriever": lambda: self.retriever,
+            "scorer": self.recipe.scorer.build,
+        }
+        return env.build(**{need: given[need] if need in given else own[need]() for need in env.needs})
 
     @cached_property
     def train_tasks(self) -> list[Task]:
@@ -120,4 +128,4 @@ class Materials:
 
 def passages_of(*sources: Any) -> Sequence[Passage]:
     """The passages that sources bring along."""
-    return [passage for source in sources for passage in getattr(source, "passages", ())]
+    return [passage for source in sources if isinstance(source, PassageSource) for passage in source.passages]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mem1.errors import ConfigError
 from mem1.inference.base import Engine
-from mem1.inference.build import connect
 from mem1.inference.config import TransformersConfig
 from mem1.inference.scripted.shopper import shopper_engine
 from mem1.memory.text.tags import Tags
@@ -77,19 +76,7 @@ class Models(Materials):
     @cached_property
     def sampler(self) -> TransformersEngine:
         """The engine that shares the policy's weights. Raises ``ConfigError`` where the recipe has another one."""
-        return self._sampler(self.policy.model, self.tokenizer)
-
-    def _sampler(self, model: Any, tokenizer: HfTokenizer) -> TransformersEngine:
-        from mem1.inference.hf.transformers_engine import TransformersEngine
-
-        engine = self.local()
-        return TransformersEngine(
-            model,
-            tokenizer,
-            slots=engine.slots,
-            max_context=engine.max_context,
-            prefill_tokens=engine.prefill_tokens,
-        )
+        return self.local().share(self.policy.model, self.tokenizer)
 
     @cached_property
     def side_engine(self) -> Engine | None:
@@ -97,12 +84,7 @@ class Models(Materials):
         name, engine = self.recipe.side_model, self.recipe.engine
         if name is None:
             return None
-        if not isinstance(engine, TransformersConfig):
-            return connect(engine, name, side=True)
-        from mem1.inference.hf.loading import load_model, load_tokenizer
-
-        model = load_model(name, dtype=engine.dtype, device=engine.device)
-        return self._sampler(model, load_tokenizer(name, chat=engine.chat))
+        return engine.for_side_model().build(name)
 
     @cached_property
     def engine(self) -> Engine:
@@ -110,7 +92,7 @@ class Models(Materials):
         if self.recipe.model == SHOPPER:
             return shopper_engine()
         config = self.recipe.engine
-        return self.sampler if isinstance(config, TransformersConfig) else connect(config, self.recipe.model)
+        return self.sampler if config.shares_weights else config.build(self.recipe.model)
 
     def local(self) -> TransformersConfig:
         """The settings of the engine that shares the policy's weights. Raises ``ConfigError`` for any other one."""
@@ -126,7 +108,7 @@ class Models(Materials):
 
     def seed(self) -> None:
         """Seed torch, where weights are here; a model behind an endpoint is evaluated without torch."""
-        if isinstance(self.recipe.engine, TransformersConfig):
+        if self.recipe.engine.shares_weights:
             from mem1.train.seeding import seed_torch
 
             seed_torch(self.recipe.seed)

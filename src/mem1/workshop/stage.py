@@ -47,9 +47,9 @@ class Stage(Models):
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
             reward=_REWARDS[self.recipe.reward],
-            form=self.recipe.env.form,
+            form=self.recipe.env.action_form,
             side_engine=self.side_engine,
-            scoring_waits=self.recipe.scorer.judge is not None,
+            scoring_waits=self.recipe.scorer.waits,
         )
 
     def _keep_vocabulary(self, tokenizer: Tokenizer) -> None:

@@ -110,7 +110,7 @@ class Training(Stage):
         """What distilled runs show, as the policy will see it."""
         memory, recipe = self.recipe.memory, self.recipe
         world = self.make_env(self.train_tasks[0])
-        space = ActionSpace(world.tools, world.takes_answer, recipe.env.form)
+        space = ActionSpace(world.tools, world.takes_answer, recipe.env.action_form)
         student = TargetSpec(
             self.tokenizer,
             memory.build(),

@@ -17,7 +17,7 @@ import pytest
 import mem1
 from mem1.cli.main import COMMANDS, main
 from mem1.config import Config
-from mem1.errors import CheckpointError, ConfigError, StorageError
+from mem1.errors import CheckpointError, ConfigError, IncompleteError, StorageError
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Objective, Task
 
@@ -29,6 +29,7 @@ TASK = Task(
     objectives=(Objective(id="o1", question="Größte Insel?", answers=("Grönland",), source="s"),),
 )
 Recipes = Callable[..., list[Any]]
+EVALUATED: dict[str, Any] = {"cells": [], "failed": 0, "findings": []}
 
 
 @pytest.fixture
@@ -96,18 +97,20 @@ def test_recipe_keys_are_flags_in_any_place(
 ) -> None:
     path = tmp_path / "r.toml"
     path.touch()
-    calls = recipes({"run": "runs/1"})
+    calls = recipes({"run": "runs/1"} | EVALUATED)
     words = [name, *flags, str(path)] if before else [name, str(path), *flags]
     assert main([*words, "--run", "runs/1", "--resume"]) == 0
     assert calls == [(name, path, expected, {"run": Path("runs/1"), "resume": True})]
 
 
-COMPARED = {
+COMPARED: dict[str, Any] = {
     "report": "runs/1/report.html",
     "verdicts": [{"strategy": "state"}],
     "quality": [{"Tasks": "parallel 2", "Strategy": "state", "ΔEM": "-0.5*"}],
     "costs": [{"Tasks": "parallel 2", "Strategy": "state", "Peak": "0.25*"}],
     "cells": [{"tasks": "parallel-2", "strategy": "state", "em": 0.5}],
+    "failed": 0,
+    "findings": [],
 }
 
 
@@ -126,7 +129,7 @@ def test_a_comparison_runs_all_strategies_unless_told_otherwise(
 ) -> None:
     calls = recipes(COMPARED)
     assert main(["evaluate", "x.toml", "--compare", *flags]) == 0
-    all_of_them = 'evaluate.strategies=["full", "window", "state", "state_recall", "summary", "notes"]'
+    all_of_them = "evaluate.strategies=all"
     assert calls == [("compare", Path("x.toml"), [all_of_them, *expected], {"run": None, "resume": False})]
 
 
@@ -139,11 +142,29 @@ def test_a_comparison_prints_what_is_lost_and_what_is_saved(
     assert all(text in printed.out for text in ("ΔEM", "-0.5*", "Peak", "0.25*", "what it costs", "what it saves"))
     assert "report: runs/1/report.html" in printed.err
     assert main(["evaluate", "x.toml", "--compare", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {key: COMPARED[key] for key in ("report", "verdicts", "cells")}
+    assert json.loads(capsys.readouterr().out) == {
+        key: COMPARED[key] for key in ("report", "verdicts", "cells", "failed", "findings")
+    }
+
+
+@pytest.mark.parametrize("flags", [[], ["--compare"], ["--json"], ["--compare", "--json"]])
+def test_a_partly_failed_evaluation_says_so_and_has_an_exit_code_of_its_own(
+    recipes: Recipes, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "3 of 16 episodes failed (state 3): 3 x BackendError: [bold]gone\u202e. Run them anew: mem1 evaluate x"
+    recipes(COMPARED | {"failed": 3, "findings": [said]})
+    assert main(["evaluate", "x.toml", *flags]) == IncompleteError.exit_code == 9
+    printed = capsys.readouterr()
+    assert "note: 3 of 16 episodes failed (state 3): 3 x BackendError: [bold]gone" in printed.err
+    assert "\u202e" not in printed.err
+    if "--json" in flags:
+        json.loads(printed.out)
+    else:
+        assert "evaluated" in printed.out, "what succeeded is printed nevertheless"
 
 
 def test_an_equal_budget_needs_no_comparison(recipes: Recipes) -> None:
-    calls = recipes([])
+    calls = recipes(EVALUATED)
     assert main(["evaluate", "x.toml", "--equal-budget", "300"]) == 0
     assert calls == [("evaluate", Path("x.toml"), ["evaluate.equal_budget=300"], {"run": None, "resume": False})]
 
@@ -223,7 +244,8 @@ def test_rows_become_a_table(recipes: Recipes, capsys: pytest.CaptureFixture[str
 def test_columns_without_room_are_named(
     recipes: Recipes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipes([{"tasks": "sequential-2", "strategy": "state"} | {f"measure_{i}": 0.5 for i in range(20)}])
+    cell = {"tasks": "sequential-2", "strategy": "state"} | {f"measure_{i}": 0.5 for i in range(20)}
+    recipes(EVALUATED | {"cells": [cell]})
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["evaluate", "x.toml"]) == 0
     text = capsys.readouterr().out

@@ -11,7 +11,7 @@ from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig, QaEnvironment
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import Reveal

@@ -32,7 +32,7 @@ def test_episodes_of_one_task_are_averaged_first() -> None:
     assert cell.episodes == 4
 
 
-def test_failed_episodes_are_counted_kept_out_of_scores_and_in_peaks() -> None:
+def test_failed_episodes_are_counted_and_in_no_score_and_no_cost() -> None:
     cell = make_cell(
         "state", KEY, [_one("a", (1, 1), length=2), _one("b", (0, 0), length=6, stop=StopReason.ERROR)], Bootstrap()
     )
@@ -41,7 +41,10 @@ def test_failed_episodes_are_counted_kept_out_of_scores_and_in_peaks() -> None:
     assert cell.stops == {StopReason.ANSWERED: 1, StopReason.ERROR: 1}
     assert cell.values[Measure.EM] == (2.0, None)
     assert cell.metrics[Measure.EM].n == 1
-    assert cell.metrics[Measure.PEAK_WITHOUT_PROMPT].mean == 4.0
+    for cost in (Measure.PEAK_WITHOUT_PROMPT, Measure.SECONDS, Measure.TOKENS, Measure.TURNS):
+        assert cell.values[cost][1] is None
+        assert cell.metrics[cost].n == 1
+    assert cell.metrics[Measure.PEAK_WITHOUT_PROMPT].mean == 2.0
 
 
 def test_unscored_episodes_are_counted() -> None:

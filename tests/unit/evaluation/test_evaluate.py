@@ -17,7 +17,8 @@ from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
@@ -206,3 +207,89 @@ def test_resume_refuses_another_plan_and_names_it(run: RunDir) -> None:
     go(run)
     with pytest.raises(ConfigError, match="another policy, seed"):
         go(run, resume=True, policy=PolicyInfo(model="other"), config=CONFIG.model_copy(update={"seed": 9}))
+
+
+def test_the_seconds_of_failed_episodes_are_no_saving(run: RunDir) -> None:
+    def fails(session: str, context: str) -> str:
+        if "/state/" in session and session.endswith(("/c", "/d")):
+            return "<think>x</think><search>break</search>"
+        return answer_all(session, context)
+
+    evaluation = go(run, fails)
+    assert evaluation.failed == 2
+    cell = evaluation.cell("state", TWO)
+    assert cell is not None
+    assert [(one.type, one.message, one.count) for one in cell.failures] == [("BackendError", "no retriever", 2)]
+    for verdict in evaluation.verdicts:
+        if verdict.key == TWO:
+            assert verdict.seconds is not None
+            assert verdict.tokens is not None
+            assert (verdict.seconds.n, verdict.tokens.n) == (1, 1)
+
+
+def test_a_repeated_task_loses_no_cell(run: RunDir) -> None:
+    repeated = task(1, "a")
+    tasks = {ONE: [repeated, task(1, "b"), repeated, repeated], TWO: [task(2, "c")]}
+
+    def evaluated(*, resume: bool) -> Evaluation:
+        return asyncio.run(
+            evaluate(
+                tasks, parts(answer_all), CONFIG, run=run, label="base", policy=POLICY, progress=False, resume=resume
+            )
+        )
+
+    evaluation = evaluated(resume=False)
+    assert evaluation.complete
+    cell = evaluation.cell("state", ONE)
+    assert cell is not None
+    assert cell.tasks == ("a", "b", "a~2", "a~3")
+    assert (cell.episodes, cell.contents, cell.metrics[Measure.EM].n) == (4, 2, 2)
+    assert len({episode.seed for episode in read_episodes(run.episodes("base"))}) == 5, "repeats are sampled anew"
+    assert evaluated(resume=True) == evaluation
+
+
+def test_conditions_are_kept_for_each_start(run: RunDir) -> None:
+    calls: list[str] = []
+
+    def stop_in_the_middle(session: str, context: str) -> str:
+        calls.append(session)
+        if len(set(calls)) > 4:
+            raise KeyboardInterrupt
+        return answer_all(session, context)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(run, stop_in_the_middle)
+    kept = len(list(read_episodes(run.episodes("base"))))
+    conditions = go(run, resume=True).conditions
+    assert sum(one.episodes for one in conditions) in (10, 10 - kept)  # the first start may not have saved a cell
+    assert all(one.interleaved and one.concurrency == 2 for one in conditions)
+
+
+def test_what_the_first_to_come_pays_is_shared_by_all(run: RunDir) -> None:
+    """A cache that a task's first strategy fills: run one after the other, all of it would be the first one's cost."""
+    seen: set[str] = set()
+    tasks = {ONE: [task(1, f"t{k}") for k in range(12)]}
+
+    class Cached(Lookup):
+        async def step(self, action: Action) -> Observation:
+            await asyncio.sleep(0.001 if self.task.id in seen else 0.02)
+            seen.add(self.task.id)
+            return await super().step(action)
+
+    engine = ScriptedEngine(lambda session, context: "<think>x</think><answer>answer 0</answer>", CharTokenizer())
+    same = {
+        name: RolloutContext(engine, Cached, StateMemoryConfig().build(), 1.0, lambda score: score.em_sum)
+        for name in ("full", "state")
+    }
+    config = CONFIG.model_copy(update={"concurrency": 1})
+    evaluation = asyncio.run(evaluate(tasks, same, config, run=run, label="base", policy=POLICY, progress=False))
+    (verdict,) = evaluation.verdicts
+    assert verdict.seconds is not None
+    assert verdict.tokens is not None
+    assert not verdict.seconds.excludes(1)
+    assert not any(one.difference.excludes(0) for one in evaluation.comparisons)
+    full, state = (evaluation.cell(name, ONE) for name in ("full", "state"))
+    assert full is not None
+    assert state is not None
+    slow = [sum(second > 0.015 for second in one.known(Measure.SECONDS)) for one in (full, state)]
+    assert slow == [6, 6], "each strategy came first at every other task"

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.inference.tokenizers.toy import ByteTokenizer, WordTokenizer
-from mem1.memory.config import (
-    FullMemoryConfig,
-    MemoryConfig,
-    NotesMemoryConfig,
-    RecallMemoryConfig,
-    StateMemoryConfig,
-    SummaryMemoryConfig,
-    WindowMemoryConfig,
-)
+from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import NotesMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 
 BUDGETS = Budgets(state=100, action=50, observation=200)

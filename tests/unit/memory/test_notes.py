@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from mem1.config import build
 from mem1.errors import ConfigError
+from mem1.imports import imports
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import NotesMemoryConfig
-from mem1.memory.notes import NotesMemory
+from mem1.memory.strategies.notes import NotesMemory, NotesMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.types import Observation
 from tests.unit.memory.asks import Asked
@@ -96,7 +97,8 @@ def test_by_embedding_notes_need_no_common_word() -> None:
     asked = Asked(TOKENIZER, "never asked")
     seen = []
     for embedder in (None, "tests.unit.memory.asks:letters"):
-        memory = make(write="turn", top_k=1, embedder=embedder)
+        with imports(True):
+            memory = make(write="turn", top_k=1, embedder=embedder)
         for query in ("aaa", "ccc", "ddd", "aa"):
             turn(memory, query, "", asked)
         seen.append(turn(memory, "x", "", asked))
@@ -108,5 +110,12 @@ def test_by_embedding_notes_need_no_common_word() -> None:
 
 @pytest.mark.parametrize("path", ["no.such:thing", "tests.unit.memory.asks:missing", "nonsense", ":"])
 def test_an_embedder_that_is_not_there_is_an_error(path: str) -> None:
+    with imports(True):
+        config = NotesMemoryConfig(embedder=path)
     with pytest.raises(ConfigError, match=r"memory\.embedder"):
-        NotesMemoryConfig(embedder=path).build()
+        config.build()
+
+
+def test_an_embedder_is_code_that_a_recipe_may_not_name_unless_its_reader_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"^embedder: 'os:system' names code.*--allow-imports"):
+        build(NotesMemoryConfig, {"embedder": "os:system"}, where="test")

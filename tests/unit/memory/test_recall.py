@@ -10,7 +10,7 @@ from mem1.config import build
 from mem1.errors import ConfigError
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer, WordTokenizer
-from mem1.memory.config import RecallMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
 from mem1.types import Action, Answer, Episode, Malformed, Observation, StopReason, ToolCall, tool_call

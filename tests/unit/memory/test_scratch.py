@@ -9,7 +9,7 @@ import pytest
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.tags import Tags
 from mem1.types import Observation
 

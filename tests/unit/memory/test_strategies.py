@@ -11,7 +11,10 @@ from mem1.inference.base import Tokenizer
 from mem1.inference.sections import SectionTracker
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.base import Memory, ParsedTurn
-from mem1.memory.config import FullMemoryConfig, MemoryConfig, StateMemoryConfig, WindowMemoryConfig
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.types import Completion, Observation
 from tests.unit.inference.bpe import bpe

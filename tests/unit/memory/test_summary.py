@@ -10,7 +10,7 @@ from mem1.config import build
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory
-from mem1.memory.config import SummaryMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.types import Observation
 from tests.unit.memory.asks import Asked

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mem1.envs.webshop.env import ShopEnvironment
-from mem1.envs.webshop.visit import Look
+from mem1.envs.webshop.kinds import Look
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.text.neutralise import Neutraliser
 from mem1.memory.text.observations import BlockWriter

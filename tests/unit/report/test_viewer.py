@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mem1.errors import DataError, StorageError
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.report.viewer.app import POLICY, make_app, serve
 from mem1.report.viewer.pages import TURNS, Viewer
 from mem1.serving.background import running

@@ -9,7 +9,10 @@ from __future__ import annotations
 import pytest
 
 from mem1.memory.base import MemoryFactory
-from mem1.memory.config import FullMemoryConfig, NotesMemoryConfig, StateMemoryConfig, WindowMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import NotesMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.report.viewer.bars import bar_of, skyline, strip_of
 from mem1.report.viewer.origins import Origins
 from mem1.report.viewer.texts import Texts

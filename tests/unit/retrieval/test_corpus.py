@@ -10,7 +10,7 @@ import pytest
 from mem1.config import build
 from mem1.errors import ConfigError, DataError
 from mem1.retrieval.base import Passage
-from mem1.retrieval.config import Bm25Config
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.corpus import parse_contents, read_corpus
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"

@@ -11,8 +11,9 @@ import pytest
 from mem1.config import build
 from mem1.errors import BackendError, ConfigError
 from mem1.retrieval.base import Hit, Retriever
-from mem1.retrieval.config import Bm25Config, HybridConfig
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.hybrid import HybridRetriever
+from mem1.retrieval.hybrid_config import HybridConfig
 from tests.unit.retrieval.fakes import Ranked, passage
 
 
@@ -75,7 +76,7 @@ def test_one_part_is_no_hybrid() -> None:
         HybridRetriever([Ranked(q="a")])
     with pytest.raises(ConfigError, match="two retrievers or more"):
         build(HybridConfig, {"parts": [{"type": "bm25"}]}, where="test")
-    with pytest.raises(ConfigError, match="no such 'type': 'hybrid'"):
+    with pytest.raises(ConfigError, match="joins retrievers that are none themselves"):
         build(HybridConfig, {"parts": [{"type": "hybrid"}, {"type": "bm25"}]}, where="test")
 
 

@@ -14,8 +14,8 @@ from mem1.config import build
 from mem1.errors import BackendError, ConfigError
 from mem1.http.errors import BadAnswerError, DeniedError, UnreachableError
 from mem1.retrieval.base import Hit, Passage
-from mem1.retrieval.config import RemoteConfig
 from mem1.retrieval.remote import RemoteRetriever
+from mem1.retrieval.remote_config import RemoteConfig
 from tests.unit.http.fakes import noting
 from tests.unit.retrieval.fakes import Respond, service
 

@@ -11,7 +11,7 @@ import pytest
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import BackendError, DataError
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer

@@ -12,7 +12,7 @@ from mem1.errors import BackendError
 from mem1.inference.base import Request
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import FullMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.rollout.episode import run_episode
 from mem1.rollout.limits import derive_seed
 from mem1.types import (

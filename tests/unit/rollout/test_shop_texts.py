@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.rollout.shop_texts import demonstration_texts
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 
 ENV = WebshopEnvConfig(prompt="brief", shown=3)
 

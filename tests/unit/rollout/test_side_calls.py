@@ -8,7 +8,8 @@ from dataclasses import replace
 from mem1.inference.base import Request
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer, WordTokenizer
-from mem1.memory.config import FullMemoryConfig, SummaryMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.rollout.episode import RolloutContext, run_episode
 from mem1.train.rows.samples import sampled_count, samples_of
 from mem1.types import Completion, Episode, Observation, StopReason, Usage

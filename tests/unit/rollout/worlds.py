@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mem1.actions.tools import SEARCH
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import RolloutContext, RolloutRequest
 from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Task, ToolSpec

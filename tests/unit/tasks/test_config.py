@@ -9,7 +9,8 @@ from pydantic import Field
 
 from mem1.config import Config, build
 from mem1.errors import ConfigError, DataError
-from mem1.tasks.config import ComposeConfig, FactbookConfig, QaFilesConfig, SourceConfig
+from mem1.tasks.config import ComposeConfig, FactbookConfig, QaFilesConfig
+from mem1.tasks.source_config import SourceConfig
 from tests.unit.tasks.toys import Toy
 
 

@@ -6,7 +6,11 @@ import pytest
 
 from mem1.config import build, load
 from mem1.errors import ConfigError
-from mem1.train.config import Grpo, Ppo, ReinforcePP, Rloo, TrainConfig
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.advantages.reinforce_pp import ReinforcePP
+from mem1.train.advantages.rloo import Rloo
+from mem1.train.config import TrainConfig
 
 
 def test_algorithms_are_chosen_by_type() -> None:

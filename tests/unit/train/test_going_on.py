@@ -12,7 +12,9 @@ import torch
 from mem1.errors import CheckpointError
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
-from mem1.train.config import Grpo, KlConfig, LoraConfig, OptimizerConfig, Ppo, TrainConfig, may_go_on
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import KlConfig, LoraConfig, OptimizerConfig, TrainConfig, may_go_on
 from mem1.train.policy.adapters import add_adapter
 from mem1.train.policy.policy import Policy
 from mem1.train.trainer import Trainer

@@ -15,7 +15,8 @@ from rich.console import Console
 from mem1.errors import BackendError, CheckpointError, ConfigError, NoSignalError
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
-from mem1.train.config import Grpo, OptimizerConfig, TrainConfig
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.config import OptimizerConfig, TrainConfig
 from mem1.train.loop import Evaluate
 from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch

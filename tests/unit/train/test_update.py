@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from mem1.errors import InexactError
-from mem1.train.config import Grpo, KlConfig, OptimizerConfig, Ppo, RowsConfig, TrainConfig
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.config import KlConfig, OptimizerConfig, RowsConfig, TrainConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.policy.policy import Policy

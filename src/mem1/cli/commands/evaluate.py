@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser, positive
+from mem1.errors import IncompleteError
 
 
 def configure(parser: Parser) -> None:
@@ -28,33 +31,46 @@ def configure(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, then print the summary, or with ``--compare`` the verdict."""
+    """Evaluate, then print the summary, or with ``--compare`` the verdict.
+
+    The exit code is that of ``IncompleteError`` where episodes failed: all else is printed and written nevertheless.
+    """
     overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
     from mem1 import commands  # torch
 
-    if not arguments.compare:
-        summary = commands.evaluate(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
-        output.show(summary, as_json=arguments.json, title="evaluated")
-        return 0
-    found = commands.compare(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
-    if arguments.json:
-        output.show({key: found[key] for key in ("report", "verdicts", "cells")}, as_json=True)
-        return 0
-    output.show(found["cells"], as_json=False, title="evaluated")
+    command = commands.compare if arguments.compare else commands.evaluate
+    found = command(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
+    if not arguments.json:
+        output.show(found["cells"], as_json=False, title="evaluated")
+    elif arguments.compare:
+        output.show({key: found[key] for key in ("report", "verdicts", "cells", "failed", "findings")}, as_json=True)
+    else:
+        output.show(found["cells"], as_json=True)
+    if arguments.compare and not arguments.json:
+        _show_verdicts(found)
+    # Last, where they are seen; on standard error, so that JSON stays one document.
+    for text in found["findings"]:
+        output.warn(text)
+    return IncompleteError.exit_code if found["failed"] else 0
+
+
+def _show_verdicts(found: Mapping[str, Any]) -> None:
+    from mem1.evaluation.records import FEWEST_FOR_VERDICT
+
     if found["costs"]:
         output.show(found["quality"], as_json=False, title="what it costs: quality less the baseline's")
         output.show(found["costs"], as_json=False, title="what it saves: multiples of the baseline's")
-        output.note("* the interval excludes 0 (differences) or 1 (multiples); the report has all intervals")
+        output.note(
+            f"* the interval excludes 0 (differences) or 1 (multiples), n at least {FEWEST_FOR_VERDICT}; each "
+            "comparison for itself, so that one in twenty comes by chance; the report has all intervals"
+        )
     output.note(f"report: {found['report']}")
-    return 0
 
 
 def _overrides(arguments: argparse.Namespace) -> list[str]:
-    from mem1.evaluation.config import ALL_STRATEGIES
-
     found = []
     if arguments.compare:
-        found.append("evaluate.strategies=[" + ", ".join(f'"{name}"' for name in ALL_STRATEGIES) + "]")
+        found.append("evaluate.strategies=all")
     if arguments.baseline is not None:
         found.append(f"evaluate.baseline={arguments.baseline}")
     if arguments.equal_budget is not None:

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, cast
 
 from mem1.cli.arguments import Parser
+from mem1.cli.main import call
 
 if TYPE_CHECKING:
     from mem1.cli.main import Command
@@ -35,4 +36,4 @@ def run(arguments: argparse.Namespace) -> int:
     command.configure(parser)
     found = parser.parse(arguments.rest)
     found.json, found.debug = found.json or arguments.json, found.debug or arguments.debug
-    return command.run(found)
+    return call(command, found)

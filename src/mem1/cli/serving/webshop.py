@@ -14,7 +14,8 @@ from mem1.envs.webshop.site.config import SiteConfig
 from mem1.errors import ConfigError, DataError
 from mem1.installed import install_hint
 from mem1.recipe import Recipe
-from mem1.tasks.webshop.source import WebshopConfig, goal_of
+from mem1.tasks.webshop.config import WebshopConfig
+from mem1.tasks.webshop.source import goal_of
 
 _SPLITS = ("train", "dev", "test")
 _OWN = ("source.type=webshop", "env.type=webshop")

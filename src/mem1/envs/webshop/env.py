@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mem1.actions import ActionForm
+from mem1.envs.webshop.kinds import Look
 from mem1.envs.webshop.moves import TOOLS, Click, Search, move_of
 from mem1.envs.webshop.prompts import render_prompt
-from mem1.envs.webshop.visit import Look, Shop, Visit
+from mem1.envs.webshop.visit import Shop, Visit
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.source import goal_of
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 
+from mem1.envs.webshop.kinds import CONTENT_WORDS
 from mem1.errors import ConfigError
+from mem1.imports import find
 
 Nouns = Callable[[str], tuple[str, ...]]
-
-CONTENT_WORDS = "content_words"
 
 _WORD = re.compile(r"[^\W\d_][\w.]*[^\W_]|[^\W\d_]")
 _GRAMMAR_WORDS = """
@@ -47,14 +47,14 @@ def load_nouns(name: str) -> Nouns:
 
     ``content_words``; ``spacy:MODEL``, e.g. ``spacy:en_core_web_lg``, which the published figures used; or
     ``module:function`` of your own, from a title to a sequence of lower-case words. Raises ``ConfigError`` where it
-    cannot be imported.
+    cannot be imported. The caller has seen to it that it may be (``imports.py``).
     """
     if name == CONTENT_WORDS:
         found: Nouns = content_words
     elif name.startswith("spacy:"):
         found = _spacy(name.partition(":")[2])
     else:
-        found = _imported(name)
+        found = find(name, where="env.nouns", form="'content_words', 'spacy:MODEL' or 'module:function'")
     return lru_cache(maxsize=1 << 16)(lambda title: tuple(found(title)))
 
 
@@ -68,16 +68,3 @@ def _spacy(model: str) -> Nouns:
             hint="pip install spacy and the model, or use nouns = 'content_words'",
         ) from error
     return lambda title: tuple(word.text.lower() for word in parse(title) if word.pos_ in ("NOUN", "PROPN"))
-
-
-def _imported(path: str) -> Nouns:
-    module, _, name = path.partition(":")
-    try:
-        found: Nouns = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"cannot import the noun extractor {path!r}: {error}",
-            where="env.nouns",
-            hint="write 'content_words', 'spacy:MODEL' or 'module:function'",
-        ) from error
-    return found

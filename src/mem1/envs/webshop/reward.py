@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mem1.envs.webshop.colours import fold_colour
+from mem1.envs.webshop.kinds import Mode
 from mem1.envs.webshop.nouns import Nouns
-from mem1.envs.webshop.state_machine import Mode
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.webshop.goals import Goal

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
+from mem1.envs.webshop.kinds import SHOWN, SearchKind
 from mem1.errors import ConfigError
 from mem1.retrieval.bm25.lucene import LuceneBm25
 from mem1.tasks.webshop.products import Product
-
-SearchKind = Literal["auto", "lucene"]
-SHOWN = 50
 
 
 class ProductSearch(Protocol):

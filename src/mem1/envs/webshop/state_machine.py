@@ -11,15 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
 
+from mem1.envs.webshop.kinds import Mode
 from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.search import ProductSearch
 from mem1.tasks.webshop.products import Product
 
 PAGE_SIZE = 10
-
-Mode = Literal["strict", "compat"]
 
 
 class Page(StrEnum):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from mem1.envs.webshop.kinds import SHOWN, Look, Mode, SearchKind
 from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.nouns import Nouns, load_nouns
 from mem1.envs.webshop.pages import Node, nodes, plain, rich
 from mem1.envs.webshop.reward import Reward, purchase_reward
-from mem1.envs.webshop.search import SHOWN, SearchKind, make_search
-from mem1.envs.webshop.state_machine import START, Machine, Mode, Page, State
+from mem1.envs.webshop.search import make_search
+from mem1.envs.webshop.state_machine import START, Machine, Page, State
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.source import Webshop
 from mem1.text import LOOK_ALIKE
-
-Look = Literal["text", "text_rich"]
 
 
 @dataclass(frozen=True, slots=True)

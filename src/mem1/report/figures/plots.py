@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+from zlib import crc32
 
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import Cell, Evaluation
@@ -14,7 +15,8 @@ from mem1.report.figures.svg import Axis, Chart, Point, Series
 from mem1.report.numbers import compact, interval_of, mean_of, number
 from mem1.types import Composition
 
-_SLOTS = {"state": 0, "full": 1, "window": 2, "summary": 3, "notes": 4, "state_recall": 5}
+SLOTS = 8
+"""Colours and marks that there are."""
 MAX_WINDOWS = 100
 MAX_NOTES = 120
 
@@ -35,11 +37,16 @@ LEARNING = (
 
 
 def slot_of(strategy: str, strategies: Sequence[str]) -> int:
-    """A strategy's colour and mark: fixed for the known ones, the next free one for others."""
-    if strategy in _SLOTS:
-        return _SLOTS[strategy]
-    others = [name for name in strategies if name not in _SLOTS]
-    return 6 + others.index(strategy) % 2 if strategy in others else 7
+    """A strategy's colour and mark: by its name, so that most reports give it the same; the next free one if taken."""
+    taken: dict[int, str] = {}
+    for name in dict.fromkeys((*strategies, strategy)):
+        slot = crc32(name.encode()) % SLOTS
+        while slot in taken and len(taken) < SLOTS:
+            slot = (slot + 1) % SLOTS
+        taken.setdefault(slot, name)
+        if name == strategy:
+            return slot
+    raise AssertionError("unreachable: the strategy itself comes last")
 
 
 @dataclass(frozen=True, slots=True)

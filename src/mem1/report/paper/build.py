@@ -50,6 +50,7 @@ def make_paper_document(rows: Sequence[OwnRow], papers: Published) -> Document:
     return Document(
         name="Beside the published figures",
         subtitle="runs: " + (", ".join(runs) if runs else "none with an evaluation"),
+        findings=(),
         facts=(),
         sections=tuple(sections),
         episodes=(),

@@ -124,10 +124,10 @@ def _scored_again(run: RunDir, evaluation: Evaluation) -> dict[str, _Values]:
         return {}
     # An episode that failed and was run anew comes twice: the later one counts.
     for episode in read_episodes(path):
-        _, strategy, cell, *_ = [*episode.id.split("/", 3), "", "", ""]
+        _, strategy, cell, task = [*episode.id.split("/", 3), "", "", ""][:4]
         for scorer in SCORERS:
             measures = quality(rescored(episode, scorer))
-            found[scorer.name][strategy, cell][episode.task.id] = {name: measures[name] for name in _SCORED}
+            found[scorer.name][strategy, cell][task] = {name: measures[name] for name in _SCORED}
     return found
 
 
@@ -142,8 +142,8 @@ def rescored(episode: Episode, scorer: Scorer) -> Episode:
 def _means(cell: Cell, values: Mapping[str, Mapping[Measure, float | None]], bootstrap: Bootstrap) -> Metrics:
     found: Metrics = {}
     for measure in _SCORED:
-        column = [value for task in cell.tasks if (value := values[task][measure]) is not None]
-        metric = bootstrap.mean(column)
+        column = {task: values[task][measure] for task in cell.tasks}
+        metric = bootstrap.mean(column, measure, cell.objectives, cell.first_alike)
         if metric is not None:
             found[measure] = metric
     return found

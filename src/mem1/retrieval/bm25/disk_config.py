@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from mem1.config import Config
 from mem1.retrieval.base import Passage
 from mem1.retrieval.bm25.tokens import Tokens
+from mem1.retrieval.config import RetrieverConfig
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.build import build_store
 from mem1.retrieval.store.store import CorpusStore
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mem1.retrieval.bm25.disk import Bm25DiskRetriever
 
 
-class Bm25DiskConfig(Config):
+class Bm25DiskConfig(RetrieverConfig):
     """BM25 over a corpus of any size, in the folder ``index`` that ``mem1 index`` made of ``corpus``.
 
     Scores are worked out when the index is made, so ``k1``, ``b`` and ``tokens`` belong to it.
@@ -37,6 +37,11 @@ class Bm25DiskConfig(Config):
     def has_corpus(self) -> bool:
         """Whether it searches a corpus of its own, and not the passages that come with the task source."""
         return True
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its index lies."""
+        return self.index
 
     def build(self, passages: Sequence[Passage] = ()) -> Bm25DiskRetriever:
         """Open the index; ``passages`` are not looked at. Raises ``DataError`` where it is not there."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mem1.config import Config
 from mem1.retrieval.base import Passage
+from mem1.retrieval.config import RetrieverConfig
 from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.build import build_store
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # torch and FAISS are loaded by what uses them, not by readin
     from mem1.retrieval.dense.retriever import DenseRetriever
 
 
-class DenseConfig(Config):
+class DenseConfig(RetrieverConfig):
     """Nearest vectors. In memory without ``index``; with it, in the folder that ``mem1 index`` made of ``corpus``.
 
     ``encoder`` is a folder, ``package:minilm``, or a name on the hub. Prefixes go in front of queries and passages;
@@ -71,6 +71,11 @@ class DenseConfig(Config):
             known[0] if self.query_prefix is None else self.query_prefix,
             known[1] if self.passage_prefix is None else self.passage_prefix,
         )
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its index lies."""
+        return self.index
 
     def build(self, passages: Sequence[Passage] = ()) -> DenseRetriever:
         """Open the index; without one encode ``corpus``, or ``passages``, now. Raises ``DataError``, ``ModelError``."""

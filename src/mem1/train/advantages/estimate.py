@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mem1.errors import ConfigError
+from mem1.train.advantages.config import Algorithm, Groups
 from mem1.train.advantages.gae import chained_gae, rewards_at
-from mem1.train.advantages.grpo import grpo
-from mem1.train.advantages.reinforce_pp import reinforce_pp
-from mem1.train.advantages.rloo import rloo
-from mem1.train.config import Grpo, Ppo, ReinforcePP, Rloo
+from mem1.train.advantages.ppo import Ppo
 from mem1.train.rows.batch import Batch
 from mem1.types import Episode
 
@@ -26,7 +26,7 @@ class Advantages:
 
 
 def episode_advantages(
-    groups: Sequence[Sequence[Episode]], algorithm: Grpo | Rloo | ReinforcePP, penalties: dict[str, float]
+    groups: Sequence[Sequence[Episode]], algorithm: Algorithm, penalties: dict[str, float]
 ) -> dict[str, float]:
     """One advantage for each episode, by id.
 
@@ -36,13 +36,8 @@ def episode_advantages(
         penalties: What to take from an episode's reward before anything else (its KL cost), by id; absent is 0.
     """
     rewards = [[_reward(episode) - penalties.get(episode.id, 0.0) for episode in group] for group in groups]
-    match algorithm:
-        case Grpo(scale_by_std=scale):
-            found = [grpo(group, scale_by_std=scale) for group in rewards]
-        case Rloo():
-            found = [rloo(group) for group in rewards]
-        case ReinforcePP(subtract_group_mean=subtract):
-            found = reinforce_pp(rewards, subtract_group_mean=subtract)
+    found = algorithm.build()(rewards)
+    _check(found, rewards, algorithm)
     return {
         episode.id: advantage
         for group, advantages in zip(groups, found, strict=True)
@@ -91,6 +86,17 @@ def whiten(advantages: Sequence[Advantages]) -> list[Advantages]:
     everything = torch.cat([one.advantages for one in advantages])
     mean, deviation = everything.mean(), everything.std(correction=0)
     return [Advantages((one.advantages - mean) / (deviation + 1e-8), one.returns) for one in advantages]
+
+
+def _check(found: Groups, rewards: Groups, algorithm: Algorithm) -> None:
+    """An estimator of somebody else's must give a finite number for every episode."""
+    whole = [len(group) for group in found] == [len(group) for group in rewards]
+    if not whole or not all(math.isfinite(value) for group in found for value in group):
+        raise ConfigError(
+            f"the estimator {algorithm.type!r} does not give one finite advantage for each episode of each group",
+            where="train.algorithm",
+            hint="its build returns a function from [[reward, ...], ...] to as many numbers in the same places",
+        )
 
 
 def _reward(episode: Episode) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
+from mem1.train.advantages.config import Algorithm, Estimate
 from mem1.train.advantages.groups import group_baseline
 
 EPSILON = 1e-6
@@ -22,3 +24,22 @@ def grpo(rewards: Sequence[float], *, scale_by_std: bool) -> list[float]:
         return centred
     deviation = math.sqrt(sum(value * value for value in centred) / (len(centred) - 1))
     return [value / (deviation + EPSILON) for value in centred]
+
+
+class Grpo(Algorithm):
+    """Group-relative advantages (arXiv 2402.03300): the reward less the group's mean.
+
+    ``scale_by_std`` divides by the group's sample standard deviation; off, it is Dr. GRPO (arXiv 2503.20783).
+    """
+
+    type: Literal["grpo"] = "grpo"
+    scale_by_std: bool = True
+
+    @property
+    def uses_groups(self) -> bool:
+        """Whether a group with equal rewards teaches it nothing."""
+        return True
+
+    def build(self) -> Estimate:
+        """The estimator."""
+        return lambda groups: [grpo(group, scale_by_std=self.scale_by_std) for group in groups]

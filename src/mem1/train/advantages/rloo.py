@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
+
+from mem1.train.advantages.config import Algorithm, Estimate
 
 
 def rloo(rewards: Sequence[float]) -> list[float]:
@@ -12,3 +15,18 @@ def rloo(rewards: Sequence[float]) -> list[float]:
         return [0.0 for _ in rewards]
     total = sum(rewards)
     return [reward - (total - reward) / others for reward in rewards]
+
+
+class Rloo(Algorithm):
+    """Leave-one-out baseline (arXiv 2402.14740): the reward less the mean of the group's others."""
+
+    type: Literal["rloo"] = "rloo"
+
+    @property
+    def uses_groups(self) -> bool:
+        """Whether a group with equal rewards teaches it nothing."""
+        return True
+
+    def build(self) -> Estimate:
+        """The estimator."""
+        return lambda groups: [rloo(group) for group in groups]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mem1.envs.webshop.kinds import Mode
 from mem1.envs.webshop.nouns import content_words
-from mem1.envs.webshop.state_machine import Machine, Mode
+from mem1.envs.webshop.state_machine import Machine
 from mem1.envs.webshop.visit import Shop, Visit
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.products import Product

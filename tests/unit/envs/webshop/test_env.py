@@ -12,7 +12,8 @@ from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.env import ShopEnvironment
 from mem1.errors import ConfigError
 from mem1.tasks.compose import Reveal, make_task
-from mem1.tasks.webshop.source import Webshop, WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
+from mem1.tasks.webshop.source import Webshop
 from mem1.types import Action, Answer, Composition, Malformed, Observation, Task, tool_call
 from tests.unit.envs.webshop.shops import goal, shop
 from tests.unit.envs.webshop.tasks import objective

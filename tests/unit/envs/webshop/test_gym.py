@@ -11,10 +11,10 @@ from gymnasium.utils.env_checker import check_env
 
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.envs.webshop.gym import ShopEnv
-from mem1.envs.webshop.state_machine import Mode, Page
-from mem1.envs.webshop.visit import Look
+from mem1.envs.webshop.kinds import Look, Mode
+from mem1.envs.webshop.state_machine import Page
 from mem1.errors import ConfigError
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 
 SOURCE = WebshopConfig(products=60).build()
 

@@ -7,7 +7,7 @@ import asyncio
 from mem1.envs.webshop.env import ShopEnvironment
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import WordTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.tags import Tags
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests

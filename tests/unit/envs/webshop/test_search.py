@@ -6,7 +6,7 @@ import pytest
 
 from mem1.envs.webshop.search import LuceneSearch, make_search
 from mem1.errors import ConfigError
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 from tests.unit.envs.webshop.shops import product
 
 PRODUCTS = tuple(WebshopConfig(products=150).build().products.values())

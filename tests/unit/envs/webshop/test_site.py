@@ -10,13 +10,14 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
+from mem1.envs.webshop.kinds import Mode
 from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.nouns import content_words
 from mem1.envs.webshop.site.app import COOKIE, make_app
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.site.pages import Site, bill
 from mem1.envs.webshop.site.sessions import Customer, FullError, Sessions
-from mem1.envs.webshop.state_machine import Machine, Mode, Page
+from mem1.envs.webshop.state_machine import Machine, Page
 from mem1.envs.webshop.visit import Shop
 from tests.unit.envs.webshop.shops import Shelf, goal, product, shop, visit
 

@@ -10,7 +10,7 @@ import pytest
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer

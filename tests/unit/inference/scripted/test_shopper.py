@@ -14,13 +14,13 @@ from mem1.envs.webshop.state_machine import Machine
 from mem1.envs.webshop.visit import Shop
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.shopper import Shopper, Wish, read_wish, shopper_engine
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.demonstrations import demonstrate
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.tasks.compose import compose, make_task
-from mem1.tasks.webshop.source import WebshopConfig
+from mem1.tasks.webshop.config import WebshopConfig
 from mem1.types import Composition, Episode, Task, ToolCall
 from tests.published import needs_published_files, published
 from tests.unit.envs.webshop.shops import Shelf, goal, product

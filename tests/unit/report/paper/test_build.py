@@ -18,7 +18,7 @@ from mem1.report.paper.published import published
 from mem1.report.paper.rows import OwnRow, own_rows
 from mem1.report.paper.tables import per_objective, summed, training, webshop
 from mem1.report.tables import Table
-from mem1.rewards.config import ScorerConfig
+from mem1.rewards.config import ScorerConfig, StandardConfig
 from mem1.rewards.standard import StandardScorer, split_answers
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.run_dir import RunDir
@@ -55,7 +55,7 @@ TURN = Turn(
 class RunConfig(Config):
     """What the report reads of a run's configuration."""
 
-    scorer: ScorerConfig = ScorerConfig()
+    scorer: ScorerConfig = StandardConfig()
 
 
 def episode(name: str, text: str, label: str = "evaluation") -> Episode:

@@ -18,10 +18,10 @@ from mem1.errors import ConfigError, DataError, StorageError
 from mem1.retrieval.base import Hit, Passage, Retriever, contents_of
 from mem1.retrieval.bm25 import build as bm25_build
 from mem1.retrieval.bm25.build import build_bm25
+from mem1.retrieval.bm25.config import Bm25Config
 from mem1.retrieval.bm25.disk import Bm25DiskRetriever
 from mem1.retrieval.bm25.disk_config import Bm25DiskConfig
 from mem1.retrieval.bm25.memory import Bm25Retriever
-from mem1.retrieval.config import Bm25Config
 from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.store.build import build_store
 from mem1.retrieval.store.store import CorpusStore

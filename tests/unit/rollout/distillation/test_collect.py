@@ -13,7 +13,7 @@ from mem1.errors import BackendError, DataError
 from mem1.inference.base import Request
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.config import DistillConfig, KeepConfig
 from mem1.rollout.distillation.collect import Teacher, distill
 from mem1.rollout.episode import RolloutRequest

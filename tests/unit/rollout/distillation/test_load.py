@@ -13,7 +13,7 @@ from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer
-from mem1.memory.config import StateMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.config import DemonstrationsConfig, DistillConfig
 from mem1.rollout.distillation.collect import Teacher, distill

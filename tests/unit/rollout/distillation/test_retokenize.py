@@ -10,7 +10,8 @@ from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
 from mem1.memory.base import MemoryFactory
-from mem1.memory.config import FullMemoryConfig, StateMemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, replay
 from mem1.rollout.transcript import run_recorded

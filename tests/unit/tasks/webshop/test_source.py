@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from mem1.errors import DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop.source import Webshop, WebshopConfig, goal_of
+from mem1.tasks.webshop.config import WebshopConfig
+from mem1.tasks.webshop.source import Webshop, goal_of
 from mem1.types import Composition, Objective
 from tests.published import needs_published_files, published
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from mem1.train.advantages.estimate import Advantages, broadcast, chains, critic_advantages, episode_advantages, whiten
-from mem1.train.config import Grpo, Ppo, ReinforcePP, Rloo
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.advantages.reinforce_pp import ReinforcePP
+from mem1.train.advantages.rloo import Rloo
 from mem1.train.rows.batch import Batch, make_batch
 from tests.e2e.toy import PROMPTS, toy_episode
 

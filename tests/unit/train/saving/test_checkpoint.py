@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from mem1.errors import CheckpointError, Mem1Error
-from mem1.train.config import Grpo, OptimizerConfig, TrainConfig, WarmstartConfig
+from mem1.train.advantages.grpo import Grpo
+from mem1.train.config import OptimizerConfig, TrainConfig, WarmstartConfig
 from mem1.train.policy.critic import ValueHead
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.saving.checkpoint import Checkpoints, Progress, Trained, get_rng, set_rng

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mem1.memory.full import FullMemory
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemory
 from mem1.memory.text.format import TurnFormat
 
 
@@ -22,3 +27,20 @@ class WindowMemory(FullMemory):
     def bound(self) -> int:
         """``window + state_budget + action_budget``."""
         return self._window + self._turn.budgets.state + self._turn.budgets.action
+
+
+class WindowMemoryConfig(MemoryConfig):
+    """Keep the last ``window`` tokens of the history."""
+
+    rank: ClassVar[int] = 1
+
+    type: Literal["window"] = "window"
+    window: int = Field(default=2000, gt=0)
+
+    def make(self, turn: TurnFormat) -> WindowMemory:
+        """A memory of the newest tokens."""
+        return WindowMemory(turn, self.window)
+
+    def sized(self, tokens: int) -> Self:
+        """With another window."""
+        return self._with(window=tokens)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from mem1.memory.base import ParsedTurn, RenderedObservation
-from mem1.memory.index import LexicalIndex
-from mem1.memory.state import Block, StateMemory
+from pydantic import Field
+
+from mem1.actions import make_format
+from mem1.actions.tools import SEARCH_AND_ANSWER
+from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.state import CARRY, Block, Carry, StateMemory
 from mem1.memory.text.format import TurnFormat
 from mem1.types import Action, Answer, Completion, Observation, ToolCall, ToolSpec, text_tool, tool_call
+
+if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
+    from mem1.memory.index import LexicalIndex
 
 RECALL = text_tool("recall", "query", "look something up in what you wrote or were shown earlier")
 INSTRUCTION = "What you wrote or saw earlier can be looked up again: <{recall}> words </{recall}>."
@@ -28,6 +36,12 @@ class RecallSettings:
     instruction: str = INSTRUCTION
 
 
+def _empty() -> LexicalIndex:
+    from mem1.memory.index import LexicalIndex
+
+    return LexicalIndex()
+
+
 @dataclass(slots=True)
 class _Log:
     """Every page and observation that left the context, in pieces, and what is about to leave it."""
@@ -35,7 +49,7 @@ class _Log:
     words: int
     pieces: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
-    index: LexicalIndex = field(default_factory=LexicalIndex)
+    index: LexicalIndex = field(default_factory=_empty)
     turns: int = 0
     page: str = ""
     seen: str = ""
@@ -137,6 +151,38 @@ class RecallMemory(StateMemory):
         if not found:
             return Observation(head=f"{head} Nothing about that was written or shown earlier.")
         return Observation(head=head, passages=tuple(self._log.pieces[number] for number in found))
+
+
+class RecallMemoryConfig(MemoryConfig):
+    """``state`` with look-back: ``<recall>words</recall>`` looks in what was dropped from the page.
+
+    ``max_recalls`` are answered until the next answer is given, each with ``top_k`` pieces of at most ``words`` words.
+    ``instruction`` tells the policy of it, after P, in every context; empty for policies that were not taught it.
+    """
+
+    rank: ClassVar[int] = 3
+    tools: ClassVar[tuple[ToolSpec, ...]] = (RECALL,)
+
+    type: Literal["state_recall"] = "state_recall"
+    carry: Carry = CARRY
+    max_recalls: int = Field(default=2, ge=0)
+    top_k: int = Field(default=3, ge=1)
+    words: int = Field(default=60, ge=1)
+    instruction: str = INSTRUCTION
+
+    def build(self) -> MemoryFactory:
+        """A factory of ``RecallMemory``. Raises ``ConfigError`` where another action has the tag of ``recall``."""
+        make_format(SEARCH_AND_ANSWER.with_own(RECALL), self.tags.actions)
+        return super().build()
+
+    def make(self, turn: TurnFormat) -> RecallMemory:
+        """A memory of the last turn, with a log of what was dropped from it."""
+        settings = RecallSettings(self.max_recalls, self.top_k, self.words, self.instruction)
+        return RecallMemory(turn, self.carry, settings)
+
+    def sized(self, tokens: int) -> Self:
+        """With another page."""
+        return self._with_page(tokens)
 
 
 def _told(instruction: str, turn: TurnFormat) -> str:

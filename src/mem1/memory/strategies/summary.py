@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
 
 from mem1.memory.base import Ask, ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
 from mem1.memory.side import Ids, SideTask
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.turn_memory import TurnMemory
@@ -86,3 +90,26 @@ class SummaryMemory(TurnMemory):
         call has no second summary and no instruction.
         """
         return self._side.limit(self._turn.tokenizer)
+
+
+class SummaryMemoryConfig(MemoryConfig):
+    """A summariser's own call rewrites a summary of ``summary`` tokens between the turns.
+
+    It does so before each turn, or (``history`` above 0) when the turns that are not summarised yet exceed ``history``
+    tokens.
+    """
+
+    rank: ClassVar[int] = 4
+
+    type: Literal["summary"] = "summary"
+    summary: int = Field(default=800, gt=0)
+    history: int = Field(default=0, ge=0)
+    instruction: str = INSTRUCTION
+
+    def make(self, turn: TurnFormat) -> SummaryMemory:
+        """A memory that is summarised between the turns."""
+        return SummaryMemory(turn, SummarySettings(self.summary, self.history, self.instruction))
+
+    def sized(self, tokens: int) -> Self:
+        """With another summary."""
+        return self._with(summary=tokens)

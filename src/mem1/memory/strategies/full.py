@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from mem1.memory.base import ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.turn_memory import TurnMemory
 from mem1.types import Completion
@@ -32,3 +35,15 @@ class FullMemory(TurnMemory):
     def carried(self) -> tuple[int, ...]:
         """Everything so far."""
         return tuple(self._history)
+
+
+class FullMemoryConfig(MemoryConfig):
+    """Append everything."""
+
+    rank: ClassVar[int] = 0
+
+    type: Literal["full"] = "full"
+
+    def make(self, turn: TurnFormat) -> FullMemory:
+        """A memory without bound."""
+        return FullMemory(turn)

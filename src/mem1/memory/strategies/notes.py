@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from mem1.memory.base import Ask, ParsedTurn, RenderedObservation
-from mem1.memory.index import Index
+from pydantic import Field
+
+from mem1.imports import Code, find
+from mem1.memory.base import Ask, MemoryFactory, ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
 from mem1.memory.side import Ids, SideTask
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.turn_memory import TurnMemory
 from mem1.types import Completion, Observation
+
+if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
+    from mem1.memory.index import Embed, Index
 
 TAG, NOTE = "notes", "note"
 INSTRUCTION = "Write a short note of what was looked up and found, then Keywords: and a few words to find it by."
@@ -163,3 +169,46 @@ def _parsed(text: str) -> Note:
     """What a model wrote as a note and its keywords; without any it is found by its own words."""
     body, *keywords = _KEYWORDS.split(text, maxsplit=1)
     return Note(" ".join(body.split()), " ".join(" ".join(keywords).split()))
+
+
+class NotesMemoryConfig(MemoryConfig):
+    """A note of each turn, linked to those like it; a few of them in ``notes`` tokens of every context.
+
+    ``write``: "model" has each note written by a call of its own in at most ``note`` tokens, "turn" takes the words of
+    the turn. ``top_k`` are retrieved, with up to ``links`` notes linked to each. ``embedder`` ("module:function", from
+    a text to a list of numbers, imported only with ``--allow-imports``) retrieves by embedding; without one notes are
+    found by their words (BM25).
+    """
+
+    rank: ClassVar[int] = 5
+
+    type: Literal["notes"] = "notes"
+    notes: int = Field(default=1000, gt=0)
+    note: int = Field(default=100, gt=0)
+    top_k: int = Field(default=5, ge=0)
+    links: int = Field(default=2, ge=0)
+    write: Literal["model", "turn"] = "model"
+    embedder: Code | None = None
+    instruction: str = INSTRUCTION
+
+    def build(self) -> MemoryFactory:
+        """A factory of ``NotesMemory``. Raises ``ConfigError`` where the embedder cannot be imported."""
+        self._index_maker()
+        return super().build()
+
+    def make(self, turn: TurnFormat) -> NotesMemory:
+        """A memory of notes."""
+        settings = NotesSettings(self.notes, self.note, self.top_k, self.links, self.write, self.instruction)
+        return NotesMemory(turn, settings, self._index_maker())
+
+    def sized(self, tokens: int) -> Self:
+        """With another block of notes, and notes of at most half of it."""
+        return self._with(notes=tokens, note=max(1, min(self.note, tokens // 2)))
+
+    def _index_maker(self) -> Callable[[], Index]:
+        from mem1.memory.index import EmbeddingIndex, LexicalIndex
+
+        if self.embedder is None:
+            return LexicalIndex
+        embed: Embed = find(self.embedder, where="memory.embedder", form="module:function")
+        return lambda: EmbeddingIndex(embed)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection
-from typing import Literal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator
 
 from mem1.memory.base import ParsedTurn, RenderedObservation
+from mem1.memory.config import MemoryConfig
 from mem1.memory.text.format import TurnFormat
 from mem1.memory.turn_memory import TurnMemory
 from mem1.types import Completion
@@ -72,3 +75,35 @@ class StateMemory(TurnMemory):
         budgets = self._turn.budgets
         carried = {"state": budgets.state, "action": budgets.action, "observation": budgets.observation}
         return sum(carried[block] for block in self._carry) + budgets.state + budgets.action
+
+
+def _seeing(carry: tuple[Block, ...]) -> tuple[Block, ...]:
+    if "observation" not in carry:
+        raise ValueError("without 'observation' the policy would never see what its actions bring")
+    return carry
+
+
+Carry = Annotated[tuple[Block, ...], AfterValidator(_seeing)]
+CARRY: tuple[Block, ...] = ("state", "action", "observation")
+
+
+class StateMemoryConfig(MemoryConfig):
+    """MEM1: keep the last turn only. ``carry`` names the blocks of it that the next context holds.
+
+    ``scratch`` is the tag of a block at the head of the state that is not carried, for policies that think first and
+    then write their page: ``tags = { state = "summary" }, scratch = "think"``.
+    """
+
+    rank: ClassVar[int] = 2
+
+    type: Literal["state"] = "state"
+    carry: Carry = CARRY
+    scratch: str | None = None
+
+    def make(self, turn: TurnFormat) -> StateMemory:
+        """A memory of the last turn."""
+        return StateMemory(turn, self.carry, self.scratch)
+
+    def sized(self, tokens: int) -> Self:
+        """With another page."""
+        return self._with_page(tokens)

@@ -1,0 +1,38 @@
+"""The parts that come with the program: ``kind.name`` and the configuration class of each, as entry points say it.
+
+A distribution of somebody else's says the same in its ``[project.entry-points."mem1.parts"]``. Nothing here is
+imported before a recipe names it. In a folder of ``FOLDERS`` every module is a part that is called as the module is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
+
+BUILTIN: Mapping[str, str] = {
+    "environment.qa": "mem1.envs.qa:QaEnvConfig",
+    "environment.webshop": "mem1.envs.webshop.config:WebshopEnvConfig",
+    "source.factbook": "mem1.tasks.config:FactbookConfig",
+    "source.qa_files": "mem1.tasks.config:QaFilesConfig",
+    "source.hf_datasets": "mem1.tasks.config:HfDataConfig",
+    "source.parquet": "mem1.tasks.config:ParquetConfig",
+    "source.csv": "mem1.tasks.config:CsvFilesConfig",
+    "source.webshop": "mem1.tasks.webshop.config:WebshopConfig",
+    "retriever.bm25": "mem1.retrieval.bm25.config:Bm25Config",
+    "retriever.bm25_disk": "mem1.retrieval.bm25.disk_config:Bm25DiskConfig",
+    "retriever.dense": "mem1.retrieval.dense.config:DenseConfig",
+    "retriever.hybrid": "mem1.retrieval.hybrid_config:HybridConfig",
+    "retriever.remote": "mem1.retrieval.remote_config:RemoteConfig",
+    "scorer.standard": "mem1.rewards.config:StandardConfig",
+    "scorer.folding": "mem1.rewards.config:FoldingConfig",
+    "scorer.mem1-released": "mem1.rewards.config:ReleasedConfig",
+    "scorer.judge": "mem1.rewards.config:JudgedConfig",
+    "engine.transformers": "mem1.inference.config:TransformersConfig",
+    "engine.openai": "mem1.inference.config:OpenAiConfig",
+    "engine.vllm": "mem1.inference.config:VllmConfig",
+    "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
+    "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
+    "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
+    "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+}
