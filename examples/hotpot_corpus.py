@@ -13,29 +13,22 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mem1.retrieval.base import Passage
 from mem1.retrieval.corpus import read_corpus
-from mem1.tasks.files.qa_files import read_objectives
-
-Passage = tuple[str, str, str]
-"""Id, title, text."""
+from mem1.tasks.files.qa_files import QaFiles
 
 
 def paragraphs(rows: Path) -> Iterator[Passage]:
     """Each paragraph of the rows once, in their order."""
-    seen = set()
-    for objective in read_objectives(rows, "hotpotqa"):
-        for paragraph in objective.metadata["context"]:
-            title, text = paragraph["title"], "".join(paragraph["sentences"]).strip()
-            if text and (title, text) not in seen:
-                seen.add((title, text))
-                yield f"hotpotqa-{len(seen)}", title, text
+    found = (passage for passage in QaFiles("hotpotqa", {"dev": rows}).passages if passage.text)
+    for number, passage in enumerate(found, start=1):
+        yield passage.model_copy(update={"id": f"hotpotqa-{number}"})
 
 
 def lines(passages: Iterable[Passage]) -> Iterator[str]:
     """Passages as lines of a corpus; quotes in a title are doubled."""
-    for name, title, text in passages:
-        quoted = title.replace('"', '""')
-        yield json.dumps({"id": name, "contents": f'"{quoted}"\n{text}'}, ensure_ascii=False)
+    for passage in passages:
+        yield json.dumps(passage.document(), ensure_ascii=False)
 
 
 def main(rows: Path, corpus: Path, more: Path | None = None) -> None:
@@ -43,7 +36,7 @@ def main(rows: Path, corpus: Path, more: Path | None = None) -> None:
     passages = list(paragraphs(rows))
     found = len(passages)
     if more is not None:
-        passages += [(passage.id, passage.title, passage.text) for passage in read_corpus(more)]
+        passages += read_corpus(more)
     corpus.write_text("".join(f"{line}\n" for line in lines(passages)), encoding="utf-8")
     print(f"{corpus}: {found} paragraphs of the rows and {len(passages) - found} other passages")
 

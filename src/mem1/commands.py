@@ -124,13 +124,18 @@ def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     return Workshop(load(Recipe, recipe, overrides)).train_tasks
 
 
-def compose_parquet(recipe: Path, overrides: Overrides, file: Path) -> int:
+def compose_parquet(recipe: Path, overrides: Overrides, file: Path, *, data_source: str | None = None) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
     shop = Workshop(load(Recipe, recipe, overrides))
     env = shop.recipe.env
     if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
-    write_tasks(file, shop.train_tasks, lambda task: render_prompt(env.prompt, task, joined=env.joined))
+    write_tasks(
+        file,
+        shop.train_tasks,
+        lambda task: render_prompt(env.prompt, task, joined=env.joined),
+        data_source=data_source,
+    )
     return len(shop.train_tasks)
 
 

@@ -180,7 +180,7 @@ def check_model() -> Iterator[Check]:
     if not _has_torch():
         return
     from mem1.inference.hf.loading import load_model, load_tokenizer
-    from mem1.train.policy.policy import check_exact
+    from mem1.train.policy.exactness import check_exact
 
     model = load_model(SHIPPED, device="cpu")
     load_tokenizer(SHIPPED)

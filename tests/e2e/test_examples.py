@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from mem1.retrieval.corpus import read_corpus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -80,3 +83,21 @@ def test_a_custom_memory_stands_beside_the_others() -> None:
     assert max(peaks["state"]) < max(peaks["last-turns"]) < max(peaks["full"])
     assert peaks["last-turns"][1] == peaks["last-turns"][2]
     assert peaks["full"][2] > 3 * peaks["full"][1]
+
+
+def test_hotpotqas_paragraphs_become_a_corpus_and_join_another(tmp_path: Path) -> None:
+    context = [
+        {"title": 'The "red" barn', "sentences": ["Painted", " by Ana."]},
+        {"title": "Blank", "sentences": [" "]},
+    ]
+    row = {"id": "0", "question": "Who?", "golden_answers": ["Ana"], "metadata": {"context": context}}
+    other = {**row, "id": "1", "metadata": {"context": [context[0], {"title": "Lake", "sentences": ["In Oslo."]}]}}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(one) + "\n" for one in (row, other)))
+    (tmp_path / "more.jsonl").write_text('{"_id": "7", "title": "Sea", "text": "Deep."}\n')
+    output = run("hotpot_corpus.py", *(str(tmp_path / name) for name in ("rows.jsonl", "corpus.jsonl", "more.jsonl")))
+    assert "2 paragraphs of the rows and 1 other passages" in output
+    assert [(p.id, p.title, p.text) for p in read_corpus(tmp_path / "corpus.jsonl")] == [
+        ("hotpotqa-1", 'The "red" barn', "Painted by Ana."),
+        ("hotpotqa-2", "Lake", "In Oslo."),
+        ("7", "Sea", "Deep."),
+    ]

@@ -32,7 +32,8 @@ from mem1.inference.base import Request, Section
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.train.policy.attention import NAME
-from mem1.train.policy.policy import Policy, check_exact, training_view
+from mem1.train.policy.exactness import check_exact, training_view
+from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, make_batch
 from mem1.types import Episode, Turn
 from tests.unit.inference.hf_models import EXACT, SIZES, TOKENIZER, WINDOWED, build

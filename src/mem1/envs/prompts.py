@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from mem1.actions import ActionForm
-from mem1.errors import ConfigError
-from mem1.text import without_tags
+from mem1.errors import ConfigError, DataError
+from mem1.text import decoded, without_tags
 from mem1.types import Task
 
 _FORMAT = """\
@@ -61,14 +61,23 @@ def render_prompt(template: str | Path, task: Task, *, joined: bool = False, for
     return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
 
 
-@cache
-def _read(path: Path) -> str:
+def read_template(path: Path) -> str:
+    """The text of a file that somebody named as their prompt, less a byte order mark. Raises ``ConfigError``."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes(), str(path), hint="save the prompt as UTF-8")
     except OSError as error:
         raise ConfigError(
             f"cannot read the prompt template: {error}", where=str(path), hint="correct env.prompt"
         ) from error
+    except DataError as error:
+        raise ConfigError(
+            f"cannot read the prompt template: {error.what}", where=error.where, hint=error.hint
+        ) from error
+
+
+@cache
+def _read(path: Path) -> str:
+    text = read_template(path)
     if "{questions}" not in text:
         raise ConfigError(
             "the prompt template has no {questions}", where=str(path), hint="put {questions} where they go"

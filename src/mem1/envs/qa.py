@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mem1.actions import ActionForm
 from mem1.actions.tools import SEARCH
 from mem1.envs.base import Environment
 from mem1.envs.config import EnvConfig, Need
 from mem1.envs.prompts import render_prompt
+from mem1.envs.published import Published, published_hint, published_observation
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
+
+_PASSAGE = "Doc {i}(Title: {title}) {text}"
 
 
 class QaEnvConfig(EnvConfig):
@@ -29,6 +32,8 @@ class QaEnvConfig(EnvConfig):
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
     ``form``: searches and answers as tags, or as JSON tool calls for models that were taught those.
+    ``format``: what a search shows and how many turns are left are said in our words (``"own"``, where ``passage`` is
+    the form of a passage), or byte for byte as a published client says them (see ``published.py``).
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
@@ -39,13 +44,20 @@ class QaEnvConfig(EnvConfig):
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
-    passage: str = "Doc {i}(Title: {title}) {text}"
     form: Literal["tags", "json"] = "tags"
+    format: Literal["own"] | Published = "own"
+    passage: str = _PASSAGE
 
     @property
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return self.form
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.format != "own" and self.passage != _PASSAGE:
+            raise ValueError(f"passage is not used where format is {self.format!r}: leave it out")
+        return self
 
     def build(self, retriever: Retriever, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""
@@ -110,7 +122,7 @@ class QaEnvironment:
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
         prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined, form=self._config.form)
-        return prompt, Observation(head=f"{self._hint()} {self._question()}") if self.one_by_one else None
+        return prompt, Observation(head=f"{self._hint()} {self._question()}".lstrip()) if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:
         """Do ``action``: search, take an answer, or say what an action looks like."""
@@ -118,6 +130,8 @@ class QaEnvironment:
         match action:
             case ToolCall(name=SEARCH.name, arguments={"query": str(query)}):
                 hits = (await self._retriever.search([query], self._config.top_k))[0]
+                if self._config.format != "own" and self._turns_left() > 0:
+                    return published_observation(self._config.format, hits, self._turns_left())
                 return self._unless_spent(self._found(hits))
             case Answer(text=text):
                 return self._take_answer(text)
@@ -154,7 +168,7 @@ class QaEnvironment:
         self._progress = _Progress(objective=self._progress.objective + 1)
         if self._progress.objective >= self.task.size:
             return Observation(head="", done=True, spent=spent)
-        return Observation(head=f"{self._hint()} {self._question()}")
+        return Observation(head=f"{self._hint()} {self._question()}".lstrip())
 
     def _question(self) -> str:
         return f"Question: {self.task.objectives[self._progress.objective].question}"
@@ -165,6 +179,8 @@ class QaEnvironment:
 
     def _hint(self) -> str:
         left = self._turns_left()
+        if self._config.format != "own":
+            return published_hint(self._config.format, left)
         return "Turns left: 1, the answer is due." if left == 1 else f"Turns left: {left}."
 
 

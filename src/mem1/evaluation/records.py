@@ -30,12 +30,16 @@ FEWEST_FOR_VERDICT = 6
 
 
 class Metric(Record):
-    """A mean over ``n`` tasks and its interval (``None`` where too few tasks say nothing of others)."""
+    """A mean over ``n`` tasks and its interval (``None`` where too few tasks say nothing of others).
+
+    ``p`` belongs to paired comparisons: how often Student's test would give a difference as large if there were none.
+    """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    p: float | None = None
 
     def excludes(self, value: float) -> bool:
         """Whether it is told from ``value``: the interval leaves that out, and there are tasks enough to say so."""
@@ -151,10 +155,11 @@ class Comparison(Record):
 
 
 class Verdict(Record):
-    """What one strategy costs and saves against the baseline, on the tasks both have.
+    """What one strategy costs and saves against the baseline, on the tasks that both finished.
 
     ``em`` and ``f1`` are paired differences of the sums over objectives; the others are ratios of means (0.5 is half).
-    ``None``: not known, or nothing to divide by.
+    ``None``: not known, or nothing to divide by. ``told_apart`` names those that hold among all of the evaluation's
+    verdicts together (``statistics.told_apart``).
     """
 
     strategy: str
@@ -169,6 +174,22 @@ class Verdict(Record):
     tokens_reused: Metric | None
     seconds: Metric | None
     cost: Metric | None
+    told_apart: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> dict[str, tuple[Metric | None, float]]:
+        """Each result by its name, with the value that would mean "no difference"."""
+        differences = {"em": self.em, "f1": self.f1}
+        ratios = {
+            "peak": self.peak,
+            "tokens": self.tokens,
+            "tokens_reused": self.tokens_reused,
+            "seconds": self.seconds,
+            "cost": self.cost,
+        }
+        return {name: (one, 0.0) for name, one in differences.items()} | {
+            name: (one, 1.0) for name, one in ratios.items()
+        }
 
     @property
     def key(self) -> CellKey:
@@ -212,6 +233,7 @@ class Plan(Record):
     baseline: str = "full"
     equal_budget: int | None = None  # tokens of the largest context without P
     prices: Prices | None = None
+    side_prices: Prices | None = None
 
 
 class Evaluation(Record):

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Verdict
+from mem1.evaluation.statistics import told_apart
 
 
 def verdicts(cells: Sequence[Cell], baseline: str, bootstrap: Bootstrap) -> tuple[Verdict, ...]:
     """Every strategy against ``baseline`` on each set of tasks that both were run on."""
     bases = {cell.key: cell for cell in cells if cell.strategy == baseline}
-    return tuple(
+    found = [
         verdict(bases[cell.key], cell, bootstrap) for cell in cells if cell.strategy != baseline and cell.key in bases
+    ]
+    named = [(k, name, result) for k, one in enumerate(found) for name, result in one.results.items()]
+    apart = told_apart([result for *_, result in named], bootstrap.confidence)
+    return tuple(
+        one.model_copy(
+            update={
+                "told_apart": tuple(name for (at, name, _), told in zip(named, apart, strict=True) if told and at == k)
+            }
+        )
+        for k, one in enumerate(found)
     )
 
 

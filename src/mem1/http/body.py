@@ -42,34 +42,39 @@ class _Inflate:
     """Unpacks gzip (of any number of members) or deflate, so many bytes at a time."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(_AUTO)
-        self._raw_tried = False
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
 
     def __call__(self, data: bytes, room: int) -> bytes:
         """What ``data`` unpacks to, at most ``room`` bytes; the caller stops where that is all of its room."""
+        if self._stream is None:
+            self._head += data
+            if len(self._head) < 2:
+                return b""
+            data = self._head
+            # Some servers mean by "deflate" the bare stream, which has no header of two bytes.
+            known = data[:2] == b"\x1f\x8b" or (data[0] & 15 == 8 and (data[0] * 256 + data[1]) % 31 == 0)
+            self._stream = zlib.decompressobj(_AUTO if known else -zlib.MAX_WBITS)
         found = bytearray()
         while data and len(found) < room:
             if self._stream.eof:
                 self._stream = zlib.decompressobj(_AUTO)
-            found += self._step(data, room - len(found))
+            found += _step(self._stream, data, room - len(found))
             data = self._stream.unconsumed_tail or self._stream.unused_data
         return bytes(found)
 
     def check_whole(self) -> None:
         """Raise ``BadAnswerError`` where the end is missing."""
-        if not self._stream.eof:
+        if self._stream is None or not self._stream.eof:
             raise BadAnswerError("the answer is packed, and cut short")
 
-    def _step(self, data: bytes, room: int) -> bytes:
-        try:
-            return self._stream.decompress(data, room)
-        except zlib.error as error:
-            failure = str(error)
-        if not self._raw_tried:  # some servers mean by "deflate" the bare stream
-            self._raw_tried = True
-            self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self._step(data, room)
-        raise BadAnswerError(f"the answer is not packed as it says: {failure}")
+
+def _step(stream: zlib._Decompress, data: bytes, room: int) -> bytes:
+    try:
+        return stream.decompress(data, room)
+    except zlib.error as error:
+        failure = str(error)
+    raise BadAnswerError(f"the answer is not packed as it says: {failure}")
 
 
 def _inflate(encoding: str) -> _Inflate | None:

@@ -9,8 +9,8 @@ from typing import Any
 from mem1.errors import DataError
 from mem1.evaluation.cells import Bootstrap, alike_in
 from mem1.evaluation.measures import SPECS, Measure
-from mem1.evaluation.records import Cell, CellKey, Evaluation
-from mem1.evaluation.statistics import pairs
+from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
+from mem1.evaluation.statistics import pairs, told_apart
 from mem1.report.data import bootstrap_of, read_whole_run
 from mem1.report.tables import keys_of, tasks_of
 
@@ -24,7 +24,8 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
     A strategy is compared with itself; where a set of tasks has one strategy in each run and they are not the same,
     these two are. Each row is one measure on one set of tasks: its mean in both over the ``n`` shared tasks, and the
     ``change`` with its interval: a difference (``run`` less ``base``) for quality, a multiple (``run`` / ``base``) for
-    costs. Intervals are paired by task, as ``run`` draws them.
+    costs. ``told_apart`` says whether it holds among all rows together. Intervals are paired by task, as ``run`` draws
+    them.
 
     Raises:
         DataError: One of them has no evaluation, no task is in both, or they were scored differently.
@@ -32,22 +33,25 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
     """
     mine, other = _last(run), _last(base)
     bootstrap = bootstrap_of(mine)
-    pairs = [pair for key in keys_of(mine) for pair in _pairs(other, mine, key)]
-    pairs = [(old, new) for old, new in pairs if set(old.tasks) & set(new.tasks)]
-    if not pairs:
+    met = [pair for key in keys_of(mine) for pair in _pairs(other, mine, key)]
+    met = [(old, new) for old, new in met if set(old.tasks) & set(new.tasks)]
+    if not met:
         raise DataError(
             "no task was evaluated in both runs",
             where=f"{run}, {base}",
             hint="evaluate both with the same source, split, evaluate.seed, evaluate.tasks and horizons",
         )
-    for old, new in pairs:
+    for old, new in met:
         if old.scorers != new.scorers:
             raise DataError(
                 f"{tasks_of(new.key)} was scored differently: {_named(old)} in the one, {_named(new)} in the other",
                 where=f"{base}, {run}",
                 hint="evaluate both with the same [scorer] and [env]",
             )
-    return [row for old, new in pairs for row in _rows(old, new, bootstrap)]
+    found = [row for old, new in met for row in _rows(old, new, bootstrap)]
+    results = [(change, 1.0 if row["kind"] == "multiple" else 0.0) for row, change in found]
+    apart = told_apart(results, bootstrap.confidence)
+    return [row | {"told_apart": told} for (row, _), told in zip(found, apart, strict=True)]
 
 
 def _last(run: Path) -> Evaluation:
@@ -66,26 +70,28 @@ def _pairs(base: Evaluation, run: Evaluation, key: CellKey) -> list[tuple[Cell, 
     return list(zip(olds.values(), news.values(), strict=True))
 
 
-def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
+def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[tuple[dict[str, Any], Metric]]:
     strategy = new.strategy if old.strategy == new.strategy else f"{old.strategy} -> {new.strategy}"
     for measure in (*DIFFERENCES, *RATIOS):
         change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
         if change is None:
             continue
         before, after = pairs(old.by_task(measure), new.by_task(measure), alike_in(old, new))
-        yield {
-            "tasks": tasks_of(new.key),
-            "strategy": strategy,
-            "measure": measure.value,
-            "base": float(before.mean()),
-            "run": float(after.mean()),
-            "change": change.mean,
-            "kind": "multiple" if measure in RATIOS else "difference",
-            "low": change.low,
-            "high": change.high,
-            "n": change.n,
-            "told_apart": change.excludes(1 if measure in RATIOS else 0),
-        }
+        yield (
+            {
+                "tasks": tasks_of(new.key),
+                "strategy": strategy,
+                "measure": measure.value,
+                "base": float(before.mean()),
+                "run": float(after.mean()),
+                "change": change.mean,
+                "kind": "multiple" if measure in RATIOS else "difference",
+                "low": change.low,
+                "high": change.high,
+                "n": change.n,
+            },
+            change,
+        )
 
 
 def in_words(row: dict[str, Any]) -> dict[str, str]:

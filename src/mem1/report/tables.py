@@ -8,6 +8,7 @@ from typing import Any
 
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
+from mem1.evaluation.statistics import told_apart
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
 from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
@@ -84,14 +85,15 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     if pair is None:
         return None
     first, last = pair
-    rows = [
-        _change(strategy, key, old, new, last)
+    pairs = [
+        (old, new)
         for strategy in strategies
         for key in keys_of(last)
         if (old := first.cell(strategy, key)) is not None and (new := last.cell(strategy, key)) is not None
     ]
-    if not rows:
+    if not pairs:
         return None
+    rows = _changes(pairs, last)
     columns = [_text("Strategy"), _text("Tasks")]
     for measure in (Measure.EM, Measure.F1):
         label = SPECS[measure].label
@@ -175,18 +177,21 @@ def strategy_differences(evaluation: Evaluation) -> Table | None:
         return None
     by_pair = unique((CellKey(c.composition, c.objectives, c.session), c.left, c.right) for c in found)
     index = {(CellKey(c.composition, c.objectives, c.session), c.left, c.right, c.measure): c.difference for c in found}
+    apart = dict(
+        zip(index, told_apart([(one, 0.0) for one in index.values()], evaluation.plan.confidence), strict=True)
+    )
     rows = []
     for key, left, right in by_pair:
         entries = []
         for measure in shown:
-            difference = index.get((key, left, right, measure))
-            entries.append(difference_entry(measure, difference))
+            place = (key, left, right, measure)
+            entries.append(difference_entry(measure, index.get(place), strong=apart.get(place, False)))
         n = max(d.n for m in shown if (d := index.get((key, left, right, m))) is not None)
         rows.append((Entry(tasks_of(key)), Entry(f"{right} − {left}"), *entries, Entry(str(n))))
     return Table(
         title="Differences between strategies",
         note=f"Paired by task, same tasks and seeds. {confidence_note(evaluation)} "
-        + stars_note(evaluation, "0", sum(entry.text != "–" for row in rows for entry in row[2:-1])),
+        + stars_note(evaluation, "0", len(index)),
         columns=(
             _text("Tasks"),
             _text("Difference"),
@@ -231,23 +236,29 @@ def confidence_note(evaluation: Evaluation) -> str:
 
 
 def stars_note(evaluation: Evaluation, null: str, count: int) -> str:
-    """What bold stands for, and how many of ``count`` comparisons would be bold by chance alone."""
-    alone = (1 - evaluation.plan.confidence) * count
+    """What bold stands for, in a table of ``count`` comparisons."""
+    share = 100 * (1 - evaluation.plan.confidence)
     return (
-        f"Bold: the interval excludes {null}, with {FEWEST_FOR_VERDICT} tasks or more. Each comparison stands for "
-        f"itself: of these {count}, up to {alone:.1f} would be bold by chance if nothing differed."
+        f"Bold: the interval excludes {null}, there are {FEWEST_FOR_VERDICT} tasks or more, and it holds among all "
+        f"{count} comparisons of this table together (Holm): if nothing differed, at most {share:g} % of such tables "
+        "would have a bold entry."
     )
 
 
-def _change(strategy: str, key: CellKey, old: Cell, new: Cell, last: Evaluation) -> tuple[Entry, ...]:
-    entries: list[Entry] = [Entry(strategy), Entry(tasks_of(key))]
-    n = 0
-    for measure in (Measure.EM, Measure.F1):
-        difference = bootstrap_of(last).paired(old, new, measure)
-        n = max(n, difference.n if difference else 0)
-        entries += [entry_of(old, measure), entry_of(new, measure), difference_entry(measure, difference)]
-    entries += [entry_of(cell, measure) for measure in BESIDE_SCORES for cell in (old, new)]
-    return (*entries, Entry(str(n)))
+def _changes(pairs: list[tuple[Cell, Cell]], last: Evaluation) -> list[tuple[Entry, ...]]:
+    """A line for each pair of cells, before and after."""
+    scores = (Measure.EM, Measure.F1)
+    found = [[bootstrap_of(last).paired(old, new, measure) for measure in scores] for old, new in pairs]
+    apart = iter(told_apart([(one, 0.0) for line in found for one in line], last.plan.confidence))
+    rows = []
+    for (old, new), line in zip(pairs, found, strict=True):
+        entries: list[Entry] = [Entry(new.strategy), Entry(tasks_of(new.key))]
+        for measure, difference in zip(scores, line, strict=True):
+            entries += [entry_of(old, measure), entry_of(new, measure)]
+            entries.append(difference_entry(measure, difference, strong=next(apart)))
+        entries += [entry_of(cell, measure) for measure in BESIDE_SCORES for cell in (old, new)]
+        rows.append((*entries, Entry(str(max((one.n for one in line if one is not None), default=0)))))
+    return rows
 
 
 def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
@@ -284,12 +295,12 @@ def budget_note(evaluation: Evaluation) -> str:
     )
 
 
-def difference_entry(measure: Measure, difference: Metric | None) -> Entry:
-    """A paired difference, bold where its interval excludes 0."""
+def difference_entry(measure: Measure, difference: Metric | None, *, strong: bool) -> Entry:
+    """A paired difference."""
     if difference is None:
         return Entry("–")
     text = signed(difference.mean, SPECS[measure].decimals)
-    return Entry(text, interval_of(measure, difference, sign=True), strong=difference.excludes(0))
+    return Entry(text, interval_of(measure, difference, sign=True), strong=strong)
 
 
 def keys_of(evaluation: Evaluation) -> list[CellKey]:

@@ -71,17 +71,17 @@ def verdict_table(evaluation: Evaluation) -> Table | None:
 def _row(evaluation: Evaluation, verdict: Verdict, with_money: bool) -> tuple[Entry, ...]:
     cell = evaluation.cell(verdict.strategy, verdict.key)
     assert cell is not None, "a verdict is on a cell"
-    ratios = [verdict.peak, verdict.tokens, verdict.tokens_reused, verdict.seconds]
-    if with_money:
-        ratios.append(verdict.cost)
+    ratios = {name: metric for name, (metric, null) in verdict.results.items() if null == 1}
+    if not with_money:
+        del ratios["cost"]
     return (
         Entry(tasks_of(verdict.key)),
         Entry(verdict.strategy),
-        difference_entry(Measure.EM, verdict.em),
-        difference_entry(Measure.F1, verdict.f1),
+        difference_entry(Measure.EM, verdict.em, strong="em" in verdict.told_apart),
+        difference_entry(Measure.F1, verdict.f1, strong="f1" in verdict.told_apart),
         *(entry_of(cell, measure) for measure in BESIDE_SCORES),
-        *(_ratio(one) for one in ratios),
-        _count([verdict.em, verdict.f1], ratios),
+        *(_ratio(ratios[name], strong=name in verdict.told_apart) for name in ratios),
+        _count([verdict.em, verdict.f1], list(ratios.values())),
     )
 
 
@@ -103,10 +103,10 @@ def _span(counts: list[int]) -> str:
     return "0" if not counts else str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def _ratio(ratio: Metric | None) -> Entry:
+def _ratio(ratio: Metric | None, *, strong: bool) -> Entry:
     if ratio is None:
         return Entry("–")
     if ratio.low is None or ratio.high is None:
         return Entry(number(ratio.mean, 2))
     interval = f"{number(ratio.low, 2)} … {number(ratio.high, 2)}"
-    return Entry(number(ratio.mean, 2), interval, strong=ratio.excludes(1))
+    return Entry(number(ratio.mean, 2), interval, strong=strong)

@@ -10,12 +10,15 @@ never leaves the agent. Between turns a memory may ask an engine for something: 
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from mem1.actions import ActionFormat
 from mem1.errors import ContextLimitError, ends_run
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory
 from mem1.rollout.limits import derive_seed, fits
+from mem1.rollout.outside import check_text, no_completion
 from mem1.types import Completion, Observation, SideCall, Turn
 
 
@@ -82,6 +85,8 @@ class Agent:
 
         Where actions are JSON the tools stand behind the prompt, as such models expect.
         """
+        if first is not None:
+            check_text(first)
         if self.actions.space.form == "json":
             prompt = f"{prompt.rstrip()}\n{self.actions.describe()}\n"
         self.memory.start(wrap_prompt(self.engine.tokenizer, prompt), first)
@@ -173,6 +178,8 @@ class _Writer:
             return await engine.generate(request)
         except ContextLimitError as error:
             raise NoRoomError from error
+        except ValidationError as error:
+            raise PartError from no_completion(engine, error)
         except Exception as error:
             if ends_run(error):
                 raise

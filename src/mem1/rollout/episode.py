@@ -17,6 +17,7 @@ from mem1.errors import Mem1Error, ends_run, short_traceback
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.agent import Agent, NoRoomError, PartError
+from mem1.rollout.outside import check_text, cleaned
 from mem1.types import Action, Episode, EpisodeError, Malformed, Observation, Score, StopReason, Task
 
 
@@ -134,7 +135,9 @@ async def _to_end(agent: Agent, env: Environment) -> StopReason:
 
 async def _step(env: Environment, action: Action) -> Observation:
     try:
-        return await env.step(action)
+        observation = await env.step(action)
+        check_text(observation)
+        return observation
     except Exception as error:
         if ends_run(error):
             raise
@@ -144,4 +147,6 @@ async def _step(env: Environment, action: Action) -> Observation:
 def _record(failure: Mem1Error | PartError) -> EpisodeError:
     cause = failure.__cause__ if isinstance(failure, PartError) else failure
     assert cause is not None
-    return EpisodeError(type=type(cause).__name__, message=str(cause), traceback=short_traceback(cause))
+    return EpisodeError(
+        type=type(cause).__name__, message=cleaned(str(cause)), traceback=cleaned(short_traceback(cause))
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,20 +43,30 @@ def read_rows(path: Path, *, what: str, hint: str, name: Callable[[Row], str] = 
     unreadable or empty file, a line that is no JSON object or cannot be kept (``check_storable``), and an id that is
     used twice.
     """
-    seen: dict[str, int] = {}
-    for number, line in lines(path, what):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        row = Row(parsed_object(line, where, hint=hint), where, hint)
+    yield from unique(_parsed(path, what, hint), path, what=what, hint=hint, name=name)
+
+
+def unique(
+    rows: Iterable[Row], path: Path, *, what: str, hint: str, name: Callable[[Row], str] = Row.id
+) -> Iterator[Row]:
+    """The rows, as long as no id comes twice. Raises ``DataError`` where one does, or where there is no row."""
+    seen: dict[str, str] = {}
+    for row in rows:
         known = name(row)
-        first = seen.setdefault(known, number)
-        if first != number:
+        if known in seen:
             raise DataError(
-                f"the id {known!r} is used twice, first in line {first}",
+                f"the id {known!r} is used twice, first in {seen[known]}",
                 where=row.where,
                 hint="give every row an id of its own",
             )
+        seen[known] = row.where.removeprefix(f"{path}, ")
         yield row
     if not seen:
         raise DataError(f"{what} is empty", where=str(path), hint=hint)
+
+
+def _parsed(path: Path, what: str, hint: str) -> Iterator[Row]:
+    for number, line in lines(path, what):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield Row(parsed_object(line, where, hint=hint), where, hint)

@@ -19,8 +19,9 @@ from mem1.train.config import TrainConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.policy.critic import make_critic
+from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
-from mem1.train.policy.policy import Policy, reference_of, training_view
+from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.saving.checkpoint import Progress, Trained
@@ -72,7 +73,7 @@ class Trainer:
         self._config = config
         self._rollout = rollout
         policy.autocast = config.autocast == "bfloat16"
-        self._view = training_view(policy.model)
+        self._view = training_view(policy.model, length=config.rows.capacity)
         self._reference = None
         if config.kl.coef > 0:
             self._reference = reference or reference_of(policy)

@@ -12,8 +12,9 @@ from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.loss import policy_loss, truncated_importance, value_loss
+from mem1.train.policy.forward import TokenOutputs
 from mem1.train.policy.optimizer import clip_gradient
-from mem1.train.policy.policy import Policy, TokenOutputs
+from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch
 
 

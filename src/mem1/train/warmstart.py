@@ -22,8 +22,9 @@ from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.loss import token_weights
 from mem1.train.metrics import Values
 from mem1.train.policy.adapters import adapter_dropout
+from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import clip_gradient, make_optimizer, rate, set_rate
-from mem1.train.policy.policy import Policy, training_view
+from mem1.train.policy.policy import Policy
 from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
 from mem1.train.rows.batch import Batch, View, make_batch
@@ -119,7 +120,7 @@ class _Imitation:
         self._policy = policy
         self._demonstrations = demonstrations
         self._config = config
-        self._view: View = training_view(policy.model)
+        self._view: View = training_view(policy.model, length=config.rows.capacity)
         if self._view == "packed":
             policy.ensure_exact()  # now: on trial an adapter's dropout, which is on in each step, would get in the way
         self._stream: Iterator[Episode] | None = None

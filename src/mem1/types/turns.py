@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import model_validator
 
 from mem1.types.actions import Action
 from mem1.types.generation import FinishReason, Usage
-from mem1.types.record import Record, same_length
+from mem1.types.record import Many, Record, same_length
 
 
 class Turn(Record):
@@ -21,11 +23,11 @@ class Turn(Record):
     """
 
     index: int
-    prompt_token_ids: tuple[int, ...]
+    prompt_token_ids: Annotated[tuple[int, ...], Many]
     prefix_length: int
-    completion_token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    sampled_mask: tuple[bool, ...]
+    completion_token_ids: Annotated[tuple[int, ...], Many]
+    logprobs: Annotated[tuple[float, ...], Many]
+    sampled_mask: Annotated[tuple[bool, ...], Many]
     state_length: int
     finish: FinishReason
     policy_version: int
@@ -73,9 +75,9 @@ class SideCall(Record):
 
     turn: int
     purpose: str
-    prompt_token_ids: tuple[int, ...]
+    prompt_token_ids: Annotated[tuple[int, ...], Many]
     prefix_length: int
-    completion_token_ids: tuple[int, ...]
+    completion_token_ids: Annotated[tuple[int, ...], Many]
     by_policy: bool = True
     usage: Usage | None = None
 

@@ -52,6 +52,7 @@ class Evaluating(Stage):
                 policy=PolicyInfo(model=self.recipe.model, version=version),
                 resume=resume,
                 equal_budget=cap,
+                side_is_policy=self.recipe.side_model == self.recipe.model,
             )
         )
 
@@ -73,4 +74,7 @@ class Evaluating(Stage):
         tasks = self.tasks("test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, self.recipe.seed)
         done = self.play(tasks, "views")
         rows = compare_views(self.policy.model, [episode for episode in done if not episode.failed])
-        return [asdict(row) for row in rows]
+        named = [asdict(row) for row in rows]
+        if all(row["left_out"] is None for row in named):  # the usual case needs no column for it
+            return [{key: value for key, value in row.items() if key != "left_out"} for row in named]
+        return named

@@ -19,7 +19,8 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         answer = self._handler(request)
-        raw, piece = answer.content, self._piece
+        assert isinstance(answer.stream, httpx.SyncByteStream)
+        raw, piece = b"".join(answer.stream), self._piece  # as it is packed
 
         class Body(httpx.AsyncByteStream):
             async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -166,7 +166,9 @@ def test_money_and_an_equal_budget_are_shown_where_there_are_any(run: RunDir) ->
         )
         for cell in evaluation.cells
     )
-    verdicts = tuple(verdict.model_copy(update={"cost": one}) for verdict in evaluation.verdicts)
+    verdicts = tuple(
+        verdict.model_copy(update={"cost": one, "told_apart": ("cost",)}) for verdict in evaluation.verdicts
+    )
     plan = evaluation.plan.model_copy(update={"prices": Prices(input=1, output=2, currency="EUR"), "equal_budget": 321})
     changed = evaluation.model_copy(update={"cells": cells, "verdicts": verdicts, "plan": plan})
     table, sides = verdict_table(changed), side_by_side(changed)

@@ -45,7 +45,9 @@ def test_both_row_formats(tmp_path: Path) -> None:
     [
         ({"id": "1", "contents": 5}, "'contents' must be text"),
         ({"id": "1", "title": "x"}, "'text' must be text, got None"),
-        ({"id": "1"}, "'title' must be text"),
+        ({"id": "1"}, "'text' must be text, got None"),
+        ({"id": "1", "title": 5, "text": "x"}, "'title' must be text, got 5"),
+        ({"text": "x"}, "'id' must be text or a whole number, got None"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, row: object, message: str) -> None:

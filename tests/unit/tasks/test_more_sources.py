@@ -97,7 +97,7 @@ def prompt(task: Task) -> str:
 def test_tasks_come_back_as_they_were(tmp_path: Path) -> None:
     tasks = [
         make_task([objective("a", "1", "one"), objective("b", metadata={"level": 3})], Composition.PARALLEL, "train"),
-        make_task([objective("c"), objective("d", standalone="d of c?")], Composition.CHAINED, "train"),
+        make_task([objective("c"), objective("d", standalone="d of c?")], Composition.CHAINED, "train", "upfront"),
     ]
     write_tasks(tmp_path / "t.parquet", tasks, prompt)
     assert read_tasks(tmp_path / "t.parquet", "train") == tasks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mem1.train.policy.policy import check_exact
+from mem1.train.policy.exactness import check_exact
 from mem1.train.tiny.config import TinyConfig
 from mem1.train.tiny.model import make_tiny, train_tokenizer
 

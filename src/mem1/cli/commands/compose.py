@@ -17,6 +17,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, help="write there instead of standard output")
     parser.add_argument("--parquet", metavar="FILE", type=Path, help="write Parquet as Search-R1 and MEM1 read it")
     parser.add_argument(
+        "--data-source",
+        metavar="NAME",
+        help="with --parquet: the reward function that a trainer is to take; by default one that there is",
+    )
+    parser.add_argument(
         "--coverage", action="store_true", help="print for each source whether its answers can be given"
     )
 
@@ -30,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         output.show(commands.answerable(arguments.recipe, arguments.overrides), as_json=arguments.json)
         return 0
     if arguments.parquet is not None:
-        count = commands.compose_parquet(arguments.recipe, arguments.overrides, arguments.parquet)
+        count = commands.compose_parquet(
+            arguments.recipe, arguments.overrides, arguments.parquet, data_source=arguments.data_source
+        )
         output.show({"tasks": count, "file": str(arguments.parquet)}, as_json=arguments.json)
         return 0
     lines = [task.model_dump_json() for task in commands.compose(arguments.recipe, arguments.overrides)]

@@ -61,8 +61,8 @@ def _show_verdicts(found: Mapping[str, Any]) -> None:
         output.show(found["quality"], as_json=False, title="what it costs: quality less the baseline's")
         output.show(found["costs"], as_json=False, title="what it saves: multiples of the baseline's")
         output.note(
-            f"* the interval excludes 0 (differences) or 1 (multiples), n at least {FEWEST_FOR_VERDICT}; each "
-            "comparison for itself, so that one in twenty comes by chance; the report has all intervals"
+            f"* the interval excludes 0 (differences) or 1 (multiples), n at least {FEWEST_FOR_VERDICT}, and it "
+            "holds among all these comparisons together (Holm); the report has all intervals"
         )
     output.note(f"report: {found['report']}")
 

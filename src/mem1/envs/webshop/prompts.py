@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from mem1.actions import ActionForm
+from mem1.envs.prompts import read_template
 from mem1.errors import ConfigError
 from mem1.text import without_tags
 from mem1.types import Task
@@ -55,12 +56,7 @@ def render_prompt(template: str | Path, task: Task, form: ActionForm) -> str:
 
 @cache
 def _read(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the prompt template: {error}", where=str(path), hint="correct env.prompt"
-        ) from error
+    text = read_template(path)
     if "{goals}" not in text:
         raise ConfigError("the prompt template has no {goals}", where=str(path), hint="put {goals} where they go")
     return text

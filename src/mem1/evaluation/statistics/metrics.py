@@ -8,6 +8,7 @@ import numpy as np
 
 from mem1.evaluation.records import Metric
 from mem1.evaluation.statistics.intervals import Bounds, Draw, apart, bounded, paired, positive, unbounded
+from mem1.evaluation.statistics.student import student_p
 from mem1.evaluation.statistics.weights import Array
 
 # Below it the costs of a few tasks say nothing of others' and get no interval; quantities with limits get one from 2.
@@ -42,7 +43,7 @@ def paired_difference(
     """
     below, above = pairs(left, right, alike)
     within = None if span is None else (-span, span)
-    return mean_interval(list(above - below), draw, within=within)
+    return _with_p(mean_interval(list(above - below), draw, within=within), below, above)
 
 
 def paired_ratio(left: Values, right: Values, draw: Draw, *, alike: Mapping[str, str] | None = None) -> Metric | None:
@@ -55,7 +56,7 @@ def paired_ratio(left: Values, right: Values, draw: Draw, *, alike: Mapping[str,
         return None
     ratio = float(above.mean() / below.mean())
     bounds = None if len(below) < FEWEST_FOR_COSTS else paired(below, above, draw)
-    return _metric(ratio, bounds, len(below))
+    return _with_p(_metric(ratio, bounds, len(below)), below, above)
 
 
 def ratio_of_means(numerators: Sequence[float], denominators: Sequence[float], draw: Draw) -> Metric | None:
@@ -96,6 +97,10 @@ def _mean_bounds(data: Array, within: Range | None, draw: Draw) -> Bounds | None
     if n < FEWEST_FOR_COSTS:
         return None
     return unbounded(data, draw) if within is None or within[0] < 0 else positive(data, draw)
+
+
+def _with_p(metric: Metric | None, below: Array, above: Array) -> Metric | None:
+    return None if metric is None else metric.model_copy(update={"p": student_p((above - below).tolist())})
 
 
 def _metric(mean: float, bounds: Bounds | None, n: int) -> Metric:

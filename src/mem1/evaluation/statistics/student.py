@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 _TERMS = 300  # of the continued fraction; it converges in far fewer
@@ -24,6 +25,19 @@ def student_quantile(probability: float, freedom: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _tails(middle, freedom) > tails else (low, middle)
     return (low + high) / 2
+
+
+def student_p(differences: Sequence[float]) -> float | None:
+    """How often a mean as far from 0 is found where the true one is 0, by Student's test; ``None`` for one value."""
+    n = len(differences)
+    if n < 2:
+        return None
+    mean = math.fsum(differences) / n
+    spread = math.sqrt(math.fsum((one - mean) ** 2 for one in differences) / (n - 1) / n)
+    largest = max(abs(one) for one in differences)
+    if spread <= 1e-12 * largest:  # the same for every task, but for rounding
+        return 1.0 if abs(mean) <= 1e-12 * largest or largest == 0 else 0.0
+    return _tails(abs(mean) / spread, n - 1)
 
 
 def _tails(x: float, freedom: int) -> float:

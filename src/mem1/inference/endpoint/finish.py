@@ -22,10 +22,11 @@ class Finish(StrEnum):
 _MEANINGS = (
     (Finish.FILTERED, r"filter|safety|block|moderat|recitation|prohibited|sensitive|refus|spii|toxic|guardrail"),
     (Finish.TOOLS, r"tool|function"),
-    (Finish.FULL, r"length|max_?(new_)?(output_|completion_)?tok|limit|budget|context_window"),
+    (Finish.FULL, r"length|max_?(\w+_)?tok|limit|budget|context_window"),
     (Finish.FAILED, r"error|abort|cancel|fail|insufficient|interrupt|time_?out|overload|malformed|disconnect"),
     (Finish.ENDED, r"stop|end|eos|complete|finish|done|normal|success"),
 )
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # contextLengthReached
 _FORE = re.compile(r"^(?:finish_?reason[_:. ]*)", re.IGNORECASE)
 
 
@@ -33,7 +34,7 @@ def finish_of(reason: Any) -> Finish:
     """``reason`` as OpenAI, vLLM, SGLang, TGI, llama.cpp, Mistral, Cohere, Gemini, Anthropic and others write it."""
     if not isinstance(reason, str):
         return Finish.UNSAID
-    word = _FORE.sub("", reason.strip()).lower().replace("-", "_").replace(" ", "_")
+    word = _HUMP.sub("_", _FORE.sub("", reason.strip())).lower().replace("-", "_").replace(" ", "_")
     for meaning, pattern in _MEANINGS:
         if re.search(pattern, word):
             return meaning

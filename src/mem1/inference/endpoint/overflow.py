@@ -25,6 +25,7 @@ _WORDS = (
     r"(?:input|prompt) token count[^.]{0,60}exceed",
     r"exceeds? the (?:maximum|max) (?:number of|allowed) (?:input )?tokens",
     r"too many (?:input )?tokens",
+    r"(?:exceeds?|greater than|longer than|over) (?:the )?max_(?:seq|model|input|position)\w*",
     r"exceeded (?:the )?(?:model )?token limit|token limit exceeded",
     r"please reduce the length of the (?:messages|prompt|input)|please reduce your message size",
     r"range of input length should be",

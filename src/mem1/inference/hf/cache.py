@@ -88,8 +88,8 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return self.owner.placement.length, 0
 
     def get_seq_length(self) -> int:
-        """Part of the layer protocol; positions are always passed explicitly."""
-        return self.owner.placement.length
+        """Part of the layer protocol; positions are always passed explicitly, so no model should compute with it."""
+        return self.owner.placement.length + self.owner.excess
 
     def get_max_length(self) -> int:
         """Part of the layer protocol: no limit."""
@@ -106,6 +106,7 @@ class SlotCache(Cache):
         super().__init__(layers=list(self.slot_layers))
         self.rows = 0
         self.positions = 0
+        self.excess = 0  # see ``SlotRunner.mislead``
 
     def reserve(self, rows: int, positions: int) -> None:
         """See to it that ``rows`` slots of ``positions`` positions exist at the next update."""

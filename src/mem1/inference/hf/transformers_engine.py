@@ -20,7 +20,9 @@ from transformers import PreTrainedModel
 from mem1.errors import BackendError, ConfigError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.config import Schedule
-from mem1.inference.hf.runner import Feed, make_runner
+from mem1.inference.hf.lengths import rotary_limit
+from mem1.inference.hf.runners.base import Feed
+from mem1.inference.hf.runners.choose import make_runner
 from mem1.inference.hf.sampling import sample, uniforms
 from mem1.inference.hf.slots import SlotTable, common_prefix
 from mem1.inference.sections import SectionTracker
@@ -72,7 +74,10 @@ class TransformersEngine:
         prefill_tokens: Most prompt tokens, padding included, computed between two decoding steps.
         schedule: "lockstep" starts and ends whole batches together: slower, for comparison only.
 
-    Raises ``ConfigError`` when ``max_context`` is beyond what the model allows.
+    How it computes is tried before anything is written, see ``runners.choose``.
+
+    Raises ``ConfigError`` when ``max_context`` is beyond what the model allows, and ``ModelError`` for a model that
+    cannot be sampled from exactly.
     """
 
     def __init__(
@@ -93,13 +98,21 @@ class TransformersEngine:
                 where="engine.max_context",
                 hint=f"set it to {limit} or less, or leave it out",
             )
+        self._max_context = max_context or limit or 1_000_000
+        fixed = rotary_limit(config)
+        if fixed is not None and self._max_context > fixed:
+            raise ConfigError(
+                f"the rotary positions of {type(model).__name__} change for contexts of more than {fixed} tokens, and "
+                f"max_context is {self._max_context}: what is cached before and after would not belong together",
+                where="engine.max_context",
+                hint=f"set it to {fixed} or less",
+            )
         self._model = model
         self._tokenizer = tokenizer
-        self._max_context = max_context or limit or 1_000_000
         self._prefill_tokens = prefill_tokens
         self._lockstep = schedule == "lockstep"
         self._vocabulary = config.vocab_size
-        self._runner = make_runner(model, self._max_context)
+        self._runner = make_runner(model, self._max_context, piece=prefill_tokens)
         self._slots = SlotTable(slots)
         self._waiting: deque[_Live] = deque()
         self._live: list[_Live] = []

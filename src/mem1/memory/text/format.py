@@ -10,7 +10,7 @@ from pydantic import Field
 
 from mem1.actions import ActionFormat
 from mem1.config import Config
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, ModelError
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.base import ParsedTurn, RenderedObservation
 from mem1.memory.text.observations import BlockWriter
@@ -31,10 +31,12 @@ class TurnFormat:
 
     Raises:
         ConfigError: A budget has no room for the tags it must hold, or an action has the tag of another block.
+        ModelError: The tokenizer cannot write the tags.
     """
 
     def __init__(self, tokenizer: Tokenizer, tags: Tags, budgets: Budgets, actions: ActionFormat) -> None:
         _keep_apart(tags, actions)
+        check_tags(tokenizer, tags, actions.control_strings)
         self.tokenizer = tokenizer
         self.tags = tags
         self.budgets = budgets
@@ -80,6 +82,24 @@ def _keep_apart(tags: Tags, actions: ActionFormat) -> None:
             where="memory.tags",
             hint=f"give the tool another tag: memory.tags.tools = {{ {taken[0]} = ... }}",
         )
+
+
+def check_tags(tokenizer: Tokenizer, tags: Tags, actions: tuple[str, ...] = ()) -> None:
+    """Refuse a tokenizer with which no policy could write or close a block (``ModelError``).
+
+    Word pieces put blanks between signs, and a folding of letters loses capitals: the tags would be looked for in
+    what a policy writes and never be found. ``actions``: the tags of actions, beside those of ``tags``.
+    """
+    for tag in dict.fromkeys((*tags.control_strings, *actions)):
+        ids = tokenizer.encode(tag)
+        made = tokenizer.decode([*tokenizer.encode("a"), *ids, *tokenizer.encode("b")])
+        if tag not in tokenizer.decode(ids) or tag not in made:
+            raise ModelError(
+                f"the tokenizer cannot write the tag {tag!r}: it makes {tokenizer.decode(ids)!r} of it",
+                where="tokenizer",
+                hint="use a model with a byte-level or SentencePiece tokenizer, or tags that this one can write "
+                "(memory.tags)",
+            )
 
 
 def _sections(tokenizer: Tokenizer, tags: Tags, budgets: Budgets, actions: ActionFormat) -> tuple[Section, Section]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import RenderedObservation
-from mem1.memory.text.neutralise import Neutraliser
+from mem1.memory.text.neutralise import SafeEncoder
 from mem1.memory.text.tags import Tags
 from mem1.types import Observation
 
@@ -55,7 +55,7 @@ class BlockWriter:
         self._tokenizer = tokenizer
         # The same passages are found again and again, by the episodes of a group above all.
         self._encode = lru_cache(maxsize=_REMEMBERED)(self._encode_new)
-        self._neutralise = Neutraliser((*tokenizer.special_strings, *control))
+        self._safely = SafeEncoder(tokenizer, control)
         self._opening = tuple(tokenizer.encode(tags.opening(name)))
         self._closing = tuple(tokenizer.encode(tags.closing(name)))
         self._room = budget - len(self._opening) - len(self._closing)
@@ -84,7 +84,7 @@ class BlockWriter:
         return RenderedObservation(text=self._tokenizer.decode(token_ids), token_ids=token_ids)
 
     def _encode_new(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(self._neutralise(text)))
+        return self._safely(text)
 
     def _cut(self, ids: tuple[int, ...], room: int) -> tuple[int, ...]:
         """The first ``room`` ids, less those of a character that the cut would split."""

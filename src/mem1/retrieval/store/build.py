@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import numpy as np
 
@@ -16,8 +15,9 @@ from mem1.retrieval.corpus import HINT, check_passage
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.fingerprint import Fingerprint, fingerprint
 from mem1.retrieval.store.store import OFFSETS, STORE, TEXT, CorpusStore, StoreInfo
-from mem1.retrieval.store.text import open_text
+from mem1.retrieval.store.text import is_copied, open_text
 from mem1.storage.atomic import read_json, storage_errors, write_json
+from mem1.storage.foreign import parsed_object
 from mem1.storage.rows import Row
 from mem1.types import Record
 
@@ -39,10 +39,10 @@ class _Progress(Record):
 
 
 def build_store(corpus: Path, folder: Path, *, resume: bool = False, report: Report = quiet) -> CorpusStore:
-    """Make ``folder`` the store of ``corpus`` (JSON lines, plain or ``.gz``), or open it where that was done.
+    """Make ``folder`` the store of ``corpus`` (whatever ``read_corpus`` reads), or open it where that was done.
 
-    Each line is checked. A compressed corpus is inflated into the folder, because nothing inside it can be reached
-    without inflating what stands before. ``resume`` goes on with a build that was cut off.
+    Each line is checked. A corpus that is packed, or a table, is written into the folder as JSON lines, because nothing
+    inside it can be reached without reading what stands before. ``resume`` goes on with a build that was cut off.
 
     Raises ``DataError`` naming the line for rows that are no passages and for ids that are used twice; ``StorageError``
     where the folder holds a build that was cut off and ``resume`` is not given.
@@ -81,7 +81,7 @@ def _read(corpus: Path, folder: Path, state: _Progress, report: Report) -> _Prog
     with ExitStack() as stack:
         offsets = stack.enter_context(_reopened(folder / OFFSETS, state.rows * 8))
         ids = stack.enter_context(_reopened(folder / IDS, state.rows * 8))
-        copy = stack.enter_context(_reopened(folder / TEXT, state.position)) if corpus.suffix == ".gz" else None
+        copy = stack.enter_context(_reopened(folder / TEXT, state.position)) if is_copied(corpus) else None
         files = [offsets, ids, *([copy] if copy else [])]
         rows, lines, position = state.rows, state.lines, state.position
         for raw in text.lines():
@@ -124,12 +124,7 @@ def _reopened(path: Path, size: int) -> IO[bytes]:
 
 def _checked_id(raw: bytes, corpus: Path, line: int) -> str:
     where = f"{corpus}, line {line}"
-    try:
-        values: Any = json.loads(raw)
-    except ValueError as error:
-        raise DataError(f"not JSON: {error}", where=where, hint=HINT) from error
-    if not isinstance(values, dict):
-        raise DataError(f"a row must be an object, got {str(values)[:80]}", where=where, hint=HINT)
+    values = parsed_object(raw, where, hint=HINT)
     # The common case costs two look-ups; everything else is told apart by what checks rows elsewhere.
     name, contents = values.get("id"), values.get("contents")
     if type(name) is str and name and type(contents) is str:
@@ -146,7 +141,7 @@ def _finish(corpus: Path, folder: Path, state: _Progress) -> None:
         raise DataError("the corpus is empty", where=str(corpus), hint=HINT)
     info = StoreInfo(
         corpus=str(corpus),
-        compressed=corpus.suffix == ".gz",
+        compressed=is_copied(corpus),
         rows=state.rows,
         text_bytes=state.position,
         source=state.source.model_copy(update={"crc": state.crc}),
@@ -165,7 +160,7 @@ def _check_ids(store: CorpusStore, folder: Path) -> None:
     for value in repeated:
         seen: dict[str, int] = {}
         for row in np.flatnonzero(hashes == value).tolist():
-            name = str(store.line(row)["id"])
+            name = store[row].id
             if name in seen:
                 raise DataError(
                     f"the id {name!r} is used twice, first in row {seen[name] + 1}",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from mem1.errors import DataError
+from mem1.storage.foreign import parsed_object
 
 _HINT = 'each line is {"url": "https://...", "text": "..."}'
 
@@ -50,10 +50,7 @@ class PageStore:
 
 
 def _page(line: bytes, where: str) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"not JSON: {error}", where=where, hint=_HINT) from error
-    if not isinstance(row, dict) or not isinstance(row.get("url"), str) or not isinstance(row.get("text"), str):
+    row = parsed_object(line, where, hint=_HINT)
+    if not isinstance(row.get("url"), str) or not isinstance(row.get("text"), str):
         raise DataError("a page must have the texts url and text", where=where, hint=_HINT)
     return row["url"], row["text"]

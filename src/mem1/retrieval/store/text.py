@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import io
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from mem1.errors import DataError
+from mem1.retrieval.corpus import WHAT, check_passage, is_table, table_rows
+from mem1.retrieval.store.fingerprint import checksum
+from mem1.storage.foreign import Packing, packing, readable, unpacked
 
 _BLOCK = 1 << 20
 
@@ -25,8 +27,19 @@ class TextSource(Protocol):
 
 
 def open_text(path: Path, position: int, crc: int) -> TextSource:
-    """The text of ``path`` (plain, or ``.gz``) from byte ``position`` of the text; ``crc`` of what stands before."""
-    return _Inflated(path, position) if path.suffix == ".gz" else _Plain(path, position, crc)
+    """The text of ``path`` from byte ``position`` of the text on; ``crc`` of what stands before in the file.
+
+    The text of a packed file is what it holds, that of a table its rows as JSON lines.
+    """
+    if is_table(path):
+        return _Converted(path, position)
+    kind = packing(path, WHAT)
+    return _Plain(path, position, crc) if kind == "plain" else _Inflated(path, position, kind)
+
+
+def is_copied(path: Path) -> bool:
+    """Whether the text of a corpus must be written into its store: all that are not plain JSON lines."""
+    return is_table(path) or packing(path, WHAT) != "plain"
 
 
 class _Plain:
@@ -45,7 +58,27 @@ class _Plain:
 
 
 class _Inflated:
-    """Reads from the beginning even where it starts later: nothing inside a gzip file can be reached otherwise."""
+    """Reads from the beginning even where it starts later: nothing inside a packed file can be reached otherwise."""
+
+    def __init__(self, path: Path, position: int, kind: Packing) -> None:
+        self._path = path
+        self._kind = kind
+        self._position = position
+        self.done = 0
+        self.crc = 0
+
+    def lines(self) -> Iterator[bytes]:
+        with readable(self._path, WHAT), self._path.open("rb", buffering=0) as file:
+            watched = cast("IO[bytes]", io.BufferedReader(_Watched(file, self), _BLOCK))
+            with unpacked(watched, self._kind) as text:
+                left = self._position
+                while left:
+                    left -= len(text.read(min(left, _BLOCK)))
+                yield from text
+
+
+class _Converted:
+    """Rows of a table as JSON lines. The file is read once more for its checksum when all were given."""
 
     def __init__(self, path: Path, position: int) -> None:
         self._path = path
@@ -54,18 +87,15 @@ class _Inflated:
         self.crc = 0
 
     def lines(self) -> Iterator[bytes]:
-        with self._path.open("rb", buffering=0) as file:
-            watched = cast("IO[bytes]", io.BufferedReader(_Watched(file, self), _BLOCK))
-            try:
-                with gzip.GzipFile(fileobj=watched) as inflated, io.BufferedReader(inflated, _BLOCK) as text:
-                    left = self._position
-                    while left:
-                        left -= len(text.read(min(left, _BLOCK)))
-                    yield from text
-            except (OSError, EOFError, zlib.error) as error:
-                raise DataError(
-                    f"cannot inflate the corpus: {error}", where=str(self._path), hint="fetch the file again, whole"
-                ) from error
+        passed = 0
+        for row in table_rows(self._path):
+            check_passage(row)
+            line = json.dumps(row.values, ensure_ascii=False).encode() + b"\n"
+            if passed >= self._position:
+                yield line
+            passed += len(line)
+        self.crc = checksum(self._path)
+        self.done = self._path.stat().st_size
 
 
 class _Watched(io.RawIOBase):

@@ -22,7 +22,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mem1.errors import InexactError
-from mem1.inference.hf.runner import PACKED_ATTENTION
+from mem1.inference.hf.runners.base import PACKED_ATTENTION
 from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
 from mem1.train.rows.packing import PackedRow, ancestors
 

@@ -21,7 +21,9 @@ import torch
 from torch import Tensor
 
 from mem1.errors import DataError
-from mem1.train.policy.policy import Policy, training_view
+from mem1.inference.hf.runners.trial import allowed_gap, takes
+from mem1.train.policy.exactness import training_view
+from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
 from mem1.train.rows.samples import sampled_count
 from mem1.types import Episode
@@ -38,12 +40,14 @@ class ViewRow:
     """One line of the comparison, over all sampled tokens of the episodes.
 
     ``mean_abs_diff``: mean of |log p(view) - log p(rollout)| in nats. ``share_outside_clip``: share of the tokens whose
-    probability ratio leaves the clip range although no update has been made.
+    probability ratio leaves the clip range although no update has been made. Both are ``None`` for a view that the
+    model cannot be shown; ``left_out`` says why.
     """
 
     view: str
-    mean_abs_diff: float
-    share_outside_clip: float
+    mean_abs_diff: float | None
+    share_outside_clip: float | None
+    left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +89,64 @@ def compare_views(
         "stitched, released mask inverted": "inverted",
         "stitched, mask repaired, positions running on": "repaired",
     }
-    found = {
-        label: torch.cat([stitched_logprobs(model, row, variant) for row in stitched])
+    rows = [
+        _stitched_view(model, label, stitched, variant, batch.rollout_logprobs, clip)
         for label, variant in labels.items()
-    }
+    ]
     policy, ours = Policy(model), torch.empty(batch.size)
     for row in batch.rows:
         ours[row.flat] = policy.evaluate(row).logprobs.cpu()
-    found["one segment per turn, positions as in the rollout"] = ours
-    return [_compare(label, logprobs, batch.rollout_logprobs, clip) for label, logprobs in found.items()]
+    return [*rows, _compare("one segment per turn, positions as in the rollout", ours, batch.rollout_logprobs, clip)]
+
+
+def _stitched_view(
+    model: PreTrainedModel, label: str, rows: Sequence[StitchedRow], variant: Variant, rollout: Tensor, clip: float
+) -> ViewRow:
+    reason = why_no_mask(model)
+    if reason is not None:
+        return ViewRow(label, None, None, left_out=reason)
+    try:
+        logprobs = torch.cat([stitched_logprobs(model, row, variant) for row in rows])
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        longest = max(len(row.token_ids) for row in rows)
+        reason = f"the model fails on a row of {longest} tokens: {type(error).__name__}: {error}".splitlines()[0]
+        return ViewRow(label, None, None, left_out=reason)
+    if not bool(logprobs.isfinite().all()):
+        return ViewRow(label, None, None, left_out="the model gives log-probabilities that are not finite numbers")
+    return _compare(label, logprobs, rollout, clip)
+
+
+@torch.no_grad()
+def why_no_mask(model: PreTrainedModel) -> str | None:
+    """Why a stitched row cannot be shown to ``model``; ``None`` if it does what a two-dimensional mask says.
+
+    Tried with a few tokens laid down twice, each copy hidden from the other and counted from 0: both must get the
+    log-probabilities of the tokens alone. Layers that carry a state, and positions that follow from a mask, do not.
+    """
+    if not takes(model, "position_ids"):
+        return f"the forward of {type(model).__name__} takes no position_ids: a row cannot tell it positions"
+    device, size = model.device, 8
+    ids = torch.randint(model.config.get_text_config().vocab_size, (size,), generator=torch.Generator().manual_seed(0))
+    order = torch.arange(2 * size)
+    sees = (order[:, None] // size == order[None, :] // size) & (order[:, None] >= order[None, :])
+    mask = torch.zeros(sees.shape).masked_fill_(~sees, -torch.inf).to(device, model.dtype)[None, None]
+    try:
+        alone = model(input_ids=ids.to(device)[None], use_cache=False).logits[0]
+        twice = model(
+            input_ids=ids.repeat(2).to(device)[None],
+            attention_mask=mask,
+            position_ids=torch.arange(size, device=device).repeat(2)[None],
+            use_cache=False,
+        ).logits[0]
+    except Exception as error:
+        return f"{type(model).__name__} takes no two-dimensional mask: {type(error).__name__}: {error}".splitlines()[0]
+    gap = (twice.float().log_softmax(-1) - alone.float().log_softmax(-1).repeat(2, 1)).abs()
+    allowed, kind = allowed_gap(model)
+    if not bool((gap.max() if kind == "largest" else gap.mean()) <= allowed):
+        return (
+            f"{type(model).__name__} does not do what a two-dimensional mask says: its layers carry more than it hides"
+        )
+    return None
 
 
 def stitch(episode: Episode) -> StitchedRow:
@@ -150,10 +203,12 @@ def stitched_logprobs(model: PreTrainedModel, row: StitchedRow, variant: Variant
         input_ids=row.token_ids.to(device)[None],
         attention_mask=stitched_mask(row, variant).to(device, model.dtype)[None, None],
         position_ids=torch.arange(len(row.token_ids), device=device)[None],
-        logits_to_keep=row.source.to(device),
         use_cache=False,
+        **({"logits_to_keep": row.source.to(device)} if takes(model, "logits_to_keep") else {}),
     )
-    logprobs = output.logits[0].float().log_softmax(dim=-1)
+    logits = output.logits[0]
+    logits = logits if len(logits) == len(row.source) else logits[row.source.to(device)]
+    logprobs = logits.float().log_softmax(dim=-1)
     chosen: Tensor = logprobs.gather(-1, row.target.to(device)[:, None])[:, 0]
     return chosen.cpu()
 

@@ -74,7 +74,7 @@ def test_pairing_removes_the_spread_between_tasks() -> None:
     left = {f"t{k}": float(k) for k in range(50)}
     right = {task: value + 1 for task, value in left.items()}
     difference = paired_difference(left, right, DRAW)
-    assert difference == Metric(mean=1.0, low=1.0, high=1.0, n=50)
+    assert difference == Metric(mean=1.0, low=1.0, high=1.0, n=50, p=0.0)
 
 
 def test_only_tasks_known_on_both_sides_are_paired() -> None:
@@ -158,7 +158,7 @@ def test_a_paired_ratio_needs_something_to_divide_by() -> None:
     assert paired_ratio({"a": 0.0}, {"a": 1.0}, DRAW) is None
     assert paired_ratio({"a": 2.0}, {"a": 1.0}, DRAW) == Metric(mean=0.5, low=None, high=None, n=1)
     sparse = dict.fromkeys("abcd", 0.0) | {"e": 5.0}
-    assert paired_ratio(sparse, dict.fromkeys("abcde", 1.0), DRAW) == Metric(mean=1.0, low=None, high=None, n=5)
+    assert paired_ratio(sparse, dict.fromkeys("abcde", 1.0), DRAW) == Metric(mean=1.0, low=None, high=None, n=5, p=1.0)
 
 
 def test_nothing_is_told_apart_below_six_tasks() -> None:

@@ -26,7 +26,7 @@ from mem1.retrieval.corpus import read_corpus
 from mem1.retrieval.store.build import build_store
 from mem1.retrieval.store.store import CorpusStore
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "qa"
 CORPUS = (("Red", "fox"), ("Blue", "fox, fox!"), ("Green", "owl"))  # as in test_bm25: lengths 2, 3, 2
 
 

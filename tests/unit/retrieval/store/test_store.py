@@ -18,7 +18,7 @@ from mem1.retrieval.store.build import build_store
 from mem1.retrieval.store.fingerprint import confirm, fingerprint
 from mem1.retrieval.store.store import OFFSETS, CorpusStore
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
 
 
 class Killed(BaseException):
@@ -129,10 +129,10 @@ def test_a_build_of_another_corpus_is_not_gone_on_with(tmp_path: Path) -> None:
         (b"{", "not JSON"),
         (b"[1]", "must be an object"),
         (b'{"contents": "x"}', "'id' must be text or a whole number, got None"),
-        (b'{"id": "x"}', "'title' must be text"),
+        (b'{"id": "x"}', "'text' must be text"),
         (b'{"id": "x", "contents": 5}', "'contents' must be text, got 5"),
         (b'{"id": true, "contents": "x"}', "'id' must be text"),
-        (b"\xff\xfe", "not JSON"),
+        (b"\xff\xfe", "not UTF-8 but UTF-16"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, bad: bytes, message: str) -> None:
@@ -203,7 +203,7 @@ def test_the_inflated_copy_is_enough(tmp_path: Path) -> None:
 def test_damaged_files(tmp_path: Path) -> None:
     path = write(tmp_path / "c.jsonl.gz", lines(1000))
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match="cannot inflate"):
+    with pytest.raises(DataError, match="cannot read the corpus"):
         build_store(path, tmp_path / "s")
     plain = write(tmp_path / "c.jsonl", lines(10))
     build_store(plain, tmp_path / "p")

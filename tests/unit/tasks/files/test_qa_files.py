@@ -14,7 +14,7 @@ from mem1.tasks.compose import check_disjoint, compose
 from mem1.tasks.files.qa_files import QaFiles
 from mem1.types import Composition, Objective
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa"
+REAL = Path(__file__).resolve().parents[5] / "shared" / "data" / "qa"
 ROW = {"id": "test_0", "question": "Who? ", "golden_answers": ["a", "b"], "metadata": {"level": "hard"}}
 
 

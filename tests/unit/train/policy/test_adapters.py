@@ -20,7 +20,8 @@ from mem1.inference.hf.loading import load_model
 from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.train.config import LoraConfig
 from mem1.train.policy.adapters import adapter_dropout, adapter_off, add_adapter, is_adapted, load_adapter, save_adapter
-from mem1.train.policy.policy import BasePolicy, Policy, check_exact, reference_of
+from mem1.train.policy.exactness import check_exact
+from mem1.train.policy.policy import BasePolicy, Policy, reference_of
 from mem1.train.rows.batch import Batch, make_batch
 from mem1.types import Episode
 from tests.semantics.test_exactness import random_turns

@@ -11,7 +11,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from mem1.errors import InexactError
 from mem1.train.policy.attention import NAME, Tree, block_mask, tree_mask
 from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
-from mem1.train.policy.policy import Policy, check_exact
+from mem1.train.policy.exactness import check_exact
+from mem1.train.policy.policy import Policy
 from mem1.train.rows.packing import PackedRow, ancestors, attention_mask, pack
 from mem1.train.rows.samples import Sample
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from mem1.errors import DataError
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
-from mem1.train.rows.layouts import compare_views, stitch, stitched_mask
+from mem1.train.rows.layouts import ViewRow, compare_views, stitch, stitched_mask
 from mem1.types import Episode
+from tests.semantics.families import family
 from tests.unit.inference.hf_models import EXACT, WINDOWED, build
 from tests.unit.train.episodes import episode, turn
 
@@ -100,18 +101,52 @@ def rewritten(model: PreTrainedModel) -> Episode:
     return with_logprobs(episode("e", turns), Policy(model))
 
 
+def numbers(row: ViewRow) -> tuple[float, float]:
+    assert row.mean_abs_diff is not None
+    assert row.share_outside_clip is not None
+    assert row.left_out is None
+    return row.mean_abs_diff, row.share_outside_clip
+
+
 def test_only_one_segment_per_turn_is_what_the_policy_saw() -> None:
     model = build(EXACT["llama"])
     whole = rewritten(model)
-    shipped, inverted, repaired, ours = compare_views(model, [whole, whole])
-    assert ours.mean_abs_diff < 1e-5
-    assert ours.share_outside_clip == 0
-    assert all(row.mean_abs_diff > 0.1 and row.share_outside_clip > 0.1 for row in (shipped, inverted, repaired))
+    shipped, inverted, repaired, ours = (numbers(row) for row in compare_views(model, [whole, whole]))
+    assert ours[0] < 1e-5
+    assert ours[1] == 0
+    assert all(difference > 0.1 and share > 0.1 for difference, share in (shipped, inverted, repaired))
     # turns 0 and 1 are one context, which the repaired mask shows whole and at the right positions
-    assert repaired.mean_abs_diff < min(shipped.mean_abs_diff, inverted.mean_abs_diff)
-    assert repaired.share_outside_clip <= 4 / 6
+    assert repaired[0] < min(shipped[0], inverted[0])
+    assert repaired[1] <= 4 / 6
 
 
 def test_a_model_with_a_window_is_compared_one_context_a_row() -> None:
     model = build(WINDOWED["mistral"])
-    assert compare_views(model, [rewritten(model)])[-1].mean_abs_diff < 1e-5
+    assert numbers(compare_views(model, [rewritten(model)])[-1])[0] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bloom", "takes no position_ids"),
+        ("mamba", "takes no position_ids"),
+        ("rwkv", "takes no position_ids"),
+        ("falcon alibi", "takes no two-dimensional mask"),
+        ("jamba", "does not do what a two-dimensional mask says"),
+        ("recurrent gemma", "does not do what a two-dimensional mask says"),
+    ],
+)
+def test_a_view_that_a_model_cannot_be_shown_is_left_out_with_the_reason(name: str, words: str) -> None:
+    model = family(name)
+    *stitched, ours = compare_views(model, [rewritten(model)])
+    assert [row.mean_abs_diff for row in stitched] == [None] * 3
+    assert all(words in str(row.left_out) for row in stitched)
+    assert numbers(ours)[0] < 1e-4
+
+
+def test_a_row_longer_than_learned_positions_is_left_out() -> None:
+    config = GPT2Config(vocab_size=280, n_embd=32, n_layer=2, n_head=4, n_positions=80)
+    model = build(lambda: GPT2LMHeadModel(config))
+    *stitched, ours = compare_views(model, [rewritten(model)])
+    assert all("fails on a row of" in str(row.left_out) for row in stitched)
+    assert numbers(ours)[0] < 1e-5

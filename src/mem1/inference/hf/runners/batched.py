@@ -1,49 +1,18 @@
-"""Forward passes: tokens for slots in, next-token logits out. The scheduler knows nothing else of the model."""
+"""Many requests in one forward pass, over a cache of slots."""
 
 from __future__ import annotations
 
-import inspect
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from mem1.inference.hf.cache import Placement, SlotCache
+from mem1.inference.hf.runners.base import PACKED_ATTENTION, Feed
 
-PACKED_ATTENTION = "mem1_tree"
-"""Under this name the trainer registers its attention over packed rows; without a tree it is ordinary attention."""
-
-_log = logging.getLogger(__name__)
 _BUCKET = 16  # keys looked at are rounded up to this many, which keeps mask strides aligned on CUDA
 _IDLE_SHARE = 0.6  # live share of the slots below which live ones are gathered instead of computing idle ones
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """Tokens to lay down in ``slot`` at positions ``start``, ``start + 1``, ..."""
-
-    slot: int
-    start: int
-    tokens: Sequence[int]
-
-
-class Runner(Protocol):
-    """What the scheduler needs of a model."""
-
-    reuses: bool  # whether a slot may be continued from any position in front of its end
-
-    def forward(self, feeds: Sequence[Feed]) -> torch.Tensor:
-        """Logits after the last token of each feed, [feeds, vocabulary]. Slots are distinct."""
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Lay down the first ``length`` positions of slot ``source`` in slot ``target``."""
-
-    def clear(self) -> None:
-        """Free all caches."""
 
 
 class SlotRunner:
@@ -56,6 +25,13 @@ class SlotRunner:
         self._device = model.device
         self._dtype = model.dtype
         self._cache = SlotCache(model.config.get_text_config().num_hidden_layers)
+
+    def mislead(self, excess: int) -> None:
+        """On trial: tell models that ask how long the cache is ``excess`` tokens too many. Nothing may change by it.
+
+        Rows of different lengths have no one answer, so a model that computes with it is not exact in slots.
+        """
+        self._cache.excess = excess
 
     def forward(self, feeds: Sequence[Feed]) -> torch.Tensor:
         """See ``Runner``. Feeds of one token each take a path without gathers where possible."""
@@ -141,67 +117,6 @@ class SlotRunner:
 
     def _index(self, numbers: Sequence[int] | Sequence[Sequence[int]]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
-
-
-class PlainRunner:
-    """One request at a time with the model's own cache: correct for sliding-window, linear and hybrid models."""
-
-    reuses = False
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
-        self._caches: dict[int, DynamicCache] = {}
-
-    def forward(self, feeds: Sequence[Feed]) -> torch.Tensor:
-        """See ``Runner``."""
-        with torch.no_grad():  # some models of this kind change buffers in forward, which training uses
-            return torch.cat([self._one(feed) for feed in feeds])
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Never called: ``reuses`` is false."""
-        raise NotImplementedError("a plain runner does not share caches")
-
-    def clear(self) -> None:
-        """See ``Runner``."""
-        self._caches.clear()
-
-    def _one(self, feed: Feed) -> torch.Tensor:
-        if feed.start == 0:
-            self._caches[feed.slot] = DynamicCache(config=self._model.config)
-        tokens = torch.tensor([list(feed.tokens)], dtype=torch.int64, device=self._model.device)
-        output = self._model(input_ids=tokens, past_key_values=self._caches[feed.slot], use_cache=True)
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits
-
-
-def make_runner(model: PreTrainedModel, max_context: int) -> Runner:
-    """The batched runner where it is exact, else the plain one (with a warning that says why)."""
-    reason = why_plain(model, max_context)
-    if reason is None:
-        return SlotRunner(model)
-    _log.warning("%s: sampling one request at a time, because %s", type(model).__name__, reason)
-    return PlainRunner(model)
-
-
-def why_plain(model: PreTrainedModel, max_context: int) -> str | None:
-    """Why batched slots would not be exact for ``model``; ``None`` if they are."""
-    config = model.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ())
-    window = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
-    windowed = bool(kinds & {"sliding_attention", "chunked_attention"}) or (not kinds and window is not None)
-    if kinds - {"full_attention", "sliding_attention", "chunked_attention"}:
-        return f"it has layers of kind {', '.join(sorted(kinds - {'full_attention'}))}"
-    if windowed and (window is None or window < max_context):
-        return f"its attention window of {window} is shorter than the context of {max_context}"
-    if getattr(model, "_is_stateful", False) or getattr(config, "kv_sharing_modes", None):
-        return "its layers do not each keep keys and values of their own"
-    if (getattr(config, "rope_parameters", None) or {}).get("rope_type") in ("dynamic", "longrope"):
-        return "its rotary positions depend on the longest sequence of a batch"
-    needed = {"position_ids", "past_key_values", "logits_to_keep", "attention_mask"}
-    missing = needed - set(inspect.signature(model.forward).parameters)
-    if missing:
-        return f"its forward takes no {', '.join(sorted(missing))}"
-    return None
 
 
 @contextmanager

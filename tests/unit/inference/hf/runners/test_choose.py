@@ -16,7 +16,10 @@ from transformers import (
     PreTrainedModel,
 )
 
-from mem1.inference.hf.runner import Feed, PlainRunner, SlotRunner, make_runner, why_plain
+from mem1.inference.hf.runners.base import Feed
+from mem1.inference.hf.runners.batched import SlotRunner
+from mem1.inference.hf.runners.choose import make_runner, why_plain
+from mem1.inference.hf.runners.single import PlainRunner
 from tests.unit.inference.hf_models import EXACT, SIZES, WINDOWED, build
 
 TOKENS = tuple(range(20, 220))
