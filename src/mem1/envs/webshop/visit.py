@@ -42,11 +42,14 @@ def open_shop(
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
     index = make_search(tuple(source.products.values()), search, shown)
+    machine = Machine(source.products, index, mode)
+    hidden = machine.unreachable()
+    said = f" ({hidden:,} options named like buttons cannot be chosen)" if hidden else ""
     return Shop(
-        machine=Machine(source.products, index, mode),
+        machine=machine,
         price=source.price,
         nouns=load_nouns(nouns),
-        label=f"{source.label}; {mode} mode, search {index.name} top {shown}, nouns {nouns}",
+        label=f"{source.label}; {mode} mode{said}, search {index.name} top {shown}, nouns {nouns}",
     )
 
 
