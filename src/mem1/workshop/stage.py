@@ -47,7 +47,6 @@ class Stage(Models):
             make_memory=(memory or self.recipe.memory).build(),
             temperature=temperature,
             reward=_REWARDS[self.recipe.reward],
-            actions=self.recipe.env.actions,
             form=self.recipe.env.action_form,
             side_engine=self.side_engine,
             scoring_waits=self.recipe.scorer.waits,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mem1.actions import ActionSpace, make_format
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
 from mem1.rollout.distillation.retokenize import TargetSpec
@@ -108,12 +109,14 @@ class Training(Stage):
     def _demonstrated(self) -> LoadedDemos:
         """What distilled runs show, as the policy will see it."""
         memory, recipe = self.recipe.memory, self.recipe
+        world = self.make_env(self.train_tasks[0])
+        space = ActionSpace(world.tools, world.takes_answer, recipe.env.action_form)
         student = TargetSpec(
             self.tokenizer,
             memory.build(),
             self.engine.max_context,
-            control=memory.tags.control_strings,
-            actions=self.parts().actions,
+            control=(*memory.tags.control_strings, *make_format(space, memory.tags.actions).control_strings),
+            space=space,
         )
         return asyncio.run(
             read_demonstrations(
