@@ -190,6 +190,8 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
         **_gain(before, after),
         "minutes": minutes,
         "look at": f"mem1 view {directory.path}",
+        "failed": before.failed + after.failed,
+        "findings": list(report.findings),
     }
 
 
@@ -276,6 +278,8 @@ def _gain(before: Evaluation, after: Evaluation) -> Summary:
             continue
         text = f"{was.metrics[Measure.EM].mean:.2f} -> {cell.metrics[Measure.EM].mean:.2f}"
         if difference.low is not None and difference.high is not None:
-            text += f" ({difference.mean:+.2f}, 95 % interval {difference.low:+.2f} to {difference.high:+.2f})"
+            percent = f"{100 * after.plan.confidence:g} %"
+            text += f" ({difference.mean:+.2f}, {percent} interval {difference.low:+.2f} to {difference.high:+.2f}"
+            text += f", n = {difference.n})"
         gains[f"summed EM, {cell.key.name}"] = text
     return gains

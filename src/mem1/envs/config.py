@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Set
 from typing import Any, ClassVar, Literal
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.registry import Kind, Part
 from mem1.types import Task
@@ -24,8 +24,6 @@ class EnvConfig(Part):
     default_type: ClassVar[str | None] = "qa"
     needs: ClassVar[Set[Need]] = frozenset()
     lessons: ClassVar[str | None] = None
-
-    actions: ClassVar[Collection[str]] = ("answer",)
 
     @property
     def action_form(self) -> ActionForm:

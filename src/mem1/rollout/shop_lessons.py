@@ -68,4 +68,4 @@ def shop_lesson(
     tasks = compose(
         [shop], composition=Composition.SEQUENTIAL, objectives=objectives, count=count, seed=number, split="train"
     )
-    return Lesson(tasks, env.build(shop), make_expert=Shopper, actions=env.actions, form=env.form)
+    return Lesson(tasks, env.build(shop), make_expert=Shopper, form=env.form)

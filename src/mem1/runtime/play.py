@@ -43,7 +43,6 @@ def context_of(
         make_memory=(memory or recipe.memory).build(),
         temperature=temperature,
         reward=_REWARDS[recipe.reward],
-        actions=recipe.env.actions,
         form=recipe.env.action_form,
         side_engine=side_engine,
         scoring_waits=recipe.scorer.waits,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mem1.actions import ActionSpace, make_format
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
 from mem1.rollout.distillation.retokenize import TargetSpec
 from mem1.runtime.build import Runtime, lessons
-from mem1.runtime.tasks import held_out
+from mem1.runtime.tasks import held_out, train_tasks
 from mem1.runtime.train import watcher
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Episode, Task
@@ -98,12 +99,14 @@ def _distilled(runtime: Runtime) -> LoadedDemos:
     """What distilled runs show, as the policy will see it."""
     recipe, tokenizer = runtime.recipe, runtime.trainable.tokenizer
     memory, make_env = recipe.memory, runtime.world.make_env
+    world = make_env(train_tasks(recipe, runtime.world.sources)[0])
+    space = ActionSpace(world.tools, world.takes_answer, recipe.env.action_form)
     student = TargetSpec(
         tokenizer,
         memory.build(),
         runtime.engine.max_context,
-        control=memory.tags.control_strings,
-        actions=recipe.env.actions,
+        control=(*memory.tags.control_strings, *make_format(space, memory.tags.actions).control_strings),
+        space=space,
     )
     return asyncio.run(
         read_demonstrations(
