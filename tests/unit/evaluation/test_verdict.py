@@ -38,7 +38,7 @@ def test_differences_and_ratios_by_hand() -> None:
     assert (found.strategy, found.baseline, found.key) == ("state", "full", KEY)
     em = found.scores["em"]
     assert em is not None
-    assert (found.scores["em"].mean, found.scores["em"].n) == (-0.5, 2)
+    assert (em.mean, em.n) == (-0.5, 2)
     assert found.peak is not None
     assert (found.peak.mean, found.peak.low) == (0.5, None)  # 10 / 20; two tasks are too few for an interval
     assert found.tokens is not None
