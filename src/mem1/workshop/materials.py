@@ -84,6 +84,7 @@ class Materials:
             order=order,
             shuffle=True,
             repeat=self.recipe.tasks.repeat,
+            delay=self.recipe.tasks.delay,
         )
         return self._composed(config, split, seed)
 
