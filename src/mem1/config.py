@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mem1.config_errors import explain, key_path
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, DataError
 from mem1.imports import door, imports
+from mem1.text import decoded, unstorable
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
 
 class Config(BaseModel):
-    """Base of every configuration class: frozen, an unknown key is an error, defaults validated."""
+    """Base of every configuration class: frozen, an unknown key is an error, defaults validated, numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def alternatives(cls) -> tuple[type[Config], ...]:
@@ -39,7 +40,7 @@ def load(
     path = Path(path) if path is not None else None
     if path is not None:
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = tomllib.loads(decoded(path.read_bytes(), str(path)))
         except FileNotFoundError as error:
             raise ConfigError(
                 f"no such recipe: {path}", hint="give the path of a TOML file, e.g. one of recipes/"
@@ -48,7 +49,9 @@ def load(
             raise ConfigError(
                 f"cannot read the recipe: {error.strerror}", where=str(path), hint="give a TOML file you may read"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except DataError as error:
+            raise ConfigError(f"cannot read the recipe: {error.what}", where=error.where, hint=error.hint) from error
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"cannot read the recipe: {error}", where=str(path), hint="correct the TOML") from error
     texts: dict[tuple[int | str, ...], str] = {}
     for override in overrides:
@@ -85,6 +88,8 @@ def _differ(left: Any, right: Any, name: str) -> Iterable[str]:
 
 def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
     """Lay one override on top of ``data``; returns its keys and its text."""
+    if (why := unstorable(override)) is not None:
+        raise ConfigError(f"cannot read an override: {why}", where="command line", hint="write it in UTF-8")
     name, equals, text = override.partition("=")
     keys = tuple(name.removeprefix("--").split("."))
     if not equals or not all(keys):
@@ -106,7 +111,7 @@ def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from mem1.errors import DataError
 
-# The sign itself and the two that Unicode compatibility normalisation (which some tokenizers do) would turn into it.
-LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}"
+# The sign itself and those that normalisation (which some tokenizers do) would turn into it: the two of Unicode's
+# compatibility forms, and the one that is the sign with an accent, where accents are stripped.
+LESS_THAN = "<\N{FULLWIDTH LESS-THAN SIGN}\N{SMALL LESS-THAN SIGN}\N{NOT LESS-THAN}"
 LOOK_ALIKE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mem1.config import Config, build, differences, load
 from mem1.errors import ConfigError
+from mem1.recipe import Recipe
 
 
 class Inner(Config):
@@ -228,3 +229,60 @@ def test_any_number_survives_as_an_override(value: float) -> None:
 
     text = str(value).lower()
     assert load(Numbers, None, [f"value={text}"]).value == value
+
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "files"
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_a_byte_order_mark_is_no_part_of_a_recipe(tmp_path: Path, mark: bytes) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(mark + "name = 'Zoë'\r\nseed = 3\r\n".encode())
+    found = load(Named, path)
+    assert (found.name, found.seed) == ("Zoë", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name = 'Zoë'".encode("latin-1"), "not UTF-8 but another encoding, most likely Latin-1 or Windows-1252"),
+        ("name = 'Zoë'".encode("utf-16"), "not UTF-8 but UTF-16"),
+        ("name = 'Zoë'".encode("utf-16-le"), "UTF-16 or binary"),
+        (b"x = " + b"[" * 5000 + b"]" * 5000, "cannot read the recipe"),
+        (b"name = '\xed\xa0\x80'", "not UTF-8"),
+    ],
+)
+def test_a_recipe_in_another_encoding_or_without_a_bottom_is_refused_by_name(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "r.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(Named, path)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("override", ["name=\udcff", "\udcff=1", "train.steps=" + "[" * 5000])
+def test_an_override_that_is_no_text_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError):
+        load(Named, None, [override])
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(number: str) -> None:
+    with pytest.raises(ConfigError, match="finite"):
+        load(Rate, None, [f"rate={number}"])
+
+
+class Named(Config):
+    name: str = ""
+    seed: int = 0
+
+
+class Rate(Config):
+    rate: float = 1.0
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
+def test_the_case_of_a_recipe_with_a_mark() -> None:
+    assert load(Recipe, CASES / "recipe_bom.toml").name == "a"

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from mem1.errors import ConfigError
-from mem1.text import without_tags
+from mem1.actions import ActionForm
+from mem1.errors import ConfigError, DataError
+from mem1.text import decoded, without_tags
 from mem1.types import Task
 
 LAST = "Answer all."
@@ -18,6 +19,14 @@ You work in turns and keep one page of notes. In every turn write exactly two bl
 1. <think> your page: everything you need later, in your own words, and your reasoning </think>
 2. one action: <search> words to look up </search> or <answer> your answer </answer>
 After a search you are shown what was found between <information> and </information>. Then everything older than your \
+last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
+Answers are names, dates or numbers, as short as possible."""
+
+_FORMAT_JSON = """\
+You work in turns and keep one page of notes. In every turn write exactly two blocks:
+1. <think> your page: everything you need later, in your own words, and your reasoning </think>
+2. one action: a call of a tool, or <answer> your answer </answer>
+After a call you are shown what it brought between <information> and </information>. Then everything older than your \
 last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
 Answers are names, dates or numbers, as short as possible."""
 
@@ -33,12 +42,13 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 """
 
 
-def render_prompt(template: str | Path, task: Task, *, joined: bool = False) -> str:
+def render_prompt(template: str | Path, task: Task, *, joined: bool = False, form: ActionForm = "tags") -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
     Listed questions are numbered. ``brief`` says least: "What is the" and "?" are left out, and the number after the
     last question says what to do then, so that every question is followed by one. ``joined``: questions stand in one
     line with "; " between, as published training data has them, and not in a list.
+    ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
 
     Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
@@ -49,7 +59,7 @@ def render_prompt(template: str | Path, task: Task, *, joined: bool = False) -> 
     listed = "; ".join(questions) if joined else "\n".join(numbered)
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
-        return text.replace("{format}", _FORMAT).replace("{questions}", listed)
+        return text.replace("{format}", _FORMAT_JSON if form == "json" else _FORMAT).replace("{questions}", listed)
     if template == "brief":
         return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=1))
     text = _read(Path(template))
@@ -63,14 +73,23 @@ def brief_upfront(questions: Iterable[tuple[int, str]]) -> str:
     return f"{LAST}\n" + "".join(f"({number}) {line}\n" for number, line in lines)
 
 
-@cache
-def _read(path: Path) -> str:
+def read_template(path: Path) -> str:
+    """The text of a file that somebody named as their prompt, less a byte order mark. Raises ``ConfigError``."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes(), str(path), hint="save the prompt as UTF-8")
     except OSError as error:
         raise ConfigError(
             f"cannot read the prompt template: {error}", where=str(path), hint="correct env.prompt"
         ) from error
+    except DataError as error:
+        raise ConfigError(
+            f"cannot read the prompt template: {error.what}", where=error.where, hint=error.hint
+        ) from error
+
+
+@cache
+def _read(path: Path) -> str:
+    text = read_template(path)
     if "{questions}" not in text:
         raise ConfigError(
             "the prompt template has no {questions}", where=str(path), hint="put {questions} where they go"

@@ -44,6 +44,20 @@ def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
     return frozenset(() if tokenizer.eos_id is None else (tokenizer.eos_id,))
 
 
+@runtime_checkable
+class MayRewrite(Protocol):
+    """A tokenizer that knows whether it keeps every text as it is."""
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether ``decode(encode(text))`` is ``text`` for every text: nothing normalised, nothing unknown."""
+
+
+def verbatim(tokenizer: Tokenizer) -> bool:
+    """Whether ``tokenizer`` is known to keep every text as it is."""
+    return isinstance(tokenizer, MayRewrite) and tokenizer.verbatim
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One stretch of a completion with its own hard budget.

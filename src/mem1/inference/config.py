@@ -21,6 +21,17 @@ if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a 
 
 Schedule = Literal["continuous", "lockstep"]
 PLAIN_TOKENIZER = "builtin:utf8"
+# Control strings that do without "<", as far as served models have them: Mistral's and GLM's.
+SQUARE_BRACKETS = (
+    *(
+        f"[{slash}{name}]"
+        for name in ("INST", "SYSTEM_PROMPT", "AVAILABLE_TOOLS", "TOOL_RESULTS", "MODEL_SETTINGS", "THINK")
+        for slash in ("", "/")
+    ),
+    *(f"[{name}]" for name in ("TOOL_CALLS", "TOOL_CONTENT", "ARGS", "CALL_ID", "PREFIX", "MIDDLE", "SUFFIX")),
+    *(f"[{name}]" for name in ("IMG", "IMG_BREAK", "IMG_END", "AUDIO", "BEGIN_AUDIO", "TRANSCRIBE")),
+    *(f"[{name}]" for name in ("gMASK", "sMASK", "MASK")),
+)
 _SECRET = re.compile(r"(?i)api.?key|authori[sz]ation|password|secret")
 # What the engine itself says in a request.
 _OURS = {
@@ -160,7 +171,7 @@ class OpenAiConfig(EngineConfig):
     exact: bool = False
     chat: bool = False
     tokenizer: str = PLAIN_TOKENIZER
-    special_strings: tuple[str, ...] = ("[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CALLS]")
+    special_strings: tuple[str, ...] = SQUARE_BRACKETS
     slots: int = Field(default=16, ge=1)
     max_context: int = Field(default=32_768, ge=2)
     continues: bool = False

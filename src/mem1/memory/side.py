@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mem1.inference.base import Section, Tokenizer, eos_ids
 from mem1.memory.base import Ask
-from mem1.memory.text.neutralise import Neutraliser
+from mem1.memory.text.neutralise import SafeEncoder
 from mem1.types import Completion
 
 Ids = tuple[int, ...]
@@ -52,7 +52,7 @@ class SideTask:
         other = ask.tokenizer
         if other is not own:
             prefix = tuple(other.encode(own.decode(prefix)))
-            material = tuple(other.encode(_neutraliser(other.special_strings)(own.decode(material))))
+            material = _encoder(other)(own.decode(material))  # type: ignore[arg-type]  # every tokenizer can be a key
         room = self.limit(own) - self.budget
         last = self.opening(other)[:room]
         kept = min(len(material), room - len(last))
@@ -69,5 +69,5 @@ class SideTask:
 
 
 @lru_cache(maxsize=8)
-def _neutraliser(special_strings: tuple[str, ...]) -> Neutraliser:
-    return Neutraliser(special_strings)
+def _encoder(tokenizer: Tokenizer) -> SafeEncoder:
+    return SafeEncoder(tokenizer)

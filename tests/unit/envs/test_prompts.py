@@ -9,12 +9,13 @@ import pytest
 
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig, QaEnvironment
+from mem1.envs.webshop.prompts import render_prompt as shop_prompt
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit
 from mem1.rewards.standard import StandardScorer
-from mem1.tasks.compose import Reveal
+from mem1.tasks.compose import Reveal, make_task
 from mem1.types import Composition, Objective, Task
 
 
@@ -117,3 +118,48 @@ class Nothing:
 
     async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
         raise AssertionError(queries)
+
+
+# ---------------------------------------------------------------- files of others
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "files"
+
+
+@pytest.mark.parametrize("kind", ["questions", "shop"])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("Q: café {questions}{goals}".encode("latin-1"), "most likely Latin-1"),
+        ("Q: {questions}{goals}".encode("utf-16"), "not UTF-8 but UTF-16"),
+        (b"Q: \xed\xa0\xbd {questions}{goals}", "not UTF-8"),
+        (b"\xff\x00{questions}{goals}", "not UTF-8"),
+    ],
+)
+def test_a_template_in_another_encoding_is_refused_by_name(
+    tmp_path: Path, kind: str, data: bytes, message: str
+) -> None:
+    path = tmp_path / "p.txt"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=message) as caught:
+        rendered(kind, path)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("kind", ["questions", "shop"])
+def test_a_byte_order_mark_is_no_part_of_a_prompt(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "p.txt"
+    path.write_bytes(b"\xef\xbb\xbfQ: {questions}{goals}")
+    assert rendered(kind, path).startswith("Q: ")
+
+
+def rendered(kind: str, path: Path) -> str:
+    objective = Objective(id="q", question="Who?", answers=("Ana",), source="toy")
+    asked = make_task([objective], Composition.PARALLEL, "test")
+    return render_prompt(path, asked) if kind == "questions" else shop_prompt(path, asked, "tags")
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
+def test_the_cases_of_prompt_files() -> None:
+    assert rendered("questions", CASES / "prompt_bom.txt").rstrip() == "Q: 1. Who?"
+    with pytest.raises(ConfigError, match="most likely Latin-1"):
+        rendered("questions", CASES / "prompt_latin1.txt")

@@ -36,7 +36,7 @@ def _decoded(backend: Backend, token_ids: list[int]) -> str:
 def _bytes_of(name: str) -> bytes:
     """A byte-level token's name as bytes; names that are no such thing (added tokens) stand for themselves."""
     try:
-        return bytes(_BYTES[character] for character in name)
+        return bytes(BYTES[character] for character in name)
     except KeyError:
         return name.encode()
 
@@ -48,4 +48,5 @@ def _byte_names() -> dict[str, int]:
     return {chr(byte): byte for byte in shown} | {chr(256 + k): byte for k, byte in enumerate(hidden)}
 
 
-_BYTES = _byte_names()
+BYTES = _byte_names()
+"""The byte that each of a byte-level vocabulary's characters stands for."""

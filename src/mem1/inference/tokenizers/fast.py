@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.chat import ChatTemplate, read_settings
-from mem1.inference.tokenizers.detokenize import spell
+from mem1.inference.tokenizers.detokenize import BYTES, spell
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -58,6 +58,17 @@ class FastTokenizer:
         """Every added token's text, in the order of ids."""
         return self._special
 
+    @cached_property
+    def verbatim(self) -> bool:
+        """Whether every text is kept as it is: bytes, no normaliser, and no token that swallows blanks around it."""
+        parts = json.loads(self._backend.to_str())
+        splits = parts["pre_tokenizer"] or {}
+        steps = splits["pretokenizers"] if splits.get("type") == "Sequence" else [splits]
+        plain = parts["normalizer"] is None and all(_keeps(step) for step in steps)
+        swallows = any(token["lstrip"] or token["rstrip"] for token in parts["added_tokens"])
+        letters = self._backend.get_vocab(with_added_tokens=False).keys()
+        return plain and steps[-1].get("type") == "ByteLevel" and not swallows and letters >= BYTES.keys()
+
     @property
     def vocabulary_size(self) -> int:
         """Number of ids, added tokens included."""
@@ -88,6 +99,16 @@ class FastTokenizer:
     def wrap_prompt(self, prompt: str) -> str:
         """The task prompt as the model wants it, see ``chat.ChatTemplate``; as it is where there is no template."""
         return prompt if self._chat is None else self._chat.wrap(prompt, self._special)
+
+
+def _keeps(step: dict[str, Any]) -> bool:
+    """Whether a step of a pre-tokenizer only cuts."""
+    kind = step.get("type")
+    return (
+        (kind == "ByteLevel" and not step.get("add_prefix_space", False))
+        or (kind in ("Split", "Punctuation") and step.get("behavior") != "Removed")
+        or kind == "Digits"
+    )
 
 
 def read_tokenizer(folder: Path, *, chat: bool = False) -> FastTokenizer:

@@ -29,6 +29,11 @@ class _ControlStrings:
         return len(self._control) - 1
 
     @property
+    def verbatim(self) -> bool:
+        """Texts are kept as they are."""
+        return True
+
+    @property
     def special_strings(self) -> tuple[str, ...]:
         """The control strings, in the order of their ids."""
         return self._control

@@ -28,6 +28,11 @@ class Utf8Tokenizer:
         return
 
     @property
+    def verbatim(self) -> bool:
+        """Texts are kept as they are."""
+        return True
+
+    @property
     def special_strings(self) -> tuple[str, ...]:
         """The strings given."""
         return self._special

@@ -124,7 +124,7 @@ def why_no_mask(model: PreTrainedModel) -> str | None:
     log-probabilities of the tokens alone. Layers that carry a state, and positions that follow from a mask, do not.
     """
     if not takes(model, "position_ids"):
-        return f"the forward of {type(model).__name__} takes no position_ids: it derives positions from a plain mask"
+        return f"the forward of {type(model).__name__} takes no position_ids: a row cannot tell it positions"
     device, size = model.device, 8
     ids = torch.randint(model.config.get_text_config().vocab_size, (size,), generator=torch.Generator().manual_seed(0))
     order = torch.arange(2 * size)
