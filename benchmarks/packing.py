@@ -7,7 +7,8 @@ Group of 8 episodes of a 16-objective task, 17 turns each, lengths of MEM1 and o
 - ``stitched``: all turns of an episode in one row under a dense two-dimensional mask (inexact: see ``train/views``);
 - ``packed``: shared-prefix rows.
 
-All rows of a kind have the same shape but for the last, so a few of each are timed and the time is scaled by tokens.
+All rows of a kind have the same shape but for the last, so a few of each are timed and the time is extrapolated by
+tokens; each figure says from how many, and ratios are of such times.
 The kinds take turns and the best round counts. Ratios within one run mean something (those of CPU time are the steadier
 on a busy machine), seconds across machines do not. Packing saves the prompt's share of the projections and little of
 the attention, so the ratio nears "times fewer tokens" as models get wider.
@@ -180,7 +181,7 @@ def _length(rows: Sequence[PackedRow] | Sequence[Sample]) -> int:
 
 
 def measure(kind: Kind) -> tuple[float, float]:
-    """Seconds and CPU seconds that forward and backward of the whole update would take."""
+    """Seconds and CPU seconds of forward and backward, extrapolated to the whole update by tokens."""
     wall, cpu = time.perf_counter(), time.process_time()
     for evaluate in kind.rows:
         torch.autograd.backward(evaluate().mean())
@@ -188,7 +189,9 @@ def measure(kind: Kind) -> tuple[float, float]:
 
 
 def run(quick: bool) -> dict[str, float | str]:
-    """Seconds of an update and ratios to packed rows; ``quick`` measures one round after the warm-up instead of three.
+    """Seconds of an update (extrapolated where they say so) and ratios to packed rows.
+
+    ``quick`` measures one round after the warm-up instead of three.
 
     The stitched row of MEM1's lengths (15,000 tokens, each attended to by each) takes minutes and is left out of it.
     """
@@ -207,7 +210,9 @@ def run(quick: bool) -> dict[str, float | str]:
                     wall, cpu = min(wall, best[name][0]), min(cpu, best[name][1])
                 best[name] = (wall, cpu)
         for name, (wall, _) in best.items():
-            figures[f"{shape.name}: {name}, seconds"] = wall
+            share = found[name].share
+            basis = "seconds" if share >= 1 else f"seconds extrapolated from {100 * share:.2g} % of the tokens"
+            figures[f"{shape.name}: {name}, {basis}"] = wall
         for name, (wall, cpu) in best.items():
             if name != "packed":
                 figures[f"{shape.name}: packed against {name}"] = wall / best["packed"][0]

@@ -76,9 +76,11 @@ def alike_in(left: Cell, right: Cell) -> dict[str, str]:
     return right.first_alike | left.first_alike
 
 
-def measure(episode: Episode, prices: Prices | None = None) -> dict[Measure, float | None]:
+def measure(
+    episode: Episode, prices: Prices | None = None, side_prices: Prices | None = None
+) -> dict[Measure, float | None]:
     """Every measure of one episode."""
-    return quality(episode) | efficiency(episode) | {Measure.COST: cost(episode, prices)}
+    return quality(episode) | efficiency(episode) | {Measure.COST: cost(episode, prices, side_prices)}
 
 
 def make_cell(
@@ -88,6 +90,7 @@ def make_cell(
     bootstrap: Bootstrap,
     prices: Prices | None = None,
     names: Sequence[str] | None = None,
+    side_prices: Prices | None = None,
 ) -> Cell:
     """Summarise the episodes of one strategy on one set of tasks. Tasks keep their order.
 
@@ -98,7 +101,7 @@ def make_cell(
     by_task: dict[str, list[Episode]] = {}
     for name, episode in zip(names or [episode.task.id for episode in episodes], episodes, strict=True):
         by_task.setdefault(name, []).append(episode)
-    rows = [[measure(one, prices) for one in some if not one.failed] for some in by_task.values()]
+    rows = [[measure(one, prices, side_prices) for one in some if not one.failed] for some in by_task.values()]
     values = {name: tuple(_mean(row[name] for row in some) for some in rows) for name in Measure if episodes}
     stops = Counter(episode.stop for episode in episodes)
     cell = Cell(
@@ -117,6 +120,7 @@ def make_cell(
         failures=failures(episodes),
         alike=alike([some[0].task for some in by_task.values()]),
         cached_share=cached_share(episodes),
+        cut_prompts=sum(usage.cut_prompts for episode in episodes if (usage := episode.usage) is not None),
         trace=trace(episodes),
         scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )

@@ -24,8 +24,8 @@ class EvaluateConfig(Config):
 
     ``baseline`` is the strategy that the verdict sets the others against, if it is run. With ``equal_budget`` every
     strategy gets the same largest context beside the prompt, in tokens (``"state"``: the bound of ``state``): those
-    with a bound are sized to reach it, and no call of any may exceed it. ``prices`` tell what an episode costs where
-    the engine does not know.
+    with a bound are sized to reach it, and no call of any may exceed it. ``prices`` tell what the policy's calls cost
+    where the engine does not know, ``side_prices`` what those of another ``side_model`` cost.
     """
 
     strategies: tuple[str, ...] = Field(default=("full", "window", "state"), min_length=1)
@@ -46,6 +46,7 @@ class EvaluateConfig(Config):
     baseline: str = "full"
     equal_budget: Count | Literal["state"] | None = None
     prices: Prices | None = None
+    side_prices: Prices | None = None
 
     @model_validator(mode="after")
     def _has_an_order(self) -> Self:

@@ -41,6 +41,7 @@ async def evaluate(
     resume: bool = False,
     progress: bool = True,
     equal_budget: int | None = None,
+    side_is_policy: bool = False,
 ) -> Evaluation:
     """Run each strategy of ``parts`` on all ``tasks`` and write ``evaluation/LABEL.json``.
 
@@ -48,7 +49,8 @@ async def evaluate(
     each finished cell into the evaluation file, so that an interruption loses only what is in flight. With ``resume``,
     episodes that are on disk are not run again, except failed ones: their backend gets another chance.
     A task is sampled with the same seed under every strategy. ``equal_budget``, in tokens, is only recorded: the parts
-    keep to it (``RolloutContext.cap``).
+    keep to it (``RolloutContext.cap``). ``side_is_policy``: side calls are answered by the same model on an engine of
+    their own, at the policy's prices where there are no others.
 
     Raises:
         BackendError, ConfigError: Not one episode got going (see ``RolloutHealthCheck``). All is on disk nevertheless.
@@ -67,11 +69,12 @@ async def evaluate(
         baseline=config.baseline,
         equal_budget=equal_budget,
         prices=config.prices,
+        side_prices=config.side_prices,
     )
     before = _begin(run, plan, resume)
     path = run.episodes(label, compressed=True)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
-    book = _Book(run, plan, config.transcripts, dict(tasks), before, Watch(config.concurrency))
+    book = _Book(run, plan, config.transcripts, dict(tasks), before, Watch(config.concurrency), side_is_policy)
     effort = RolloutHealthCheck(what=f"evaluation {label!r}")
     contexts = {name: replace(some, temperature=config.temperature) for name, some in parts.items()}
     places: dict[str, Place] = {}
@@ -127,6 +130,7 @@ class _Book:
     tasks: dict[CellKey, Sequence[Task]]
     before: Evaluation | None
     watch: Watch
+    side_is_policy: bool
     sync: Callable[[], None] = lambda: None  # puts the episodes on the disk: never later than what is made of them
     open: dict[tuple[str, CellKey], dict[str, Episode]] = field(default_factory=dict)
     cells: dict[tuple[str, CellKey], Cell] = field(default_factory=dict)
@@ -165,7 +169,10 @@ class _Book:
             self.transcripts[episode.id] = transcript(episode, parts.engine.tokenizer)
         if len(episodes) == len(order):
             done = [episodes[name] for name in order]
-            cell = make_cell(strategy, key, done, self.bootstrap, self.plan.prices, order)
+            prices, side_prices = self.plan.prices, self.plan.side_prices
+            if side_prices is None and self.side_is_policy:
+                side_prices = prices
+            cell = make_cell(strategy, key, done, self.bootstrap, prices, order, side_prices)
             stored = {one.id: self.digests[one.id] for one in done}
             self.cells[strategy, key] = cell.model_copy(update={"stored": stored})
             del self.open[strategy, key]

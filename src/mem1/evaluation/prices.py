@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from mem1.evaluation.efficiency import Call, cached
 from mem1.prices import Prices
-from mem1.types import Episode
+from mem1.types import Episode, Turn
 
 
-def cost(episode: Episode, prices: Prices | None) -> float | None:
+def cost(episode: Episode, prices: Prices | None, side_prices: Prices | None = None) -> float | None:
     """The cost of all calls of ``episode``, side calls included; ``None`` where that of one is not known.
 
     A call costs what its backend says; else the price of the tokens that its backend counted; else that of the tokens
-    in the record, those that a cache would hold at the price of cached ones.
+    in the record, those that a cache would hold at the price of cached ones. ``prices`` are those of the policy, and
+    ``side_prices`` those of another model that answers side calls: one is never taken for the other.
     """
     calls = episode.calls
-    costs = [_cost(call, held, prices) for call, held in zip(calls, cached(calls), strict=True)]
+    costs = [
+        _cost(call, held, prices if isinstance(call, Turn) or call.by_policy else side_prices)
+        for call, held in zip(calls, cached(calls), strict=True)
+    ]
     known = [one for one in costs if one is not None]
     return sum(known) if calls and len(known) == len(costs) else None
 

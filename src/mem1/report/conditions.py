@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from mem1.evaluation.findings import findings
@@ -39,10 +40,11 @@ def report_findings(data: RunData) -> tuple[str, ...]:
 
 
 def resume_command(run: Path, label: str) -> str:
-    """What runs the missing and failed episodes of an evaluation of ``run``."""
+    """What runs the missing and failed episodes of an evaluation of ``run``, for a shell."""
+    where = shlex.quote(str(run))
     if label == "evaluation":
-        return f"mem1 evaluate {run / 'config.toml'} --run {run} --resume"
-    return f"the command that made it, with --run {run} --resume"
+        return f"mem1 evaluate {shlex.quote(str(run / 'config.toml'))} --run {where} --resume && mem1 report {where}"
+    return f"the command that made it, with --run {where} --resume"
 
 
 def _told(one: Conditions) -> str:

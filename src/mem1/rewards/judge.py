@@ -30,6 +30,7 @@ _LONGEST = 500  # characters of an answer that a judge reads: what is longer is 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds
 _LIMIT = 4 * 2**20  # bytes of a reply that is one word, thoughts and all
 _PATH = "/chat/completions"
+_SILENT = 12  # questions without a verdict, before there ever was one, are enough
 _KEYS = Keys(
     url="scorer.judge.base_url",
     key="scorer.judge.key_env",
@@ -46,7 +47,7 @@ class JudgeScorer:
     Not asked: where there is no answer (0), and where it is an exact match (1). Where no verdict was had after
     ``attempts`` tries the objective is unscored: ``em`` is ``None`` and counts in the coverage. The judge is asked over
     an OpenAI-compatible endpoint; calling blocks until all verdicts are there. A refusal (wrong key, no money, no such
-    model, a request that it does not take) raises ``RefusedError``.
+    model, a request that it does not take) raises ``RefusedError``; a dozen questions without any verdict end the run.
     """
 
     def __init__(self, config: JudgeConfig, *, client: HttpClient | None = None) -> None:
@@ -54,7 +55,8 @@ class JudgeScorer:
         self._standard = StandardScorer()
         self._verdicts = Verdicts(config.cache)
         self._client = client or judge_client(config)
-        self._silence_told = False
+        self._heard = False  # whether there ever was a verdict
+        self._silent = 0  # questions without one
 
     @property
     def name(self) -> str:
@@ -102,14 +104,22 @@ class JudgeScorer:
     async def _ask(self, asked: str) -> bool | None:
         """The judge's word on ``asked``; ``None`` where it gave none that can be read, or none at all."""
         try:
-            return (await self._client.call(_PATH, self._body(asked), _read))[0]
+            verdict, _ = await self._client.call(_PATH, self._body(asked), _read)
         except HttpError as error:
             if error.ends_run or not error.passing:
                 raise
-            if not self._silence_told:
-                self._silence_told = True
-                _log.warning("an objective stays unscored, and more may: %s", error.what)
+            self._unscored(error)
             return None
+        self._heard = True
+        return verdict
+
+    def _unscored(self, error: HttpError) -> None:
+        """Say it once; raise where there was no verdict on any of a dozen questions."""
+        self._silent += 1
+        if self._silent >= _SILENT and not self._heard:
+            raise error.told(f"no verdict on any of {self._silent} questions, the last: {error.what}", ends_run=True)
+        if self._silent == 1:
+            _log.warning("an objective stays unscored, and more may: %s", error.what)
 
     def _body(self, asked: str) -> dict[str, Any]:
         return {

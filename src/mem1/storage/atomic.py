@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import StorageError
-from mem1.storage.limits import DOCUMENT, too_large
+from mem1.storage.limits import DOCUMENT, check_parts, too_large
 
 _HINTS = {
     errno.ENOSPC: "free some space on this disk, or write the run to another one; what was finished before is intact",
@@ -96,8 +96,9 @@ def read_document(path: Path, limit: int = DOCUMENT) -> bytes:
 def read_json(path: Path) -> Any:
     """Read a JSON file. Raises ``StorageError`` when it is missing, damaged, too large or nested too deeply."""
     data = read_document(path)
+    check_parts(data, path.name, where=str(path))
     try:
-        return json.loads(data, parse_constant=_no_number)
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise StorageError(
             f"{path.name} is not JSON: {error}", where=str(path), hint="restore the file from a copy"

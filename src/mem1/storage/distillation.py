@@ -10,12 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from mem1.errors import StorageError
 from mem1.storage.atomic import read_document, write_atomic
 from mem1.storage.json_lines import LineWriter, read_lines
-from mem1.storage.written import to_json
+from mem1.storage.written import from_json, to_json
 from mem1.types import Observation, Record
 
 
@@ -78,14 +75,8 @@ class ScriptWriter:
 def read_scripts(path: Path) -> Iterator[Transcript]:
     """All whole scripts of a file. Raises ``StorageError`` naming a bad line."""
     for number, line in enumerate(read_lines(path), start=1):
-        try:
-            yield Transcript.model_validate_json(line.text)
-        except ValidationError as error:
-            raise StorageError(
-                f"not a script of this version: {error.errors()[0]['msg']}",
-                where=f"{path}, line {number}",
-                hint="distill again with this version of mem1",
-            ) from error
+        where = f"{path}, line {number}"
+        yield from_json(Transcript, line.text, "script", where=where, hint="distill again with this version of mem1")
 
 
 def write_distillation(path: Path, record: Distillation) -> None:
@@ -95,13 +86,5 @@ def write_distillation(path: Path, record: Distillation) -> None:
 
 def read_distillation(path: Path) -> Distillation:
     """Read an outcome. Raises ``StorageError`` when it is missing, damaged or of another version."""
-    data = read_document(path)
-    try:
-        return Distillation.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise StorageError(
-            f"{path.name} is not an outcome of this version: {'.'.join(map(str, first['loc']))}: {first['msg']}",
-            where=str(path),
-            hint="select again from what was sampled: mem1 distill RECIPE --run DIR --resume",
-        ) from error
+    hint = "select again from what was sampled: mem1 distill RECIPE --run DIR --resume"
+    return from_json(Distillation, read_document(path), f"outcome ({path.name})", where=str(path), hint=hint)

@@ -10,13 +10,23 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
+from mem1.storage.limits import line_limit
+from mem1.storage.upgrade import upgraded_episode
+from mem1.storage.written import from_json, to_json
 from mem1.types import Composition, Episode, Record, StopReason
+
+Count = Annotated[int, Field(ge=0, lt=1 << 62)]
+"""A number that a database and a file position can hold, whoever wrote it."""
+
+
+_OTHER_VERSION = "remove the line, or read the file with the version of mem1 that wrote it (see versions.json)"
 
 
 class EpisodeEntry(Record):
@@ -27,20 +37,20 @@ class EpisodeEntry(Record):
     task_id: str
     strategy: str
     composition: Composition
-    objectives: int
-    turns: int
+    objectives: Count
+    turns: Count
     stop: StopReason
     reward: float | None
     advantage: float | None
     em_sum: float | None
     f1_sum: float | None
-    peak: int
-    peak_without_prompt: int
-    tokens: int
+    peak: Count
+    peak_without_prompt: Count
+    tokens: Count
     seconds: float
     error: str | None
-    offset: int
-    length: int
+    offset: Count
+    length: Count
 
 
 class IndexLine(EpisodeEntry):
@@ -139,7 +149,7 @@ class IndexReader:
         """What only the episodes hold."""
         try:
             for line in read_lines(self.path, self.covered):
-                entry = index_line(parse_episode(line.text, f"{self.path}, byte {line.offset}"), line)
+                entry = _entry(line, f"{self.path}, byte {line.offset}")
                 self.covered, self._last = entry.end, entry
                 yield entry
         finally:
@@ -171,7 +181,7 @@ def bring_index_up_to_date(path: Path) -> int:
             os.truncate(index, reader.end)
     with LineWriter(index, whole=reader.end) as lines:
         for entry in reader.from_episodes():
-            lines.write(entry.model_dump_json().encode())
+            lines.write(to_json(entry, "an index line", where=str(index)))
     return reader.covered
 
 
@@ -190,17 +200,8 @@ def read_episode(path: Path, entry: EpisodeEntry) -> Episode:
 
 
 def parse_episode(text: bytes, where: str) -> Episode:
-    """A line as an episode. Raises ``StorageError`` that names the field and ``where``."""
-    try:
-        return Episode.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the line"
-        raise StorageError(
-            f"not an episode of this version: {field}: {first['msg']}",
-            where=where,
-            hint="remove the line, or read the file with the version of mem1 that wrote it (see versions.json)",
-        ) from error
+    """A line as an episode, of this version or a former one. Raises ``StorageError`` that names field and ``where``."""
+    return from_json(Episode, text, "episode", where=where, hint=_OTHER_VERSION, upgrade=upgraded_episode)
 
 
 def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple[IndexLine, int]]:
@@ -212,14 +213,27 @@ def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple
     if not index.is_file():
         return
     before = -1, -1
-    with suppress(ValidationError, StorageError):
+    with suppress(StorageError):
         for line in read_lines(index, start):
-            entry = IndexLine.model_validate_json(line.text)
+            entry = from_json(IndexLine, line.text, "index line", where=str(index), hint="delete the index")
             place = entry.offset, entry.length
             if place != before and (entry.offset != covered or entry.end > size):
                 return
             covered, before = entry.end, place
             yield entry, line.offset + line.length
+
+
+def _entry(line: Line, where: str) -> IndexLine:
+    episode = parse_episode(line.text, where)
+    try:
+        return index_line(episode, line)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise StorageError(
+            f"this is no episode of this version: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            where=where,
+            hint=_OTHER_VERSION,
+        ) from error
 
 
 def _holds(path: Path, entry: EpisodeEntry) -> bool:
@@ -234,7 +248,7 @@ def _holds(path: Path, entry: EpisodeEntry) -> bool:
 def _raw(path: Path, entry: EpisodeEntry) -> bytes:
     with storage_errors(f"read {path.name}", path), path.open("rb") as file:
         file.seek(entry.offset)
-        return file.read(entry.length)
+        return file.read(min(entry.length, line_limit()))
 
 
 def _size(path: Path) -> int:

@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
-from mem1.storage.limits import line_limit, line_too_large
+from mem1.storage.limits import line_limit, line_too_large, too_large
 from mem1.storage.lock import try_lock
 
 _BLOCK = 1 << 20
@@ -130,6 +130,20 @@ def read_span(path: Path, offset: int, length: int) -> bytes:
     if not found:
         raise _damaged(path, offset, EOFError("the line is not whole"))
     return found
+
+
+def inflate(data: bytes, limit: int, *, where: Path) -> bytes:
+    """What one gzip member inflates to. Raises ``StorageError`` beyond ``limit`` bytes, ``ValueError`` for damage."""
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        text = inflater.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if len(text) > limit:
+        raise too_large(f"{where.name}, inflated,", limit, where=str(where))
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("it is not one whole gzip member")
+    return text
 
 
 def cut_torn_line(path: Path, whole: int = 0) -> int:

@@ -25,10 +25,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from mem1.config import Config, ConfigT, build
 from mem1.errors import ConfigError, StorageError
@@ -37,7 +38,7 @@ from mem1.storage.limits import DOCUMENT, too_large
 from mem1.storage.lock import LOCK
 from mem1.storage.own import refuse_strange_files
 from mem1.storage.versions import versions
-from mem1.storage.written import to_json
+from mem1.storage.written import from_json, to_json
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -224,17 +225,17 @@ class RunDir:
 
     def versions(self) -> dict[str, str | None]:
         """What the run was made with. Raises ``StorageError``."""
-        return _mapping(self.path / "versions.json")
+        return _mapping(self.path / "versions.json", str | None)
 
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
-        return _mapping(self.path / "seeds.json")
+        return _mapping(self.path / "seeds.json", int)
 
     def seconds(self) -> float:
         """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""
         if not self.clock.is_file():
             return 0.0
-        found = _mapping(self.clock).get("seconds")
+        found = _mapping(self.clock, int | float).get("seconds")
         if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 1e12:
             raise StorageError("clock.json holds no seconds", where=str(self.clock), hint="delete it: it counts from 0")
         return float(found)
@@ -251,24 +252,24 @@ class RunDir:
     def read_evaluation(self, name: str, kind: type[RecordT]) -> RecordT:
         """Read one evaluation. Raises ``StorageError`` when it is missing, damaged or of another version."""
         path = self.evaluation(name)
-        data = read_document(path)
-        try:
-            return kind.model_validate_json(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or path.name
-            raise StorageError(
-                f"{path.name} holds no {kind.__name__} of this version: {field}: {first['msg']}",
-                where=str(path),
-                hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate "
-                "again with --resume: episodes that are on disk are not run anew",
-            ) from error
+        return from_json(
+            kind,
+            read_document(path),
+            f"{kind.__name__} ({path.name})",
+            where=str(path),
+            hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate again "
+            "with --resume: episodes that are on disk are not run anew",
+        )
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _mapping(path: Path, kind: type | UnionType) -> dict[str, Any]:
     found = read_json(path)
-    if not isinstance(found, dict):
-        raise StorageError(f"{path.name} is not an object", where=str(path), hint="restore the file from a copy")
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise StorageError(
+            f"{path.name} is not an object of the values that belong there",
+            where=str(path),
+            hint="restore the file from a copy",
+        )
     return found
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from mem1.errors import StorageError
-from mem1.storage.atomic import storage_errors, write_atomic
+from mem1.storage.atomic import read_document, write_atomic
+from mem1.storage.json_lines import inflate
+from mem1.storage.limits import VOCABULARY
 from mem1.types import Turn
 
+_MOST = 16  # vocabularies of one run
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}".encode()
 
 
@@ -61,19 +63,30 @@ def keep_vocabulary(folder: Path, tokenizer: object) -> Path | None:
 
 
 def read_vocabularies(folder: Path) -> tuple[Vocabulary, ...]:
-    """All vocabularies kept in ``folder``; none where there is no such folder. Raises ``StorageError``."""
-    return tuple(_read(path) for path in sorted(folder.glob("*.json.gz")))
+    """All vocabularies kept in ``folder``; none where there is no such folder.
+
+    Raises ``StorageError`` for what is no vocabulary, inflates to more than 64 MiB, or is one of more than 16.
+    """
+    paths = sorted(folder.glob("*.json.gz"))
+    if len(paths) > _MOST:
+        raise StorageError(
+            f"there are {len(paths)} vocabularies in one run",
+            where=str(folder),
+            hint=f"a run has one for each tokenizer, {_MOST} at most: delete those that it does not need",
+        )
+    return tuple(_read(path) for path in paths)
 
 
 def _read(path: Path) -> Vocabulary:
-    with storage_errors(f"read {path.name}", path):
-        data = path.read_bytes()
+    data = read_document(path, VOCABULARY)
     try:
-        pieces = [piece.encode("latin-1") for piece in json.loads(gzip.decompress(data))]
-    except (OSError, EOFError, zlib.error, ValueError, AttributeError, TypeError) as error:
+        pieces = json.loads(inflate(data, VOCABULARY, where=path))
+        if not isinstance(pieces, list):
+            raise TypeError(f"a list is expected, not {type(pieces).__name__}")
+        return Vocabulary([piece.encode("latin-1") for piece in pieces])
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise StorageError(
             f"{path.name} holds no vocabulary: {error}",
             where=str(path),
             hint="delete it: texts are then shown as far as episodes hold them",
         ) from error
-    return Vocabulary(pieces)

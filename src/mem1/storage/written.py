@@ -1,17 +1,24 @@
-"""The door through which records go to disk: what could not be read back is refused there."""
+"""The door between records and the disk: what could not be read back is not let out, what is no record not in."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+import pydantic_core
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from mem1.errors import StorageError
+from mem1.storage.limits import check_parts
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+Upgrade = Callable[[Any], Any]
 
 _DEEPEST = 100  # readers of JSON give up at 200 levels
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -34,9 +41,33 @@ def to_json(record: BaseModel, what: str, *, where: str, indent: int | None = No
         place = _not_finite(json.loads(data))
         if place is not None:
             raise _refused(what, f"{place} is not a finite number", where)
+    check_parts(data, what, where=where)
     if depth(data) > _DEEPEST:
         raise _refused(what, f"it is nested more than {_DEEPEST} levels deep", where)
     return data
+
+
+def from_json(
+    kind: type[RecordT], text: bytes, what: str, *, where: str, hint: str, upgrade: Upgrade | None = None
+) -> RecordT:
+    """The record that JSON ``text`` holds; ``what`` says what it should be ("episode").
+
+    ``upgrade`` makes a record of this version of one of a former version.
+
+    Raises ``StorageError`` naming the field and ``where`` for everything else: damage, another version, numbers that
+    are not finite, nesting without end, more parts than a record of ours has.
+    """
+    check_parts(text, f"the {what}", where=where)
+    try:
+        # In two steps: a complaint about JSON makes a copy of all of it, one about a value just names it.
+        value = pydantic_core.from_json(text, allow_inf_nan=False)
+        return kind.model_validate(value if upgrade is None else upgrade(value))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        why = f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg']}"
+    except ValueError as error:
+        why = f"it is not JSON: {error}"
+    raise StorageError(f"this is no {what} of this version: {why}", where=where, hint=hint)
 
 
 def depth(data: bytes) -> int:

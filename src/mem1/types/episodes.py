@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
 from mem1.types.generation import Usage
-from mem1.types.record import Record
+from mem1.types.record import Many, Record
 from mem1.types.scores import Score
 from mem1.types.tasks import Task
 from mem1.types.turns import SideCall, Turn
@@ -34,14 +34,14 @@ class EpisodeError(Record):
 class Episode(Record):
     """One run of a policy over one task."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     group_id: str
     task: Task
     strategy: str
-    turns: tuple[Turn, ...]
-    side_calls: tuple[SideCall, ...] = ()
-    answers: tuple[str | None, ...]
+    turns: Annotated[tuple[Turn, ...], Many]
+    side_calls: Annotated[tuple[SideCall, ...], Many] = ()
+    answers: Annotated[tuple[str | None, ...], Many]
     stop: StopReason
     seconds: float
     reward: float | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mem1.types.record import Record, same_length
+from mem1.types.record import Many, Record, same_length
 
 
 class FinishReason(StrEnum):
@@ -59,10 +60,10 @@ class Completion(Record):
     that counts says it cost.
     """
 
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    sampled: tuple[bool, ...]
-    section_ends: tuple[int, ...]
+    token_ids: Annotated[tuple[int, ...], Many]
+    logprobs: Annotated[tuple[float, ...], Many]
+    sampled: Annotated[tuple[bool, ...], Many]
+    section_ends: Annotated[tuple[int, ...], Many]
     finish: FinishReason
     policy_version: int = 0
     exact: bool = True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import model_validator
 
-from mem1.types.record import Record, same_length
+from mem1.types.record import Many, Record, same_length
 
 
 class Score(Record):
@@ -14,13 +16,13 @@ class Score(Record):
     ``parts``, both empty elsewhere; ``em`` then says whether the objective was fully met, and ``f1`` is ``None``.
     """
 
-    em: tuple[float | None, ...]
-    f1: tuple[float | None, ...]
-    answered: tuple[bool, ...]
+    em: Annotated[tuple[float | None, ...], Many]
+    f1: Annotated[tuple[float | None, ...], Many]
+    answered: Annotated[tuple[bool, ...], Many]
     extra_answers: int = 0
     scorer: str
-    rewards: tuple[float | None, ...] = ()
-    parts: tuple[dict[str, float | None], ...] = ()
+    rewards: Annotated[tuple[float | None, ...], Many] = ()
+    parts: Annotated[tuple[dict[str, float | None], ...], Many] = ()
 
     @model_validator(mode="after")
     def _aligned(self) -> Score:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import model_validator
 
 from mem1.types.actions import Action
 from mem1.types.generation import FinishReason, Usage
-from mem1.types.record import Record, same_length
+from mem1.types.record import Many, Record, same_length
 
 
 class Turn(Record):
@@ -16,15 +18,16 @@ class Turn(Record):
     ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
     belong to the state section (the rest is the action). What stands between the prefix and the end of the
     prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
+    ``by_memory``: the action was one that the memory answers itself (looking back), not the environment.
     ``advantage`` is what training credited to the turn's sampled tokens, on average.
     """
 
     index: int
-    prompt_token_ids: tuple[int, ...]
+    prompt_token_ids: Annotated[tuple[int, ...], Many]
     prefix_length: int
-    completion_token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    sampled_mask: tuple[bool, ...]
+    completion_token_ids: Annotated[tuple[int, ...], Many]
+    logprobs: Annotated[tuple[float, ...], Many]
+    sampled_mask: Annotated[tuple[bool, ...], Many]
     state_length: int
     finish: FinishReason
     policy_version: int
@@ -36,6 +39,7 @@ class Turn(Record):
     objective: int = 0
     exact: bool = True
     usage: Usage | None = None
+    by_memory: bool = False
     advantage: float | None = None
 
     @model_validator(mode="after")
@@ -71,9 +75,9 @@ class SideCall(Record):
 
     turn: int
     purpose: str
-    prompt_token_ids: tuple[int, ...]
+    prompt_token_ids: Annotated[tuple[int, ...], Many]
     prefix_length: int
-    completion_token_ids: tuple[int, ...]
+    completion_token_ids: Annotated[tuple[int, ...], Many]
     by_policy: bool = True
     usage: Usage | None = None
 

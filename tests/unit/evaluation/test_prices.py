@@ -50,4 +50,15 @@ def test_side_calls_cost_too_and_another_engine_has_its_own_cache() -> None:
     own = of(None, None).model_copy(update={"side_calls": (side,)})
     assert cost(own, PRICES) == pytest.approx((2 + 40 + (1 + 0.3 + 10) + (5 + 0.4 + 20)) / 1e6)
     other = of(None, None).model_copy(update={"side_calls": (side.model_copy(update={"by_policy": False}),)})
-    assert cost(other, PRICES) == pytest.approx((2 + 40 + (4 + 10) + (3 + 0.6 + 20)) / 1e6)
+    assert cost(other, PRICES, PRICES) == pytest.approx((2 + 40 + (4 + 10) + (3 + 0.6 + 20)) / 1e6)
+    dear = Prices(input=100.0, output=1000.0)
+    assert cost(other, PRICES, dear) == pytest.approx((2 + 40 + 100 * (4 + 10) + (3 + 0.6 + 20)) / 1e6)
+
+
+def test_the_policys_prices_are_not_another_models() -> None:
+    side = SideCall(turn=1, purpose="notes", prompt_token_ids=(1,), prefix_length=1, completion_token_ids=(2,))
+    other = of(None, None).model_copy(update={"side_calls": (side.model_copy(update={"by_policy": False}),)})
+    assert cost(other, PRICES) is None, "what the side model costs is not known"
+    said = Usage(calls=1, prompt_tokens=1, cached_tokens=0, completion_tokens=1, seconds=1.0, cost=0.5)
+    told = other.model_copy(update={"side_calls": (other.side_calls[0].model_copy(update={"usage": said}),)})
+    assert cost(told, PRICES) == pytest.approx(0.5 + (2 + 40 + 3 + 0.6 + 20) / 1e6)

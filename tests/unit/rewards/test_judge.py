@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ TASK = Task(
 class Endpoint:
     """Answers each question as it was told to, one word or status an attempt; keeps what it was asked."""
 
-    def __init__(self, **words: list[str | int | Exception]) -> None:
+    def __init__(self, **words: Sequence[str | int | Exception]) -> None:
         self.words = {f"{question}?": list(some) for question, some in words.items()}
         self.asked: list[dict[str, Any]] = []
         self.headers: list[httpx.Headers] = []
@@ -131,6 +131,18 @@ def test_a_judge_that_is_gone_ends_the_run() -> None:
         scorer(TASK, ("Cusco", None, None, None))
     assert caught.value.ends_run
     assert len(endpoint.asked) == 3 * 2
+
+
+@pytest.mark.parametrize("word", [500, 429, "maybe", ""])
+def test_a_judge_that_never_says_anything_ends_the_run_after_a_dozen_questions(word: str | int) -> None:
+    endpoint = Endpoint(Capital=[word] * 50)
+    scorer = judge(endpoint, attempts=1)
+    assert [scorer(TASK, ("Cusco", None, None, None)).em[0] for _ in range(11)] == [None] * 11
+    with pytest.raises(BackendError, match="no verdict on any of 12 questions, the last: the judge") as caught:
+        scorer(TASK, ("Cusco", None, None, None))
+    assert caught.value.ends_run
+    heard = judge(Endpoint(Capital=["correct"] + [word] * 50), attempts=1)
+    assert [heard(TASK, (f"Cusco {i}", None, None, None)).em[0] for i in range(20)] == [1.0] + [None] * 19
 
 
 def test_the_key_in_a_refusal_is_shown_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def test_evaluations(tmp_path: Path) -> None:
     run.write_evaluation("final", task())
     assert run.evaluations() == ["final"]
     assert run.read_evaluation("final", type(task())) == task()
-    with pytest.raises(StorageError, match="holds no Episode"):
+    with pytest.raises(StorageError, match="this is no Episode"):
         run.read_evaluation("final", type(episode()))
     with pytest.raises(StorageError, match="cannot read"):
         run.read_evaluation("other", type(task()))
