@@ -13,9 +13,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mem1.envs.webshop.kinds import Mode
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.search import ProductSearch
 from mem1.tasks.webshop.products import Product
-from mem1.types import Click, Search
 
 PAGE_SIZE = 10
 

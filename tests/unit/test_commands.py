@@ -11,9 +11,9 @@ from mem1.commands import _clock
 from mem1.config import Config, build
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
+from mem1.runtime.world import build_retriever, build_sources
 from mem1.storage.atomic import read_json
 from mem1.storage.run_dir import RunDir
-from mem1.workshop import Workshop
 
 
 def test_questions_without_passages_name_the_key_that_is_missing(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_questions_without_passages_name_the_key_that_is_missing(tmp_path: Path)
     questions.write_text('{"id": "1", "question": "Capital of Peru?", "golden_answers": ["Lima"]}\n')
     recipe = build(Recipe, {"source": {"type": "qa_files", "name": "q", "dev": str(questions)}}, where="test")
     with pytest.raises(ConfigError, match="a source of type qa_files brings no passages") as raised:
-        _ = Workshop(recipe).retriever
+        build_retriever(recipe, build_sources(recipe))
     assert raised.value.where == "retriever.corpus"
 
 

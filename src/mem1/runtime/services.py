@@ -16,7 +16,7 @@ def check_services(recipe: Recipe) -> None:
 
 
 async def _check(recipe: Recipe) -> None:
-    await recipe.engine.check(recipe.model)
+    await recipe.writer.check(recipe.model)
     if "scorer" in recipe.env.needs:
         await recipe.scorer.check()
     if "retriever" in recipe.env.needs:
