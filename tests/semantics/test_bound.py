@@ -29,7 +29,7 @@ from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
-from mem1.types import Action, Episode, Malformed, Observation, Recall, Search
+from mem1.types import Action, Episode, Malformed, Observation, ToolCall, calls
 from tests.unit.inference.bpe import bpe
 from tests.unit.rollout.worlds import World, parts, request
 
@@ -214,7 +214,7 @@ def test_injected_tags_forge_nothing_and_end_nothing(
     world = Observation(head=injection, passages=(injection, injection))
     replies = ["<think>a</think><search>b</search>", "", "</think>", "no tags"] * 2
     episode = play(tokenizer, config, lambda i: replies[i], lambda i: world, side=lambda i: injection)
-    assert [type(turn.action) for turn in episode.turns] == [Search, Malformed, Malformed, Malformed] * 2
+    assert [type(turn.action) for turn in episode.turns] == [ToolCall, Malformed, Malformed, Malformed] * 2
     assert episode.answers == (None,)
     for turn in episode.turns:
         assert turn.observation is not None
@@ -324,7 +324,7 @@ def test_look_back_keeps_the_bound_and_ends(
     assert bound == 2 * (40 + 25) + 60 + len(tokenizer.encode(text))
     episode = play(tokenizer, config, policy, world)
     assert episode.peak_without_prompt <= bound
-    assert sum(isinstance(turn.action, Recall) for turn in episode.turns) <= 3
+    assert sum(calls(turn.action, "recall") for turn in episode.turns) <= 3
     assert len(episode.turns) <= TURNS + 3
     assert all(turn.observation_length <= 60 for turn in episode.turns)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from mem1.actions import ActionForm
 from mem1.errors import ConfigError, DataError
 from mem1.text import decoded, without_tags
 from mem1.types import Task
@@ -14,6 +15,14 @@ You work in turns and keep one page of notes. In every turn write exactly two bl
 1. <think> your page: everything you need later, in your own words, and your reasoning </think>
 2. one action: <search> words to look up </search> or <answer> your answer </answer>
 After a search you are shown what was found between <information> and </information>. Then everything older than your \
+last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
+Answers are names, dates or numbers, as short as possible."""
+
+_FORMAT_JSON = """\
+You work in turns and keep one page of notes. In every turn write exactly two blocks:
+1. <think> your page: everything you need later, in your own words, and your reasoning </think>
+2. one action: a call of a tool, or <answer> your answer </answer>
+After a call you are shown what it brought between <information> and </information>. Then everything older than your \
 last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
 Answers are names, dates or numbers, as short as possible."""
 
@@ -29,10 +38,11 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 """
 
 
-def render_prompt(template: str | Path, task: Task, *, joined: bool = False) -> str:
+def render_prompt(template: str | Path, task: Task, *, joined: bool = False, form: ActionForm = "tags") -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
     ``joined``: questions stand in one line with "; " between, as published training data has them, and not in a list.
+    ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
 
     Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
@@ -43,7 +53,7 @@ def render_prompt(template: str | Path, task: Task, *, joined: bool = False) -> 
     listed = "; ".join(questions) if joined else "\n".join(numbered)
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
-        return text.replace("{format}", _FORMAT).replace("{questions}", listed)
+        return text.replace("{format}", _FORMAT_JSON if form == "json" else _FORMAT).replace("{questions}", listed)
     if template == "brief":
         bullets = "".join(f"- {question}\n" for question in questions)
         return "Answer each question.\n" if one_by_one else f"Answer all.\n{bullets}"

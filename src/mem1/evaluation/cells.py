@@ -120,6 +120,7 @@ def make_cell(
         failures=failures(episodes),
         alike=alike([some[0].task for some in by_task.values()]),
         cached_share=cached_share(episodes),
+        cut_prompts=sum(usage.cut_prompts for episode in episodes if (usage := episode.usage) is not None),
         trace=trace(episodes),
         scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )

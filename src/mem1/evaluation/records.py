@@ -85,8 +85,9 @@ class Cell(Record):
 
     ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored, or all its episodes
     failed). ``alike[i]`` is the place of the first task that asks the same as task ``i``; empty: no task repeats.
-    ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache. ``stored`` gives the
-    SHA-256 of each episode's line on the disk, by the episode's id (empty: written before digests were kept).
+    ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache; ``cut_prompts`` counts
+    calls whose prompt it counted as far shorter than it was. ``stored`` gives the SHA-256 of each episode's line on the
+    disk, by the episode's id (empty: written before digests were kept).
     """
 
     strategy: str
@@ -104,6 +105,7 @@ class Cell(Record):
     failures: tuple[Failure, ...] = ()
     alike: tuple[int, ...] = ()
     cached_share: float | None = None
+    cut_prompts: int = 0
     trace: tuple[TurnPoint, ...] = ()
     scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
     stored: dict[str, str] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.findings import findings
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo
 from mem1.evaluation.verdict import verdicts
-from mem1.types import Composition, Episode, EpisodeError, Malformed, StopReason
+from mem1.types import Composition, Episode, EpisodeError, Malformed, StopReason, Usage
 from tests.unit.evaluation.examples import episode, task, turn
 
 KEY = CellKey(Composition.PARALLEL, 2)
@@ -118,3 +118,15 @@ def test_an_evaluation_with_cells_missing_says_how_many() -> None:
     found = evaluation(GOOD, cell("state", [one(f"t{k}") for k in range(8)]), complete=False)
     (text,) = findings(found.model_copy(update={"cells": (GOOD,)}), "mem1 go")
     assert text == "The evaluation is not complete: 1 of 2 cells are finished. Go on with it: mem1 go"
+
+
+def test_contexts_that_a_server_seems_to_cut_are_told() -> None:
+    def counted(id: str, cut: int) -> Episode:
+        made = one(id)
+        usage = Usage(calls=1, prompt_tokens=5, cached_tokens=0, completion_tokens=2, seconds=0, cut_prompts=cut)
+        return made.model_copy(update={"turns": (made.turns[0].model_copy(update={"usage": usage}),)})
+
+    episodes = [counted(f"t{k}", k % 2) for k in range(8)]
+    (text,) = findings(evaluation(GOOD, cell("state", episodes)))
+    assert text.startswith("state: in 4 calls the server counted far fewer prompt tokens than were sent")
+    assert findings(evaluation(GOOD, cell("state", [counted(f"t{k}", 0) for k in range(8)]))) == ()

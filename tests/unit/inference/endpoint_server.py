@@ -179,7 +179,10 @@ class Server:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
-        path, body = head[0].split()[1], json.loads(raw)
+        method, path = head[0].split()[:2]
+        if method == "GET":  # it has no list of models
+            return await self._send(writer, Reply(404))
+        body = json.loads(raw)
         number = len(self.requests)
         self.requests.append((path, headers, body))
         self._at_once += 1

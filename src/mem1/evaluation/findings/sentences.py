@@ -22,6 +22,7 @@ def findings(evaluation: Evaluation, resume: str | None = None) -> tuple[str, ..
     return (
         *_failed(evaluation, resume),
         *_missing(evaluation, resume),
+        *_of_strategies(evaluation, _cut),
         *_of_strategies(evaluation, _malformed),
         *_of_strategies(evaluation, _unanswered),
         *_of_strategies(evaluation, _unscored),
@@ -62,6 +63,16 @@ def _missing(evaluation: Evaluation, resume: str | None) -> Iterator[str]:
         return
     text = f"The evaluation is not complete: {len(evaluation.cells)} of {wanted} cells are finished."
     yield text + (f" Go on with it: {resume}" if resume else "")
+
+
+def _cut(cells: list[Cell]) -> str | None:
+    count = sum(cell.cut_prompts for cell in cells)
+    if not count:
+        return None
+    return (
+        f"in {count} call{'s' if count > 1 else ''} the server counted far fewer prompt tokens than were sent: it may "
+        "have cut the context without a word, so that what the policy saw is not what is recorded."
+    )
 
 
 def _malformed(cells: list[Cell]) -> str | None:
