@@ -17,14 +17,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from mem1.cli.checkout import find
 from mem1.config import load
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import CellKey, Evaluation
 from mem1.recipe import Recipe
 from mem1.report.data import bootstrap_of
+from mem1.runtime.build import build
+from mem1.runtime.evaluate import evaluate
+from mem1.runtime.tasks import evaluation_tasks, train_tasks
+from mem1.runtime.train import train as run_training
 from mem1.storage.run_dir import RunDir
-from mem1.workshop import Workshop
 
 T_95 = {2: 12.706, 3: 4.303, 4: 2.776, 5: 2.571}  # two-sided 95 % quantiles of TargetSpec's t, by number of seeds
 
@@ -34,10 +39,11 @@ def train(recipe: Recipe, seed: int, folder: Path) -> tuple[Evaluation, Evaluati
     update = {"seed": seed, "train": recipe.train.model_copy(update={"seed": seed}), "watch_tasks": 0}
     one = recipe.model_copy(update=update)
     run = RunDir.create(folder, f"seed-{seed}", one, seeds={"recipe": seed})
-    shop = Workshop(one, run)
-    before = shop.evaluate("before", resume=False)
-    outcome = shop.train(resume=False)
-    return before, shop.evaluate("after", version=outcome.step, resume=False)
+    built = build(one, trains=True)
+    pool, cells = train_tasks(one, built.world.sources), evaluation_tasks(one, built.world.sources, one.evaluate)
+    before = evaluate(built, run, cells, label="before", resume=False)
+    outcome = run_training(built, run, pool=pool, watched=(), resume=False, console=Console(stderr=True))
+    return before, evaluate(built, run, cells, label="after", version=outcome.step, resume=False)
 
 
 def gain(before: Evaluation, after: Evaluation, recipe: Recipe, measure: Measure) -> tuple[float, str]:

@@ -51,7 +51,6 @@ def play(shop: Webshop, mode: Mode, count: int, *, told: bool) -> list[Episode]:
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
         reward=lambda score: score.reward_sum,
-        actions=env.actions,
     )
     return asyncio.run(run_requests(requests, parts, concurrency=16))
 

@@ -19,13 +19,17 @@ from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import make_task
-from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Search, Task
+from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Task, ToolCall, text_tool
 
 HIGHEST = 1000
+COMPARE = text_tool("compare", "number", "learn whether the number looked for is higher")
 
 
 class Guessing:
     """One episode: the numbers of a task, one after the other (an ``Environment``)."""
+
+    tools = (COMPARE,)
+    takes_answer = True
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -44,19 +48,19 @@ class Guessing:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The task prompt, and what is shown first."""
-        return "Search for a number to learn whether mine is higher. Answer when you know it.\n", self._ask()
+        return "Compare a number with mine to learn whether mine is higher. Answer when you know it.\n", self._ask()
 
     async def step(self, action: Action) -> Observation:
         """Compare, or take the answer and go on to the next number."""
         match action:
-            case Search(query=query) if query.isdecimal():
-                secret, guess = int(self.task.objectives[self.objective].answers[0]), int(query)
+            case ToolCall(arguments={"number": str(number)}) if number.isdecimal():
+                secret, guess = int(self.task.objectives[self.objective].answers[0]), int(number)
                 return Observation(head="higher" if secret > guess else "lower" if secret < guess else "equal")
             case Answer(text=text):
                 self._given.append(text)
                 return Observation(head="", done=True) if len(self._given) == self.task.size else self._ask()
             case _:
-                return Observation(head="Search for a number, please.")
+                return Observation(head="Compare a number, please.")
 
     def score(self) -> Score:
         """Exact match and F1 for each number."""
@@ -76,7 +80,7 @@ def bisect(session: str, context: str) -> str:
     elif "lower" in shown:
         high = guess - 1
     middle = guess if "equal" in shown else (low + high) // 2
-    tag = "answer" if "equal" in shown or low == high else "search"
+    tag = "answer" if "equal" in shown or low == high else "compare"
     return f"<think>{low} to {high}, guess {middle}</think><{tag}>{middle}</{tag}>"
 
 

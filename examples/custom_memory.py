@@ -2,7 +2,7 @@
 
     python examples/custom_memory.py
 
-A memory policy decides what the next context holds, as token ids. ``TurnFormat`` has what all of them share: sections
+A memory policy decides what the next context holds, as token ids. ``TurnMemory`` has what all of them share: sections
 with hard budgets, the border of state and action, observations neutralised and cut. The policy that writes here is the
 expert that also writes the warm start's demonstrations: no model is needed.
 """
@@ -12,65 +12,55 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from mem1.actions import ActionSpace, make_format
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.envs.qa import QaEnvConfig
-from mem1.inference.base import Section, Tokenizer
+from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
 from mem1.inference.tokenizers.toy import WordTokenizer
-from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
 from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets, TurnFormat
 from mem1.memory.text.tags import Tags
+from mem1.memory.turn_memory import TurnMemory
 from mem1.retrieval.bm25.config import Bm25Config
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
 from mem1.tasks.factbook.source import factbook_world
-from mem1.types import Completion, Composition, Observation, Task
+from mem1.types import Completion, Composition, Task
 
 BUDGETS = Budgets(state=120, action=60, observation=400)
 TURNS = 3
 
 
-class LastTurns(SelfContained):
+class LastTurns(TurnMemory):
     """P, then the last turns as they were sampled and shown (a ``Memory``; the class itself is its factory)."""
 
     name = "last-turns"
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tags, self.prefix_length = Tags(), 0
-        self._turn = TurnFormat(tokenizer, self.tags, BUDGETS)
-        self._prompt: tuple[int, ...] = ()
+    def __init__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> None:
+        super().__init__(TurnFormat(tokenizer, Tags(), BUDGETS, make_format(space)))
+
+    def forget(self) -> None:
+        """An episode begins."""
         self._kept: deque[tuple[int, ...]] = deque(maxlen=TURNS)
         self._written: tuple[int, ...] = ()
 
-    def start(self, prompt: str, observation: Observation | None) -> None:
-        """Begin an episode."""
-        self._prompt = tuple(self._turn.tokenizer.encode(prompt))
-        self.prefix_length = len(self._prompt)
-        if observation is not None:
-            self.observe(observation)
-
-    def context(self) -> tuple[int, ...]:
-        """The next context. Ids only: what was sampled is never decoded and encoded again."""
-        return (*self._prompt, *(token for turn in self._kept for token in turn))
-
-    def sections(self) -> tuple[Section, ...]:
-        """State, then action."""
-        return self._turn.sections
-
-    def read(self, completion: Completion) -> ParsedTurn:
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
         """Take in what the policy wrote."""
         self._written = completion.token_ids
-        return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> RenderedObservation:
+    def saw(self, shown: RenderedObservation) -> None:
         """Take in what came back. The oldest turn drops out."""
-        shown = self._turn.show(observation)
         self._kept.append(self._written + shown.token_ids)
-        return shown
+
+    def carried(self) -> tuple[int, ...]:
+        """What the next context holds. Ids only: what was sampled is never decoded and encoded again."""
+        return tuple(token for turn in self._kept for token in turn)
 
     def bound(self) -> int:
         """What is kept and what is written, each at its budget."""

@@ -6,42 +6,47 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from mem1.config import differences, load
+from mem1.config import load
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
-from mem1.imports import imports
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, QUALITY, verdict_table
+from mem1.runtime.build import build
+from mem1.runtime.distill import assignment
+from mem1.runtime.distill import distill as collect
+from mem1.runtime.evaluate import evaluate as run_evaluation
+from mem1.runtime.evaluate import untrained
+from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.start import Start, opening
+from mem1.runtime.tasks import evaluation_tasks, train_tasks, watched_tasks
+from mem1.runtime.train import train as run_training
+from mem1.runtime.warmstart import demonstrations, warm_start
+from mem1.runtime.world import task_sources
 from mem1.storage.atomic import write_json
-from mem1.storage.lock import check_unlocked, locked
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
-from mem1.train.config import may_go_on
 from mem1.train.saving.provenance import steps_of
 from mem1.types import Task
-from mem1.workshop import Workshop
-from mem1.workshop.services import check_services
 
 if TYPE_CHECKING:  # torch
     from mem1.train.loop import TrainResult
 
 Overrides = Iterable[str]
 Summary = dict[str, Any]
+WARM_START = "warm-start"
 
 
 # ---------------------------------------------------------------- commands
@@ -49,38 +54,33 @@ Summary = dict[str, Any]
 
 def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Reinforcement learning as the recipe says; returns what to print. Raises ``Mem1Error``."""
-    with _open(
-        recipe,
-        overrides,
-        run=run,
-        resume=resume,
-        needs=lambda shop: (shop.trainable_policy, shop.engine, shop.make_env, shop.train_tasks, shop.watched),
-        grows="train",
-    ) as shop:
-        outcome = shop.train(resume=resume)
-        return {"run": str(shop.run.path), **_outcome(outcome)}
+    with opening(recipe, overrides, run=run, resume=resume, grows="train") as start:
+        built = build(start.recipe, trains=True)
+        sources = built.world.sources
+        pool, watched = train_tasks(start.recipe, sources), watched_tasks(start.recipe, sources)
+        directory = start.begin(built.engine)
+        outcome = run_training(built, directory, pool=pool, watched=watched, resume=resume, console=start.console)
+        return {"run": str(directory.path), **_outcome(outcome)}
 
 
 def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Supervised training on demonstrations; returns what to print. Raises ``Mem1Error``."""
-    with _open(
-        recipe,
-        overrides,
-        run=run,
-        resume=resume,
-        needs=lambda shop: (shop.trainable_policy, shop.engine, shop.make_env, shop.shown, shop.watched),
-        grows="warmstart",
-    ) as shop:
-        outcome = shop.warm_start(resume=resume)
-        return {"run": str(shop.run.path), **_outcome(outcome)}
+    with opening(recipe, overrides, run=run, resume=resume, grows="warmstart") as start:
+        built = build(start.recipe, trains=True)
+        shown, watched = demonstrations(built), watched_tasks(start.recipe, built.world.sources)
+        directory = start.begin(built.engine)
+        outcome = warm_start(built, directory, shown, watched=watched, resume=resume, console=start.console)
+        return {"run": str(directory.path), **_outcome(outcome)}
 
 
 def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Demonstrations from a teacher, kept by reward; returns what to print. Raises ``Mem1Error``."""
-    with _open(recipe, overrides, run=run, resume=resume, needs=Workshop.teacher, free=("distill.keep",)) as shop:
-        outcome = shop.distill()
+    with opening(recipe, overrides, run=run, resume=resume, free=("distill.keep",)) as start:
+        given = assignment(start.recipe)
+        directory = start.begin(given.engine)
+        outcome = collect(start.recipe, directory, given, start.console)
     return {
-        "run": str(shop.run.path),
+        "run": str(directory.path),
         "teacher": outcome.teacher,
         "tasks": outcome.tasks,
         "episodes": outcome.episodes,
@@ -92,23 +92,32 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """All strategies on the same tasks; returns a row a cell, and what must be known first. Raises ``Mem1Error``."""
-    with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
-        return _evaluated(shop, shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume))
+    with opening(recipe, overrides, run=run, resume=resume) as start:
+        return _evaluated(*_evaluation(start, resume=resume))
 
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
-    with _open(recipe, overrides, run=run, resume=resume, needs=_evaluation_needs) as shop:
-        evaluation = shop.evaluate("evaluation", version=steps_of(shop.recipe.model), resume=resume)
-        report = build_report(shop.run.path)
+    with opening(recipe, overrides, run=run, resume=resume) as start:
+        directory, evaluation = _evaluation(start, resume=resume)
+        report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
         "report": str(report.html),
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(QUALITY) if table else [],
         "costs": table.records(COSTS) if table else [],
-        **_evaluated(shop, evaluation),
+        **_evaluated(directory, evaluation),
     }
+
+
+def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
+    """The evaluation of a recipe, in its run."""
+    built = build(start.recipe)
+    cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
+    directory = start.begin(built.engine)
+    version = steps_of(start.recipe.model)
+    return directory, run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
 
 
 def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
@@ -121,22 +130,27 @@ def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Sum
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
     """The tasks that the recipe trains on."""
-    return Workshop(load(Recipe, recipe, overrides)).train_tasks
+    return _composed(load(Recipe, recipe, overrides))
 
 
 def compose_parquet(recipe: Path, overrides: Overrides, file: Path, *, data_source: str | None = None) -> int:
     """Write the recipe's tasks with their prompts as Parquet; returns how many. Raises ``Mem1Error``."""
-    shop = Workshop(load(Recipe, recipe, overrides))
-    env = shop.recipe.env
+    loaded = load(Recipe, recipe, overrides)
+    env = loaded.env
     if not isinstance(env, QaEnvConfig):  # its prompt goes along
         raise ConfigError("only questions are exchanged as Parquet", where="env.type", hint='set env.type = "qa"')
+    tasks = _composed(loaded)
     write_tasks(
         file,
-        shop.train_tasks,
+        tasks,
         lambda task: render_prompt(env.prompt, task, joined=env.joined),
         data_source=data_source,
     )
-    return len(shop.train_tasks)
+    return len(tasks)
+
+
+def _composed(recipe: Recipe) -> list[Task]:
+    return train_tasks(recipe, task_sources(recipe))
 
 
 def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
@@ -148,30 +162,45 @@ def answerable(recipe: Path, overrides: Overrides) -> list[Summary]:
 
 def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Evaluate the warm start, train it, evaluate again, report; returns the headline. Raises ``Mem1Error``."""
-    with (
-        _open(
-            recipe,
-            overrides,
-            run=run,
-            resume=resume,
-            needs=lambda shop: (*_evaluation_needs(shop), shop.train_tasks, shop.watched),
-        ) as shop,
-        _clock(shop.run) as seconds,
-    ):
-        before = shop.evaluate_warm_start(resume=resume)
-        outcome = shop.train(resume=resume)
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        after = shop.evaluate("trained", version=outcome.step, resume=resume)
-        write_json(shop.run.views, shop.views(turns=6, episodes=4))
-        report = build_report(shop.run.path)
-        minutes = seconds() / 60
+    with opening(recipe, overrides, run=run, resume=resume) as start:
+        loaded = start.recipe
+        built = build(loaded, trains=True)
+        sources = built.world.sources
+        pool, watched = train_tasks(loaded, sources), watched_tasks(loaded, sources)
+        first, cells = untrained(loaded), evaluation_tasks(loaded, sources, loaded.evaluate)
+        directory = start.begin(built.engine)
+        with _clock(directory) as seconds:
+            before = _once(directory, resume=resume) or run_evaluation(
+                built,
+                directory,
+                evaluation_tasks(loaded, sources, first),
+                label=WARM_START,
+                config=first,
+                resume=resume,
+            )
+            outcome = run_training(built, directory, pool=pool, watched=watched, resume=resume, console=start.console)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
+            after = run_evaluation(built, directory, cells, label="trained", version=outcome.step, resume=resume)
+            write_json(directory.views, compare_views(built, turns=6, episodes=4))
+            report = build_report(directory.path)
+            minutes = seconds() / 60
     return {
         "report": str(report.html),
         **_gain(before, after),
         "minutes": minutes,
-        "look at": f"mem1 view {shop.run.path}",
+        "look at": f"mem1 view {directory.path}",
+        "failed": before.failed + after.failed,
+        "findings": list(report.findings),
     }
+
+
+def _once(run: RunDir, *, resume: bool) -> Evaluation | None:
+    """The warm start's evaluation where an interrupted run has it already: its weights are gone by now."""
+    if not resume or WARM_START not in run.evaluations():
+        return None
+    before = run.read_evaluation(WARM_START, Evaluation)
+    return before if before.complete else None
 
 
 def views(model: str, *, turns: int, episodes: int, seed: int) -> list[Summary]:
@@ -184,74 +213,10 @@ def views(model: str, *, turns: int, episodes: int, seed: int) -> list[Summary]:
             "memory": {"type": "state", "budgets": {"state": 64, "action": 32, "observation": 256}},
         }
     )
-    return Workshop(recipe).views(turns=turns, episodes=episodes)
+    return compare_views(build(recipe), turns=turns, episodes=episodes)
 
 
 # ---------------------------------------------------------------- small pieces
-
-
-@contextmanager
-def _open(
-    path: Path,
-    overrides: Overrides,
-    *,
-    run: Path | None,
-    resume: bool,
-    needs: Callable[[Workshop], object],
-    grows: Literal["train", "warmstart"] | None = None,
-    free: Collection[str] = (),
-) -> Iterator[Workshop]:
-    """Read the recipe, build what the command ``needs``, and only then make (or, to resume, open) the run directory.
-
-    So a start that fails for want of data or a model leaves nothing behind. While the block runs nobody else can write
-    the run. A resumed run may differ in the ``free`` keys, and may ask for more steps of what ``grows`` where that
-    gives what asking at once would have given.
-    """
-    recipe = load(Recipe, path, overrides)
-    if resume and run is None:
-        raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
-    with ExitStack() as held:
-        opened, changed = None, False
-        if resume and run is not None:
-            RunDir.open(run)  # before there is a lock in what is no run
-            held.enter_context(locked(run))
-            opened = RunDir.open(run)
-            changed = _refuse_changes(opened, recipe, grows, free)
-        elif run is not None:
-            check_unlocked(run)
-            RunDir.check_free(run)
-        check_services(recipe)
-        shop = Workshop(recipe)
-        shop.seed()  # a new model's weights are drawn in what follows
-        needs(shop)
-        if opened is None:
-            where = run or RunDir.reserve(recipe.runs, f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
-            held.enter_context(locked(where))
-            opened = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
-        elif changed:
-            opened.write_config(recipe)
-        shop.write_to(opened)
-        Console(stderr=True).print(f"run: {opened.path}", highlight=False, markup=False, soft_wrap=True)
-        yield shop
-
-
-def _refuse_changes(
-    opened: RunDir, recipe: Recipe, grows: Literal["train", "warmstart"] | None, free: Collection[str]
-) -> bool:
-    """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
-    with imports("known"):  # it may be somebody else's: nothing that it names is imported
-        begun = opened.config(Recipe)
-    changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
-    if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
-        changed = [name for name in changed if name != f"{grows}.steps"]
-    if changed:
-        raise ConfigError(
-            f"the run was begun with another {', '.join(changed)}",
-            where=str(opened.path),
-            hint=f"resume it with {opened.config_toml}, or start a new run (steps may be raised while the learning "
-            "rate's schedule is constant)",
-        )
-    return begun != recipe
 
 
 @contextmanager
@@ -269,10 +234,6 @@ def _clock(run: RunDir) -> Iterator[Callable[[], float]]:
         write_json(run.clock, {"seconds": seconds()})
 
 
-def _evaluation_needs(shop: Workshop) -> tuple[object, ...]:
-    return shop.engine, shop.make_env, shop.cells
-
-
 def _outcome(outcome: TrainResult) -> Summary:
     return {
         "steps": outcome.step,
@@ -281,12 +242,12 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _evaluated(shop: Workshop, evaluation: Evaluation) -> Summary:
+def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
     """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
     return {
         "cells": [_row(cell) for cell in evaluation.cells],
         "failed": evaluation.failed,
-        "findings": list(findings(evaluation, resume_command(shop.run.path, evaluation.label))),
+        "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
     }
 
 
@@ -317,6 +278,8 @@ def _gain(before: Evaluation, after: Evaluation) -> Summary:
             continue
         text = f"{was.metrics[Measure.EM].mean:.2f} -> {cell.metrics[Measure.EM].mean:.2f}"
         if difference.low is not None and difference.high is not None:
-            text += f" ({difference.mean:+.2f}, 95 % interval {difference.low:+.2f} to {difference.high:+.2f})"
+            percent = f"{100 * after.plan.confidence:g} %"
+            text += f" ({difference.mean:+.2f}, {percent} interval {difference.low:+.2f} to {difference.high:+.2f}"
+            text += f", n = {difference.n})"
         gains[f"summed EM, {cell.key.name}"] = text
     return gains

@@ -30,6 +30,7 @@ BUILTIN: Mapping[str, str] = {
     "scorer.judge": "mem1.rewards.config:JudgedConfig",
     "engine.transformers": "mem1.inference.config:TransformersConfig",
     "engine.openai": "mem1.inference.config:OpenAiConfig",
+    "engine.shopper": "mem1.inference.scripted.shopper_config:ShopperConfig",
     "engine.vllm": "mem1.inference.config:VllmConfig",
     "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",

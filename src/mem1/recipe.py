@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -12,40 +12,17 @@ from mem1.envs.config import EnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.inference.config import EngineConfig
 from mem1.memory.config import MemoryConfig
-from mem1.registry import bring, builtin_names, by_default, every
+from mem1.registry import bring, builtin_names, by_default, every, resolve
 from mem1.retrieval.config import RetrieverConfig
 from mem1.rewards.config import ScorerConfig
-from mem1.rollout.config import DemonstrationsConfig, DistillConfig
+from mem1.rollout.config import DemonstrationsConfig, DistillConfig, LessonsConfig
 from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig
 from mem1.tasks.source_config import SourceConfig
 from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
 from mem1.train.tiny.config import TinyConfig
-from mem1.types import Composition
 
-SHOPPER = "builtin:shopper"
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class LessonsConfig(Config):
-    """What the warm start's demonstrations are about.
-
-    Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
-    of ``countries`` invented countries (see ``tasks/factbook/synthetic.py``), for the shop one of ``products``
-    invented products (``tasks/webshop/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
-    objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
-    shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
-    """
-
-    real: Share = 0.25
-    products: int = Field(default=60, ge=10)
-    countries: int = Field(default=24, ge=2)
-    per_lesson: int = Field(default=32, ge=1)
-    mixed: int = Field(default=8, ge=1)
-    objectives: int = Field(default=1, ge=1)
-    compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
-    top_k: tuple[int, ...] = (1, 2, 2, 3)
-    two_hop: Share = 0.3
+NEW_TINY = "new:tiny"
 
 
 class Recipe(Config):
@@ -53,7 +30,7 @@ class Recipe(Config):
 
     ``model`` is a directory, a shipped one (``builtin:tiny``), ``package:smollm2``, or ``new:tiny`` (made from
     ``tiny``); for a model behind an endpoint (``engine.type = "openai"``) its name there; ``builtin:shopper`` is no
-    model but the rule-based shopper (``inference/scripted/shopper.py``).
+    model but the rule-based engine that is called so.
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
     With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
@@ -119,7 +96,7 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _adapts_something(self) -> Self:
-        if self.lora is not None and self.model == "new:tiny":
+        if self.lora is not None and self.model == NEW_TINY:
             raise ValueError("lora adapts a model that was trained before: give the folder of one, not new:tiny")
         return self
 
@@ -133,17 +110,23 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
-    def _shop_is_whole(self) -> Self:
-        if any((self.env.type == "webshop") != (source.type == "webshop") for source in self.all_sources):
-            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
-        if self.model == SHOPPER and not self.env.readable_by_rules:
-            raise ValueError(f'{SHOPPER} shops in env.type = "webshop" with observation = "text" and form = "tags"')
+    def _parts_go_together(self) -> Self:
+        for part in (self.env, *self.all_sources, self.memory, self.retriever, self.scorer, self.writer):
+            part.check_recipe(self)
         return self
 
     @property
     def all_sources(self) -> tuple[SourceConfig, ...]:
         """Where tasks come from."""
         return self.sources or (self.source,)
+
+    @property
+    def writer(self) -> EngineConfig:
+        """The engine that writes: a rule-based one of the program where ``model`` is ``builtin:`` its name."""
+        place, _, name = self.model.partition(":")
+        if place == "builtin" and name in builtin_names("engine"):
+            return cast("EngineConfig", resolve("engine", name).model_validate({}))
+        return self.engine
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:

@@ -73,6 +73,9 @@ class Part(Config):
         known = [_builtin(cls.part_kind, name) for name in builtin_names(cls.part_kind)]
         return (*known, *(one for (kind, _), one in _foreign.items() if kind == cls.part_kind))
 
+    def check_recipe(self, recipe: Any) -> None:
+        """Raise ``ValueError`` where the other parts of ``recipe`` do not go together with this one."""
+
     @classmethod
     def by_former_keys(cls, section: dict[str, Any]) -> dict[str, Any]:
         """``section`` as it is written today, for kinds that were written in another way before."""

@@ -14,7 +14,7 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import make_task
-from mem1.types import Action, Answer, Click, Composition, Malformed, Open, Search, Task
+from mem1.types import Action, Answer, Composition, Malformed, Task, tool_call
 from tests.unit.tasks.countries import small_world
 
 WORLD = small_world()
@@ -28,11 +28,11 @@ MAKERS: dict[str, tuple[Composition, Callable[[Task], Environment]]] = {
 }
 TEXT = st.sampled_from(["Peru", "Lima", "a; b; c", "nothing of it", "<answer>x</answer>", ";", "é"])
 ACTIONS = st.lists(
-    st.builds(Search, query=TEXT)
+    st.builds(tool_call, st.just("search"), query=TEXT)
     | st.builds(Answer, text=TEXT)
     | st.builds(Malformed, reason=TEXT)
-    | st.builds(Open, url=TEXT)
-    | st.builds(Click, target=TEXT),
+    | st.builds(tool_call, st.just("open"), url=TEXT)
+    | st.builds(tool_call, st.just("click"), target=TEXT),
     max_size=12,
 )
 

@@ -22,7 +22,7 @@ from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.registry import every
-from mem1.types import Answer, Completion, Observation, Recall, Search
+from mem1.types import Answer, Completion, Observation, tool_call
 from tests.unit.inference.bpe import bpe
 from tests.unit.memory.asks import Asked
 
@@ -88,7 +88,9 @@ def test_contract(
         written = memory.read(completion)
         assert written.state + written.action_text == tokenizer.decode(completion.token_ids)
         assert 0 <= written.state_length <= len(completion.token_ids)
-        assert asyncio.run(memory.respond(Search(query=text))) is None  # what it does not offer is not its own
+        assert (
+            asyncio.run(memory.respond(tool_call("search", query=text))) is None
+        )  # what it does not offer is not its own
         shown = memory.observe(Observation(head=head, passages=tuple(passages)))
         assert len(shown.token_ids) <= BUDGETS.observation
         assert tokenizer.decode(shown.token_ids) == shown.text
@@ -120,7 +122,7 @@ def test_what_a_memory_answers_itself_comes_to_an_end(factory: MemoryFactory) ->
     for _ in range(3):
         answered = 0
         while "recall" in memory.offers:
-            assert asyncio.run(memory.respond(Recall(query="x"))) is not None
+            assert asyncio.run(memory.respond(tool_call("recall", query="x"))) is not None
             answered += 1
             assert answered < 100
         assert asyncio.run(memory.respond(Answer(text="y"))) is None

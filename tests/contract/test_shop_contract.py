@@ -12,7 +12,7 @@ from mem1.envs.base import Environment
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.tasks.compose import make_task
 from mem1.tasks.webshop.config import WebshopConfig
-from mem1.types import Action, Answer, Click, Composition, Malformed, Open, Search
+from mem1.types import Action, Answer, Composition, Malformed, tool_call
 
 SHOP = WebshopConfig(products=60).build()
 FIRST = next(iter(SHOP.products)).lower()
@@ -20,11 +20,11 @@ TEXT = st.sampled_from(
     ["tea", "dress", "zzz", FIRST, "buy now", "next >", "‹ prev", "features", "red", "<click>x</click>", ""]
 )
 ACTIONS = st.lists(
-    st.builds(Search, query=TEXT)
-    | st.builds(Click, target=TEXT)
+    st.builds(tool_call, st.just("search"), query=TEXT)
+    | st.builds(tool_call, st.just("click"), target=TEXT)
     | st.builds(Answer, text=TEXT)
     | st.builds(Malformed, reason=TEXT)
-    | st.builds(Open, url=TEXT),
+    | st.builds(tool_call, st.just("open"), url=TEXT),
     max_size=20,
 )
 MAKERS = {
@@ -66,7 +66,7 @@ def test_contract(name: str, size: int, actions: list[Action]) -> None:
 def test_each_episode_has_a_visit_of_its_own() -> None:
     task = make_task(SHOP.objectives("train")[:1], Composition.SEQUENTIAL, "train")
     one, other = MAKERS["strict text"](task), MAKERS["strict text"](task)
-    asyncio.run(one.step(Search(query="tea")))
+    asyncio.run(one.step(tool_call("search", query="tea")))
     before = other.reset()[1]
     assert before is not None
     assert before.passages[0].startswith("WebShop [SEP] ")

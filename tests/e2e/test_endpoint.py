@@ -15,9 +15,9 @@ from mem1.config import load
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import ByteTokenizer
 from mem1.recipe import Recipe
+from mem1.runtime.build import build
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
-from mem1.workshop import Workshop
 from tests.unit.inference.endpoint_server import Model, Server, script
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "endpoint.toml"
@@ -85,10 +85,7 @@ def test_a_missing_key_is_told_before_anything_is_run(
     assert "OPENAI_API_KEY is not set" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "warm_start"])
-def test_what_has_no_weights_here_is_not_trained(command: str, tmp_path: Path) -> None:
-    recipe = load(Recipe, RECIPE)
-    shop = Workshop(recipe, RunDir.create(tmp_path, "run", recipe))
+def test_what_has_no_weights_here_is_not_trained() -> None:
     with pytest.raises(ConfigError, match="'openai' writes with weights that are not here") as caught:
-        getattr(shop, command)(resume=False)
+        build(load(Recipe, RECIPE), trains=True)
     assert caught.value.where == "engine.type"

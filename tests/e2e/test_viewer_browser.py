@@ -23,10 +23,10 @@ from mem1.types import (
     FinishReason,
     Objective,
     Score,
-    Search,
     StopReason,
     Task,
     Turn,
+    tool_call,
 )
 from tests.e2e.browser import chromium, needs_browser
 from tests.unit.report.synthetic import HOSTILE, SyntheticConfig
@@ -61,7 +61,7 @@ def nasty_episode(number: int) -> Episode:
             finish=FinishReason.STOP,
             policy_version=0,
             state=f"<think>step {index} {NASTY}</think>",
-            action=Answer(text=NASTY) if index == 2 else Search(query=NASTY),
+            action=Answer(text=NASTY) if index == 2 else tool_call("search", query=NASTY),
             action_text=f"<search>{NASTY}</search>",
             observation=None if index == 2 else f"observation {index} {NASTY}",
             observation_length=0 if index == 2 else 18,

@@ -29,10 +29,11 @@ from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.recipe import Recipe
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
+from mem1.runtime.build import build_world
+from mem1.runtime.tasks import held_out
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
 from mem1.types import Composition, Episode, FinishReason
-from mem1.workshop import Workshop
 
 pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
 CONTEXT = 2048
@@ -70,11 +71,11 @@ def episodes(engine: Engine, model: str) -> list[Episode]:
             "memory": {"type": "state", "budgets": {"state": 64, "action": 48, "observation": 256}},
         }
     )
-    shop = Workshop(recipe)
-    tasks = shop.tasks("test", Composition.SEQUENTIAL, 2, 8, 0)
+    world = build_world(recipe)
+    tasks = held_out(recipe, world.sources, "test", Composition.SEQUENTIAL, 2, 8, 0)
     memory = recipe.memory
     assert isinstance(memory, StateMemoryConfig)
-    parts = RolloutContext(engine, shop.make_env, memory.build(), 1.0, lambda score: score.em_sum)
+    parts = RolloutContext(engine, world.make_env, memory.build(), 1.0, lambda score: score.em_sum)
     done = asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="vllm"), parts, concurrency=8))
     assert not any(episode.failed for episode in done), [episode.error for episode in done]
     return done

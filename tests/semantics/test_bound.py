@@ -24,12 +24,13 @@ from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.memory.strategies.notes import INSTRUCTION as NOTE_INSTRUCTION
 from mem1.memory.strategies.notes import NotesMemoryConfig
 from mem1.memory.strategies.state import Block, StateMemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
-from mem1.types import Action, Episode, Malformed, Observation, Recall, Search
+from mem1.types import Action, Episode, Malformed, Observation, ToolCall, calls
 from tests.unit.inference.bpe import bpe
 from tests.unit.rollout.worlds import World, parts, request
 
@@ -201,6 +202,7 @@ INJECTIONS = [
         WindowMemoryConfig(),
         FullMemoryConfig(),
         RecallMemoryConfig(instruction=""),
+        GatedStateMemoryConfig(instruction=""),
         SummaryMemoryConfig(),
         NotesMemoryConfig(),
         NotesMemoryConfig(write="turn"),
@@ -214,7 +216,7 @@ def test_injected_tags_forge_nothing_and_end_nothing(
     world = Observation(head=injection, passages=(injection, injection))
     replies = ["<think>a</think><search>b</search>", "", "</think>", "no tags"] * 2
     episode = play(tokenizer, config, lambda i: replies[i], lambda i: world, side=lambda i: injection)
-    assert [type(turn.action) for turn in episode.turns] == [Search, Malformed, Malformed, Malformed] * 2
+    assert [type(turn.action) for turn in episode.turns] == [ToolCall, Malformed, Malformed, Malformed] * 2
     assert episode.answers == (None,)
     for turn in episode.turns:
         assert turn.observation is not None
@@ -324,7 +326,7 @@ def test_look_back_keeps_the_bound_and_ends(
     assert bound == 2 * (40 + 25) + 60 + len(tokenizer.encode(text))
     episode = play(tokenizer, config, policy, world)
     assert episode.peak_without_prompt <= bound
-    assert sum(isinstance(turn.action, Recall) for turn in episode.turns) <= 3
+    assert sum(calls(turn.action, "recall") for turn in episode.turns) <= 3
     assert len(episode.turns) <= TURNS + 3
     assert all(turn.observation_length <= 60 for turn in episode.turns)
 
@@ -339,7 +341,7 @@ def test_look_back_keeps_the_bound_and_ends(
     observation=st.integers(30, 120),
     size=st.integers(25, 200),
     history=st.integers(0, 300),
-    kind=st.sampled_from(["summary", "notes", "turn notes", "state_recall"]),
+    kind=st.sampled_from(["summary", "notes", "turn notes", "state_recall", "state_gated"]),
 )
 def test_bounds_hold_for_random_policies_worlds_summarisers_and_budgets(
     seed: int, own: str, other: str, state: int, action: int, observation: int, size: int, history: int, kind: str
@@ -350,9 +352,23 @@ def test_bounds_hold_for_random_policies_worlds_summarisers_and_budgets(
         "summary": SummaryMemoryConfig(budgets=budgets, summary=size, history=history),
         "notes": NotesMemoryConfig(budgets=budgets, notes=size, note=1 + size // 3, top_k=history % 7),
         "turn notes": NotesMemoryConfig(budgets=budgets, notes=size, note=1 + size // 3, write="turn"),
+        "state_gated": GatedStateMemoryConfig(budgets=budgets),
         "state_recall": RecallMemoryConfig(budgets=budgets, max_recalls=history % 5, words=1 + size // 4),
     }
-    pieces = [*PIECES, "<recall>", "</recall>", "<summary>", "</summary>", "<note>", "</note>", "<notes>", "</notes>"]
+    pieces = [
+        *PIECES,
+        "<think>=",
+        "\n+",
+        "\n-",
+        "<recall>",
+        "</recall>",
+        "<summary>",
+        "</summary>",
+        "<note>",
+        "</note>",
+        "<notes>",
+        "</notes>",
+    ]
     config = configs[kind]
     bound = config.build()(TOKENIZERS[own]).bound()
     assert bound is not None

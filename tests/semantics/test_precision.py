@@ -13,18 +13,19 @@ from mem1.config import build
 from mem1.errors import ModelError
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.recipe import Recipe
+from mem1.runtime.models import LocalModel, build_local
 from mem1.train.config import OptimizerConfig
 from mem1.train.policy.optimizer import clip_gradient, make_optimizer
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
-from mem1.workshop import Workshop
 from tests.unit.inference.hf_models import EXACT
 from tests.unit.inference.hf_models import build as build_model
 from tests.unit.train.episodes import episode, turn
 
 
-def shop(model: Path, dtype: str) -> Workshop:
-    return Workshop(build(Recipe, {"model": str(model), "engine": {"dtype": dtype, "device": "cpu"}}, where="test"))
+def opened(model: Path, dtype: str) -> LocalModel:
+    recipe = build(Recipe, {"model": str(model), "engine": {"dtype": dtype, "device": "cpu"}}, where="test")
+    return build_local(recipe, lambda: (), trains=True)
 
 
 @pytest.fixture
@@ -56,30 +57,29 @@ def dtypes(parameters: Sequence[torch.Tensor]) -> set[torch.dtype]:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "auto"])
 def test_an_engine_in_bfloat16_trains_as_many_weights_as_one_in_float32(folder: Path, dtype: str) -> None:
-    expected = moved(shop(folder, "float32").trainable_policy, autocast=False)
+    expected = moved(opened(folder, "float32").trained, autocast=False)
     assert expected > 0.5  # else the comparison says nothing
     for autocast in (False, True):
-        opened = shop(folder, dtype)
-        assert moved(opened.trainable_policy, autocast=autocast) == pytest.approx(expected, abs=0.02)
+        assert moved(opened(folder, dtype).trained, autocast=autocast) == pytest.approx(expected, abs=0.02)
 
 
 def test_the_sampler_writes_with_the_trained_weights_rounded(folder: Path) -> None:
-    opened = shop(folder, "bfloat16")
-    policy = opened.trainable_policy
+    local = opened(folder, "bfloat16")
+    policy = local.trained
     assert dtypes(list(policy.parameters())) == {torch.float32}
-    assert dtypes(list(opened.policy.parameters())) == {torch.bfloat16}
+    assert dtypes(list(local.policy.parameters())) == {torch.bfloat16}
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.add_(0.01)
-    opened.hand_over(7)
-    assert opened.sampler.policy_version == 7
-    for ours, theirs in zip(policy.parameters(), opened.policy.parameters(), strict=True):
+    local.hand_over(7)
+    assert local.sampler.policy_version == 7
+    for ours, theirs in zip(policy.parameters(), local.policy.parameters(), strict=True):
         assert torch.equal(ours.bfloat16(), theirs)
 
 
 def test_a_sampler_in_float32_shares_the_trained_weights(folder: Path) -> None:
-    opened = shop(folder, "float32")
-    assert opened.trainable_policy is opened.policy
+    local = opened(folder, "float32")
+    assert local.trained is local.policy
 
 
 def test_weights_that_are_not_numbers_are_refused_by_name(tmp_path: Path) -> None:

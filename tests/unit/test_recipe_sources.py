@@ -14,11 +14,12 @@ from mem1.config import load
 from mem1.envs.prompts import render_prompt
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
+from mem1.retrieval.base import Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
+from mem1.runtime.world import build_retriever, build_sources
 from mem1.tasks.compose import make_task
 from mem1.tasks.files.parquet import read_tasks
 from mem1.types import Composition, Objective
-from mem1.workshop import Workshop
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "qa"
 
@@ -80,15 +81,19 @@ def test_published_composition(recipe: Path) -> None:
     ]
 
 
+def searched(recipe: Recipe) -> Retriever:
+    return build_retriever(recipe, build_sources(recipe))
+
+
 def test_the_passages_of_all_sources_are_searched(recipe: Path, tmp_path: Path) -> None:
-    shop = Workshop(load(Recipe, recipe))
-    assert isinstance(shop.retriever, Bm25Retriever)
-    assert [p.title for p in shop.retriever.passages] == [f"Page {i}" for i in range(5)]
+    retriever = searched(load(Recipe, recipe))
+    assert isinstance(retriever, Bm25Retriever)
+    assert [p.title for p in retriever.passages] == [f"Page {i}" for i in range(5)]
     corpus = tmp_path / "c.jsonl"
     corpus.write_text('{"id": "0", "contents": "Own\\ntext"}')
-    own = Workshop(load(Recipe, recipe, ["retriever.type=bm25", f"retriever.corpus={corpus}"]))
-    assert isinstance(own.retriever, Bm25Retriever)
-    assert [p.title for p in own.retriever.passages] == ["Own"]
+    own = searched(load(Recipe, recipe, ["retriever.type=bm25", f"retriever.corpus={corpus}"]))
+    assert isinstance(own, Bm25Retriever)
+    assert [p.title for p in own.passages] == ["Own"]
 
 
 def test_a_recipe_names_its_sources_once(recipe: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from mem1.types import Action, Observation, Score, Task
+from mem1.types import Action, Observation, Score, Task, ToolSpec
 
 
 @runtime_checkable
@@ -14,6 +14,14 @@ class Environment(Protocol):
     @property
     def task(self) -> Task:
         """The task being done."""
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """What can be used in it; ``step`` gets calls of nothing else, with arguments that fit."""
+
+    @property
+    def takes_answer(self) -> bool:
+        """Whether ``Answer`` is an action here."""
 
     @property
     def max_turns(self) -> int:

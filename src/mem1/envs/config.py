@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Set
 from typing import Any, ClassVar, Literal
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.registry import Kind, Part
 from mem1.types import Task
@@ -16,25 +16,19 @@ Need = Literal["source", "retriever", "scorer"]
 class EnvConfig(Part):
     """Any environment, told apart by ``type``.
 
-    ``needs`` are the parts that ``build`` is given, by these names; no other is built for it. ``asks_questions`` says
-    that its tasks are questions with a prompt of ``render_prompt``'s, as other trainers exchange them.
+    ``needs`` are the parts that ``build`` is given, by these names; no other is built for it. ``lessons`` names
+    what makes the demonstrations of a warm start (``module:name``, see ``rollout/lessons.py``), where there are any.
     """
 
     part_kind: ClassVar[Kind] = "environment"
     default_type: ClassVar[str | None] = "qa"
     needs: ClassVar[Set[Need]] = frozenset()
-
-    actions: ClassVar[Collection[str]] = ("answer",)
+    lessons: ClassVar[str | None] = None
 
     @property
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return "tags"
-
-    @property
-    def readable_by_rules(self) -> bool:
-        """Whether the rule-based shopper can read its pages and write its actions."""
-        return False
 
     def build(self, *parts: Any, **named: Any) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode, over the parts that it needs. Raises ``Mem1Error``."""

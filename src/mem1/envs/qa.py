@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mem1.actions import ActionForm
+from mem1.actions.tools import SEARCH
 from mem1.envs.base import Environment
 from mem1.envs.config import EnvConfig, Need
 from mem1.envs.prompts import render_prompt
@@ -16,7 +18,7 @@ from mem1.envs.published import Published, published_hint, published_observation
 from mem1.retrieval.base import Hit, Retriever
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
-from mem1.types import Action, Answer, Malformed, Observation, Score, Search, Task
+from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
 
 _PASSAGE = "Doc {i}(Title: {title}) {text}"
 
@@ -29,12 +31,13 @@ class QaEnvConfig(EnvConfig):
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
+    ``form``: searches and answers as tags, or as JSON tool calls for models that were taught those.
     ``format``: what a search shows and how many turns are left are said in our words (``"own"``, where ``passage`` is
     the form of a passage), or byte for byte as a published client says them (see ``published.py``).
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
-    actions: ClassVar[Collection[str]] = ("search", "answer")
+    lessons: ClassVar[str | None] = "mem1.runtime.world_lessons:WorldLessons"
 
     type: Literal["qa"] = "qa"
     top_k: int = Field(default=3, ge=1)
@@ -42,8 +45,14 @@ class QaEnvConfig(EnvConfig):
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
+    form: Literal["tags", "json"] = "tags"
     format: Literal["own"] | Published = "own"
     passage: str = _PASSAGE
+
+    @property
+    def action_form(self) -> ActionForm:
+        """How actions are written."""
+        return self.form
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -66,6 +75,9 @@ class _Progress:
 
 class QaEnvironment:
     """One episode of question answering (an ``Environment``)."""
+
+    tools = (SEARCH,)
+    takes_answer = True
 
     def __init__(self, task: Task, config: QaEnvConfig, retriever: Retriever, scorer: Scorer) -> None:
         self.task = task
@@ -110,14 +122,14 @@ class QaEnvironment:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt; and the first question where they are revealed one by one."""
-        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined)
+        prompt = render_prompt(self._config.prompt, self.task, joined=self._config.joined, form=self._config.form)
         return prompt, Observation(head=f"{self._hint()} {self._question()}".lstrip()) if self.one_by_one else None
 
     async def step(self, action: Action) -> Observation:
         """Do ``action``: search, take an answer, or say what an action looks like."""
         self._progress.turns += 1
         match action:
-            case Search(query=query):
+            case ToolCall(name=SEARCH.name, arguments={"query": str(query)}):
                 hits = (await self._retriever.search([query], self._config.top_k))[0]
                 if self._config.format != "own" and self._turns_left() > 0:
                     return published_observation(self._config.format, hits, self._turns_left())
@@ -127,7 +139,7 @@ class QaEnvironment:
             case Malformed(reason=reason):
                 return self._unless_spent(Observation(head=f"No action was taken: {reason}"))
             case _:
-                return self._unless_spent(Observation(head=f"{action.type} is not possible here"))
+                return self._unless_spent(Observation(head=f"{action.name} is not possible here"))
 
     def _found(self, hits: list[Hit]) -> Observation:
         passages = tuple(
@@ -139,7 +151,7 @@ class QaEnvironment:
     def _take_answer(self, text: str) -> Observation:
         if self.one_by_one:
             self._answers[self._progress.objective] = text
-            return self._next_question()
+            return self._next_question(spent=False)
         given, self._extra = split_answers(text, self.task.size)
         self._answers = list(given)
         return Observation(head="", done=True)
@@ -149,12 +161,14 @@ class QaEnvironment:
         if self._turns_left() > 0:
             head = f"{self._hint()} {observation.head}".strip()
             return observation.model_copy(update={"head": head})
-        return self._next_question() if self.one_by_one else Observation(head="No turns left.", done=True)
+        if not self.one_by_one:
+            return Observation(head="No turns left.", done=True, spent=True)
+        return self._next_question(spent=True)
 
-    def _next_question(self) -> Observation:
+    def _next_question(self, *, spent: bool) -> Observation:
         self._progress = _Progress(objective=self._progress.objective + 1)
         if self._progress.objective >= self.task.size:
-            return Observation(head="", done=True)
+            return Observation(head="", done=True, spent=spent)
         return Observation(head=f"{self._hint()} {self._question()}".lstrip())
 
     def _question(self) -> str:
@@ -172,10 +186,9 @@ class QaEnvironment:
 
 
 def default_max_turns(objectives: int) -> int:
-    """6 turns for 1-4 objectives, 20 for 5-8 (method section 1); above, two for each and 4 more.
+    """Two turns for each objective and 4 more.
 
-    The paper's 20 for any number cannot do for questions that need two searches each.
+    A question can need two searches and the last turn answers, so that 2N + 1 turns are needed; the published 6 and 20
+    (``max_turns = "published"``) cannot do for more than 2 and 9 such questions.
     """
-    if objectives <= 4:
-        return 6
-    return 20 if objectives <= 8 else 2 * objectives + 4
+    return 2 * objectives + 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mem1.evaluation.measures import Measure
-from mem1.types import Click, Episode, Malformed, Open, Recall, Search, SideCall, StopReason, Turn
+from mem1.types import Episode, Malformed, SideCall, StopReason, ToolCall, Turn, calls
 
 Call = Turn | SideCall
 
@@ -13,28 +13,28 @@ Call = Turn | SideCall
 def efficiency(episode: Episode) -> dict[Measure, float | None]:
     """Costs of ``episode``, failed or not; without a single turn everything but time is ``None``.
 
-    ``EARLY_STOP`` is 1 when the policy itself ended the episode after fewer look-ups (search, open,
-    click) than there are objectives: a low peak bought by not working is then visible.
+    ``EARLY_STOP`` is 1 when the policy itself ended the episode after fewer look-ups (calls of the
+    environment's tools) than there are objectives: a low peak bought by not working is then visible.
     """
-    turns, calls, size = episode.turns, episode.calls, episode.task.size
+    turns, asked, size = episode.turns, episode.calls, episode.task.size
     if not turns:
         return dict.fromkeys(_MEASURES) | {Measure.SECONDS: episode.seconds}
-    lookups = sum(isinstance(turn.action, Search | Open | Click) for turn in turns)
+    lookups = sum(isinstance(turn.action, ToolCall) and not turn.by_memory for turn in turns)
     malformed = sum(isinstance(turn.action, Malformed) for turn in turns)
-    prefill, reused = sum(len(call.prompt_token_ids) for call in calls), prefill_reused(calls)
-    decode = sum(len(call.completion_token_ids) for call in calls)
+    prefill, reused = sum(len(call.prompt_token_ids) for call in asked), prefill_reused(asked)
+    decode = sum(len(call.completion_token_ids) for call in asked)
     return {
         Measure.TURNS: len(turns),
         Measure.ACTIONS_PER_OBJECTIVE: (len(turns) - malformed) / size,
-        Measure.SEARCHES_PER_OBJECTIVE: sum(isinstance(turn.action, Search) for turn in turns) / size,
-        Measure.RECALLS_PER_OBJECTIVE: sum(isinstance(turn.action, Recall) for turn in turns) / size,
+        Measure.SEARCHES_PER_OBJECTIVE: sum(calls(turn.action, "search") for turn in turns) / size,
+        Measure.RECALLS_PER_OBJECTIVE: sum(turn.by_memory for turn in turns) / size,
         Measure.EARLY_STOP: float(episode.stop is StopReason.ANSWERED and lookups < size),
         Measure.MALFORMED: malformed / len(turns),
         Measure.PEAK: episode.peak,
         Measure.PEAK_WITHOUT_PROMPT: episode.peak_without_prompt,
         Measure.STATE_LENGTH: sum(turn.state_length for turn in turns) / len(turns),
         Measure.FORCED: sum(state_was_forced(turn) for turn in turns) / len(turns),
-        Measure.DEPENDENCY: dependency(calls),
+        Measure.DEPENDENCY: dependency(asked),
         Measure.PREFILL: prefill,
         Measure.PREFILL_REUSED: reused,
         Measure.DECODE: decode,

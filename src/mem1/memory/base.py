@@ -1,6 +1,6 @@
 """What a memory policy is: it decides the next context, and nothing else.
 
-Most need only what the policy writes: they inherit from ``SelfContained``. Some ask an engine to rewrite or note
+Most need only what the policy writes; ``TurnMemory`` is their base. Some ask an engine to rewrite or note
 something between two turns (``prepare``), or answer an action from what they keep (``respond``).
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from mem1.actions import ActionFormat, ActionSpace
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.inference.base import Section, Tokenizer
-from mem1.memory.text.tags import Tags
-from mem1.types import Action, Completion, Observation
+from mem1.types import Action, Completion, Observation, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ class Memory(Protocol):
         """The strategy's name in records and reports."""
 
     @property
-    def tags(self) -> Tags:
-        """The tags that the policy is expected to write."""
+    def actions(self) -> ActionFormat:
+        """How the policy is expected to write what it does, the memory's own ``tools`` among it."""
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """What the memory lets the policy do beside what the environment does."""
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin an episode with the task prompt P and, if the task gives one, a first observation."""
@@ -82,7 +87,7 @@ class Memory(Protocol):
 
     @property
     def offers(self) -> Collection[str]:
-        """The kinds of action that the memory would answer itself now. It must come to an end of them."""
+        """Names of the ``tools`` that the memory would answer now. It must come to an end of them."""
 
     async def respond(self, action: Action) -> Observation | None:
         """The memory's own answer to an action it offers; ``None``: the environment is to answer."""
@@ -97,25 +102,9 @@ class Memory(Protocol):
         """
 
 
-class SelfContained:
-    """A memory that asks nobody and answers no action: the base of those that need only what the policy writes."""
-
-    @property
-    def offers(self) -> Collection[str]:
-        """Nothing."""
-        return ()
-
-    async def prepare(self, ask: Ask) -> None:
-        """Nothing is to be done."""
-
-    async def respond(self, action: Action) -> Observation | None:
-        """``None``: every action is the environment's."""
-        return None
-
-
 @runtime_checkable
 class MemoryFactory(Protocol):
     """Builds a fresh memory for each episode."""
 
-    def __call__(self, tokenizer: Tokenizer) -> Memory:
-        """A memory that has seen nothing."""
+    def __call__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> Memory:
+        """A memory that has seen nothing, for a policy that can do what is in ``space``."""

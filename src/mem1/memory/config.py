@@ -9,21 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from mem1.actions import ActionSpace, make_format
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import Memory, MemoryFactory
 from mem1.memory.text.format import Budgets, TurnFormat
 from mem1.memory.text.tags import Tags
 from mem1.registry import Kind, Part
+from mem1.types import ToolSpec
 
 
 class MemoryConfig(Part):
     """Any memory policy, told apart by ``type``; a policy's own configuration says how it is made (``make``).
 
-    ``rank`` is its place among the others where all are shown.
+    ``rank`` is its place among the others where all are shown. ``tools`` are those that the memory answers itself.
     """
 
     part_kind: ClassVar[Kind] = "memory"
     rank: ClassVar[int] = 100
+    tools: ClassVar[tuple[ToolSpec, ...]] = ()
 
     tags: Tags = Tags()
     budgets: Budgets = Budgets()
@@ -38,7 +42,7 @@ class MemoryConfig(Part):
 
     def build(self) -> MemoryFactory:
         """A factory of memories. Raises ``ConfigError`` where a budget has no room for what it must hold."""
-        return _Factory(self.tags, self.budgets, self.make)
+        return _Factory(self.tags, self.budgets, self.make, self.tools)
 
     def sized(self, tokens: int) -> Self:
         """The same with ``tokens`` for what it remembers: the size that grows until a bound is reached.
@@ -56,14 +60,20 @@ class MemoryConfig(Part):
 
 @dataclass(slots=True)
 class _Factory:
-    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer in use."""
+    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer and actions in use.
+
+    ``tools``: those that the memory adds to what the environment offers.
+    """
 
     tags: Tags
     budgets: Budgets
     make: Callable[[TurnFormat], Memory]
+    tools: tuple[ToolSpec, ...] = ()
+    space: ActionSpace | None = None
     turn: TurnFormat | None = None
 
-    def __call__(self, tokenizer: Tokenizer) -> Memory:
-        if self.turn is None or self.turn.tokenizer is not tokenizer:
-            self.turn = TurnFormat(tokenizer, self.tags, self.budgets)
+    def __call__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> Memory:
+        if self.turn is None or self.turn.tokenizer is not tokenizer or self.space != space:
+            actions = make_format(space.with_own(*self.tools), self.tags.actions)
+            self.turn, self.space = TurnFormat(tokenizer, self.tags, self.budgets, actions), space
         return self.make(self.turn)

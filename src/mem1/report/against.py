@@ -104,7 +104,7 @@ def in_words(row: dict[str, Any]) -> dict[str, str]:
         "measure": SPECS[measure].label,
         "base": f"{row['base']:,.{digits}f}",
         "run": f"{row['run']:,.{digits}f}",
-        "change": form.format(row["change"]),
+        "change": form.format(row["change"]) + ("*" if row["told_apart"] else ""),
         "interval": "" if low is None else f"{form.format(low)} to {form.format(high)}",
         "n": str(row["n"]),
     }

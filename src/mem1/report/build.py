@@ -17,12 +17,13 @@ from mem1.storage.atomic import write_atomic, write_json
 
 @dataclass(frozen=True, slots=True)
 class ReportPaths:
-    """Where the report was written, and what it had to leave out because it is damaged."""
+    """Where the report was written, what was left out because it is damaged, and what to know before reading it."""
 
     html: Path
     markdown: Path
     json: Path
     damage: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 def build_report(run_dir: Path) -> ReportPaths:
@@ -32,7 +33,9 @@ def build_report(run_dir: Path) -> ReportPaths:
     """
     data = read_run(run_dir)
     document = make_document(data)
-    paths = ReportPaths(data.run.report_html, data.run.report_markdown, data.run.report_json, data.damage)
+    paths = ReportPaths(
+        data.run.report_html, data.run.report_markdown, data.run.report_json, data.damage, document.findings
+    )
     write_atomic(paths.html, to_html(document).encode())
     write_atomic(paths.markdown, to_markdown(document).encode())
     write_json(paths.json, to_json(data, document), indent=1)

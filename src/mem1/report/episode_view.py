@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mem1.evaluation.efficiency import state_was_forced
 from mem1.evaluation.records import Transcript
 from mem1.report.diff import Piece, changes
-from mem1.types import Action, Answer, Click, Episode, Malformed, Open, Recall, Search, Turn
+from mem1.types import Action, Answer, Episode, Malformed, ToolCall, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,8 @@ def without_tags(state: str) -> str:
 def describe(action: Action) -> tuple[str, str]:
     """What kind of action it is, and its text."""
     match action:
-        case Search(query=query):
-            return "search", query
-        case Open(url=url):
-            return "open", url
-        case Click(target=target):
-            return "click", target
-        case Recall(query=query):
-            return "recall", query
+        case ToolCall(name=name):
+            return name, action.text
         case Answer(text=text):
             return "answer", text
         case Malformed(reason=reason):

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from mem1.config import Config
+from mem1.types import Composition
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
 
 
 class KeepConfig(Config):
@@ -60,3 +62,24 @@ class DemonstrationsConfig(Config):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
+
+
+class LessonsConfig(Config):
+    """What the warm start's demonstrations are about.
+
+    Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
+    of ``countries`` invented countries (see ``tasks/factbook/synthetic.py``), for the shop one of ``products``
+    invented products (``tasks/webshop/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
+    objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
+    shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
+    """
+
+    real: Part = 0.25
+    products: int = Field(default=60, ge=10)
+    countries: int = Field(default=24, ge=2)
+    per_lesson: int = Field(default=32, ge=1)
+    mixed: int = Field(default=8, ge=1)
+    objectives: int = Field(default=1, ge=1)
+    compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
+    top_k: tuple[int, ...] = (1, 2, 2, 3)
+    two_hop: Part = 0.3

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
@@ -32,12 +32,11 @@ class Demonstrator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Tasks, the environment to do them in, who shows how, and which actions there are."""
+    """Tasks, the environment to do them in, who shows how, and how actions are written."""
 
     tasks: Sequence[Task]
     make_env: Callable[[Task], Environment]
     make_expert: Callable[[], Demonstrator] = Expert
-    actions: Collection[str] = ("search", "answer")
     form: ActionForm = "tags"
 
 
@@ -56,7 +55,6 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         make_memory=make_memory,
         temperature=0.0,
         reward=lambda score: score.em_sum,
-        actions=lesson.actions,
         form=lesson.form,
     )
     episodes = asyncio.run(run_requests(requests, parts, concurrency=16))

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.inference.scripted.shopper import Shopper
 from mem1.rollout.demonstrations import Lesson
+from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
+from mem1.rollout.shop_texts import demonstration_texts
 from mem1.tasks.compose import compose
 from mem1.tasks.webshop.config import WebshopConfig
 from mem1.tasks.webshop.source import Webshop
 from mem1.types import Composition
+
+_TEXT_LESSONS = 12  # demonstrations of so many lessons are what a shop's tokenizer is trained on
+
+
+@dataclass(frozen=True, slots=True)
+class ShopLessons:
+    """Lessons in the shop of a recipe."""
+
+    setting: Setting
+
+    def lesson(self, number: int, pieces: Sequence[str] = ()) -> Lesson:
+        """Lesson ``number``; see ``shop_lesson``."""
+        config, source = self.setting.config, self.setting.source
+        assert isinstance(source, Webshop)  # the environment has seen to it
+        return shop_lesson(
+            source,
+            self.setting.env,
+            number,
+            seed=self.setting.seed,
+            products=config.products,
+            real=config.real,
+            objectives=config.objectives,
+            count=config.per_lesson,
+        )
+
+    def texts(self) -> Iterable[str]:
+        """Whole demonstrations of the first lessons."""
+        return demonstration_texts((self.lesson(number) for number in range(_TEXT_LESSONS)), self.setting.memory)
 
 
 def shop_lesson(
@@ -36,4 +68,4 @@ def shop_lesson(
     tasks = compose(
         [shop], composition=Composition.SEQUENTIAL, objectives=objectives, count=count, seed=number, split="train"
     )
-    return Lesson(tasks, env.build(shop), make_expert=Shopper, actions=env.actions, form=env.form)
+    return Lesson(tasks, env.build(shop), make_expert=Shopper, form=env.form)

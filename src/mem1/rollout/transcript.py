@@ -8,7 +8,7 @@ from mem1.envs.base import Environment
 from mem1.inference.base import Tokenizer
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.distillation import Transcript, TranscriptTurn
-from mem1.types import Action, Episode, FinishReason, Observation, Score, Task, Turn
+from mem1.types import Action, Episode, FinishReason, Observation, Score, Task, ToolSpec, Turn
 
 
 @dataclass(slots=True)
@@ -23,6 +23,14 @@ class _Recording:
     @property
     def task(self) -> Task:
         return self.env.task
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self.env.tools
+
+    @property
+    def takes_answer(self) -> bool:
+        return self.env.takes_answer
 
     @property
     def max_turns(self) -> int:

@@ -18,6 +18,7 @@ from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
 from mem1.storage.limits import line_limit
+from mem1.storage.upgrade import upgraded_episode
 from mem1.storage.written import from_json, to_json
 from mem1.types import Composition, Episode, Record, StopReason
 
@@ -199,8 +200,8 @@ def read_episode(path: Path, entry: EpisodeEntry) -> Episode:
 
 
 def parse_episode(text: bytes, where: str) -> Episode:
-    """A line as an episode. Raises ``StorageError`` that names the field and ``where``."""
-    return from_json(Episode, text, "episode", where=where, hint=_OTHER_VERSION)
+    """A line as an episode, of this version or a former one. Raises ``StorageError`` that names field and ``where``."""
+    return from_json(Episode, text, "episode", where=where, hint=_OTHER_VERSION, upgrade=upgraded_episode)
 
 
 def _fitting(index: Path, start: int, covered: int, size: int) -> Iterator[tuple[IndexLine, int]]:

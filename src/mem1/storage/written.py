@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from mem1.errors import StorageError
 from mem1.storage.limits import check_parts
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
+
+Upgrade = Callable[[Any], Any]
 
 _DEEPEST = 100  # readers of JSON give up at 200 levels
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -44,8 +47,12 @@ def to_json(record: BaseModel, what: str, *, where: str, indent: int | None = No
     return data
 
 
-def from_json(kind: type[RecordT], text: bytes, what: str, *, where: str, hint: str) -> RecordT:
+def from_json(
+    kind: type[RecordT], text: bytes, what: str, *, where: str, hint: str, upgrade: Upgrade | None = None
+) -> RecordT:
     """The record that JSON ``text`` holds; ``what`` says what it should be ("episode").
+
+    ``upgrade`` makes a record of this version of one of a former version.
 
     Raises ``StorageError`` naming the field and ``where`` for everything else: damage, another version, numbers that
     are not finite, nesting without end, more parts than a record of ours has.
@@ -53,7 +60,8 @@ def from_json(kind: type[RecordT], text: bytes, what: str, *, where: str, hint: 
     check_parts(text, f"the {what}", where=where)
     try:
         # In two steps: a complaint about JSON makes a copy of all of it, one about a value just names it.
-        return kind.model_validate(pydantic_core.from_json(text, allow_inf_nan=False))
+        value = pydantic_core.from_json(text, allow_inf_nan=False)
+        return kind.model_validate(value if upgrade is None else upgrade(value))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         why = f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg']}"

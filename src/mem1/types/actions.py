@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from mem1.types.record import Record
 
 
-class Search(Record):
-    """Look something up."""
+class ToolCall(Record):
+    """Use a tool, one of the environment's (``ToolSpec``) or of the memory's. The arguments fit its schema."""
 
-    type: Literal["search"] = "search"
-    query: str
+    type: Literal["tool_call"] = "tool_call"
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
-
-class Open(Record):
-    """Read a page."""
-
-    type: Literal["open"] = "open"
-    url: str
-
-
-class Click(Record):
-    """Press something on a page."""
-
-    type: Literal["click"] = "click"
-    target: str
-
-
-class Recall(Record):
-    """Look something up in what the agent itself wrote and was shown earlier in the episode."""
-
-    type: Literal["recall"] = "recall"
-    query: str
+    @property
+    def text(self) -> str:
+        """The arguments for a reader: the value alone where there is one, else ``name: value`` joined by ``", "``."""
+        if len(self.arguments) == 1:
+            return str(next(iter(self.arguments.values())))
+        return ", ".join(f"{name}: {value}" for name, value in self.arguments.items())
 
 
 class Answer(Record):
@@ -51,7 +38,7 @@ class Malformed(Record):
     reason: str
 
 
-Action = Annotated[Search | Open | Click | Recall | Answer | Malformed, Field(discriminator="type")]
+Action = Annotated[ToolCall | Answer | Malformed, Field(discriminator="type")]
 
 
 class Observation(Record):
@@ -67,3 +54,13 @@ class Observation(Record):
     tail: str = ""
     done: bool = False
     spent: bool = False
+
+
+def tool_call(name: str, /, **arguments: Any) -> ToolCall:
+    """``ToolCall`` with its arguments named: ``tool_call("search", query="Peru")``."""
+    return ToolCall(name=name, arguments=arguments)
+
+
+def calls(action: ToolCall | Answer | Malformed, *names: str) -> bool:
+    """Whether ``action`` uses one of the tools named."""
+    return isinstance(action, ToolCall) and action.name in names

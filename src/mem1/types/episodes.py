@@ -34,7 +34,7 @@ class EpisodeError(Record):
 class Episode(Record):
     """One run of a policy over one task."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     group_id: str
     task: Task

@@ -18,6 +18,7 @@ class Turn(Record):
     ``prefix_length`` tokens are the task prompt P. ``state_length`` is how many completion tokens
     belong to the state section (the rest is the action). What stands between the prefix and the end of the
     prompt came from earlier turns. ``exact`` and ``usage`` are the completion's.
+    ``by_memory``: the action was one that the memory answers itself (looking back), not the environment.
     ``advantage`` is what training credited to the turn's sampled tokens, on average.
     """
 
@@ -38,6 +39,7 @@ class Turn(Record):
     objective: int = 0
     exact: bool = True
     usage: Usage | None = None
+    by_memory: bool = False
     advantage: float | None = None
 
     @model_validator(mode="after")

@@ -178,7 +178,7 @@ def test_without_options_a_new_run_begins(recipes: Recipes) -> None:
 def test_the_demo_finds_its_own_recipe_from_anywhere(
     recipes: Recipes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    calls = recipes({})
+    calls = recipes(EVALUATED)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "demo.toml").touch()

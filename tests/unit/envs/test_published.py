@@ -20,7 +20,7 @@ from mem1.retrieval.base import Hit, Passage
 from mem1.retrieval.corpus import passage_of, read_corpus
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import make_task
-from mem1.types import Composition, Malformed, Objective, Observation, Search
+from mem1.types import Composition, Malformed, Objective, Observation, tool_call
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "qa" / "wiki18_subset.jsonl"
 CLIENTS = os.environ.get("MEM1_TEST_CLIENTS")  # a folder with checkouts named Search-R1 and MEM1
@@ -75,12 +75,12 @@ def test_the_environment_shows_it_and_says_so_in_the_recipe() -> None:
     task = make_task([objective], Composition.PARALLEL, "test")
     config = build(QaEnvConfig, {"format": "mem1_released", "max_turns": 3}, where="test")
     world = config.build(One(), StandardScorer())(task)
-    shown = asyncio.run(world.step(Search(query="barn")))
+    shown = asyncio.run(world.step(tool_call("search", query="barn")))
     assert shown == published_observation("mem1_released", hits(BARN), 2)
     assert asyncio.run(world.step(Malformed(reason="no tag"))).head == (
         "[HINT]You have 1 turn left. You must answer the question in the next turn.[/HINT] No action was taken: no tag"
     )
-    assert asyncio.run(world.step(Search(query="barn"))) == Observation(head="No turns left.", done=True)
+    assert asyncio.run(world.step(tool_call("search", query="barn"))) == Observation(head="No turns left.", done=True)
     one_by_one = make_task([objective, objective], Composition.SEQUENTIAL, "test")
     plain = build(QaEnvConfig, {"format": "search_r1"}, where="test").build(One(), StandardScorer())(one_by_one)
     assert plain.reset()[1] == Observation(head="Question: Who?")

@@ -14,7 +14,7 @@ from mem1.errors import BackendError
 from mem1.retrieval.base import Hit, Passage
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import Reveal, make_task
-from mem1.types import Action, Answer, Composition, Malformed, Objective, Observation, Open, Search, Task
+from mem1.types import Action, Answer, Composition, Malformed, Objective, Observation, Task, tool_call
 
 QUESTIONS = ("Capital of Peru?", "Capital of Chad?", "Capital of Cuba?")
 ANSWERS = ("Lima", "N'Djamena", "Havana")
@@ -67,14 +67,14 @@ def malformed() -> Malformed:
 def test_upfront_turn_by_turn() -> None:
     world = env(task(), max_turns=4)
     assert world.max_turns == 4
-    assert world.reset() == ("Answer all.\n- Capital of Peru?\n- Capital of Chad?\n", None)
-    assert step(world, Search(query="Peru")) == Observation(
+    assert world.reset() == ("Answer all.\n(1) Capital of Peru\n(2) Capital of Chad\n(3) Answer all.\n", None)
+    assert step(world, tool_call("search", query="Peru")) == Observation(
         head="Turns left: 3.", passages=("Doc 1(Title: Peru, towns) Lima is big.",)
     )
     assert step(world, malformed()) == Observation(
         head="Turns left: 2. No action was taken: no action tag was found; write search or answer"
     )
-    assert step(world, Search(query="Chad and Cuba")) == Observation(
+    assert step(world, tool_call("search", query="Chad and Cuba")) == Observation(
         head="Turns left: 1, the answer is due.",
         passages=("Doc 1(Title: Chad, towns) N'Djamena is far.", "Doc 2(Title: Cuba, towns) Havana is old."),
     )
@@ -87,8 +87,8 @@ def test_upfront_turn_by_turn() -> None:
 
 def test_upfront_the_turns_are_used_up() -> None:
     world = env(task(), max_turns=2)
-    step(world, Search(query="Peru"))
-    assert step(world, Search(query="Chad")) == Observation(head="No turns left.", done=True)
+    step(world, tool_call("search", query="Peru"))
+    assert step(world, tool_call("search", query="Chad")) == Observation(head="No turns left.", done=True, spent=True)
     score = world.score()
     assert score.em == (0.0, 0.0)
     assert score.answered == (False, False)
@@ -115,17 +115,19 @@ def test_fewer_and_extra_answers() -> None:
 
 
 def test_nothing_found() -> None:
-    assert step(env(task()), Search(query="Atlantis")) == Observation(head="Turns left: 5. Nothing was found.")
+    assert step(env(task()), tool_call("search", query="Atlantis")) == Observation(
+        head="Turns left: 7. Nothing was found."
+    )
 
 
 def test_other_actions() -> None:
-    assert step(env(task()), Open(url="x")).head == "Turns left: 5. open is not possible here"
+    assert step(env(task()), tool_call("open", url="x")).head == "Turns left: 7. open is not possible here"
 
 
 def test_settings_of_a_search() -> None:
     atlas = Atlas()
     world = env(task(), atlas, top_k=1, passage="{i}) {title}: {text}")
-    assert step(world, Search(query="Peru, Chad")).passages == ("1) Peru, towns: Lima is big.",)
+    assert step(world, tool_call("search", query="Peru, Chad")).passages == ("1) Peru, towns: Lima is big.",)
     assert atlas.asked == [(("Peru, Chad",), 1)]
 
 
@@ -135,7 +137,7 @@ def test_a_backend_that_fails_is_heard() -> None:
             raise BackendError("down", where="index", hint="start it")
 
     with pytest.raises(BackendError, match="down"):
-        step(env(task(), Broken()), Search(query="Peru"))
+        step(env(task(), Broken()), tool_call("search", query="Peru"))
 
 
 # ---------------------------------------------------------------- one question after the other
@@ -148,16 +150,18 @@ def test_one_by_one_turn_by_turn() -> None:
         "Answer each question.\n",
         Observation(head="Turns left: 2. Question: Capital of Peru?"),
     )
-    assert step(world, Search(query="Peru")) == Observation(
+    assert step(world, tool_call("search", query="Peru")) == Observation(
         head="Turns left: 1, the answer is due.", passages=("Doc 1(Title: Peru, towns) Lima is big.",)
     )
     assert step(world, Answer(text="Lima")) == Observation(head="Turns left: 2. Question: Capital of Chad?")
     assert world.objective == 1
-    assert step(world, Search(query="Atlantis")) == Observation(
+    assert step(world, tool_call("search", query="Atlantis")) == Observation(
         head="Turns left: 1, the answer is due. Nothing was found."
     )
     # The second question's turns are used up: what was found is of no use, the third is asked.
-    assert step(world, Search(query="Chad")) == Observation(head="Turns left: 2. Question: Capital of Cuba?")
+    assert step(world, tool_call("search", query="Chad")) == Observation(
+        head="Turns left: 2. Question: Capital of Cuba?"
+    )
     assert world.objective == 2
     assert step(world, Answer(text="Havana; Lima")) == Observation(head="", done=True)
     assert world.objective == 2
@@ -171,7 +175,7 @@ def test_one_by_one_what_is_malformed_uses_turns_too() -> None:
     world = env(task(2, "one_by_one"), turns_per_objective=1)
     assert world.reset()[1] == Observation(head="Turns left: 1, the answer is due. Question: Capital of Peru?")
     assert step(world, malformed()).head == "Turns left: 1, the answer is due. Question: Capital of Chad?"
-    assert step(world, malformed()) == Observation(head="", done=True)
+    assert step(world, malformed()) == Observation(head="", done=True, spent=True)
     assert world.answers == (None, None)
 
 
@@ -187,13 +191,13 @@ def test_one_by_one_a_question_is_shown_as_it_is() -> None:
 
 
 def test_default_turns_by_hand() -> None:
-    assert [default_max_turns(n) for n in (1, 4, 5, 8, 9, 16, 32, 200)] == [6, 6, 20, 20, 22, 36, 68, 404]
+    assert [default_max_turns(n) for n in (1, 4, 5, 8, 9, 16, 32, 200)] == [6, 12, 14, 20, 22, 36, 68, 404]
 
 
 @pytest.mark.parametrize(
     ("size", "reveal", "settings", "turns"),
     [
-        (2, "upfront", {}, 6),
+        (2, "upfront", {}, 8),
         (2, "upfront", {"max_turns": 9, "turns_per_objective": 3}, 9),
         (2, "one_by_one", {"max_turns": "published", "turns_per_objective": 3}, 6),
         (2, "one_by_one", {"max_turns": 9, "turns_per_objective": 3}, 6),

@@ -11,10 +11,10 @@ from mem1.types import (
     FinishReason,
     Objective,
     Score,
-    Search,
     StopReason,
     Task,
     Turn,
+    tool_call,
 )
 
 
@@ -56,7 +56,7 @@ def turn(
         finish=FinishReason.STOP,
         policy_version=0,
         state=state,
-        action=action or Search(query="q"),
+        action=action or tool_call("search", query="q"),
         action_text="<search>q</search>",
         observation=observation,
     )

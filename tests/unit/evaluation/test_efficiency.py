@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mem1.evaluation.efficiency import cached, common_prefix, dependency, efficiency, prefill_reused
 from mem1.evaluation.measures import Measure
-from mem1.types import Click, Malformed, Open, Recall, Search, SideCall, StopReason
+from mem1.types import Malformed, SideCall, StopReason, tool_call
 from tests.unit.evaluation.examples import FINAL, episode, task, turn
 
 # P = (1, 2). Turn 0 sees P and writes 4 tokens; turn 1 sees P + those 4 + 3 observed and writes 2.
@@ -56,8 +56,8 @@ def test_a_prompt_seen_before_still_costs_one_token() -> None:
 
 def test_turns_actions_and_searches() -> None:
     turns = (
-        turn(0, (1, 2), (3,), action=Search(query="a")),
-        turn(1, (1, 2), (3,), action=Open(url="u")),
+        turn(0, (1, 2), (3,), action=tool_call("search", query="a")),
+        turn(1, (1, 2), (3,), action=tool_call("open", url="u")),
         turn(2, (1, 2), (3,), action=Malformed(reason="no tag")),
         turn(3, (1, 2), (3,), action=FINAL),
     )
@@ -70,7 +70,7 @@ def test_turns_actions_and_searches() -> None:
 
 
 def test_early_stop_is_the_policys_own_doing() -> None:
-    turns = (turn(0, (1, 2), (3,), action=Click(target="x")), turn(1, (1, 2), (3,), action=FINAL))
+    turns = (turn(0, (1, 2), (3,), action=tool_call("click", target="x")), turn(1, (1, 2), (3,), action=FINAL))
     assert efficiency(episode(turns, of=task(1), em=(1,), f1=(1,), answered=(True,)))[Measure.EARLY_STOP] == 0
     assert efficiency(episode(turns))[Measure.EARLY_STOP] == 1
     assert efficiency(episode(turns, stop=StopReason.TURN_LIMIT))[Measure.EARLY_STOP] == 0
@@ -134,7 +134,8 @@ def test_another_engine_keeps_another_cache() -> None:
 
 
 def test_recalls_are_counted_and_are_no_look_ups() -> None:
-    turns = (turn(0, (1, 2), (3,), action=Recall(query="a")), turn(1, (1, 2), (3,), action=FINAL))
+    recall = turn(0, (1, 2), (3,), action=tool_call("recall", query="a")).model_copy(update={"by_memory": True})
+    turns = (recall, turn(1, (1, 2), (3,), action=FINAL))
     found = efficiency(episode(turns))
     assert found[Measure.RECALLS_PER_OBJECTIVE] == 0.5
     assert found[Measure.ACTIONS_PER_OBJECTIVE] == 1.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mem1.actions.tools import SEARCH
 from mem1.config import Config
 from mem1.errors import BackendError, ConfigError, StorageError
 from mem1.evaluation.config import EvaluateConfig
@@ -21,7 +22,7 @@ from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.episode import RolloutContext
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
-from mem1.types import Action, Answer, Composition, Observation, Score, Search, Task
+from mem1.types import Action, Answer, Composition, Observation, Score, Task, ToolCall
 from tests.unit.evaluation.examples import task
 
 ONE, TWO = CellKey(Composition.PARALLEL, 1), CellKey(Composition.PARALLEL, 2)
@@ -32,6 +33,9 @@ POLICY = PolicyInfo(model="scripted")
 
 class Lookup:
     """Every search brings the same line; the first answer ends the task."""
+
+    tools = (SEARCH,)
+    takes_answer = True
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -49,7 +53,7 @@ class Lookup:
             case Answer(text=text):
                 self.answers = tuple(text.split("; "))
                 return Observation(head="done", done=True)
-            case Search(query="break"):
+            case ToolCall(name="search", arguments={"query": "break"}):
                 raise BackendError("no retriever", hint="start one")
             case _:
                 return Observation(head="found something")

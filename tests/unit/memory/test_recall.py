@@ -13,7 +13,7 @@ from mem1.inference.tokenizers.toy import CharTokenizer, WordTokenizer
 from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import run_episode
-from mem1.types import Action, Answer, Episode, Malformed, Observation, Recall, Search, StopReason
+from mem1.types import Action, Answer, Episode, Malformed, Observation, StopReason, ToolCall, tool_call
 from tests.unit.rollout.worlds import World, parts, request
 
 BUDGETS = Budgets(state=40, action=30, observation=60)
@@ -22,8 +22,10 @@ FACTS = {"Peru": "Lima is the capital", "Chile": "Santiago is the capital", "Nil
 
 def tell(action: Action) -> Observation:
     """The world knows three facts."""
-    assert isinstance(action, Search | Malformed)
-    return Observation(head=FACTS.get(getattr(action, "query", ""), "nothing"))
+    assert isinstance(action, ToolCall | Malformed)
+    return Observation(
+        head=FACTS.get(action.arguments.get("query", "") if isinstance(action, ToolCall) else "", "nothing")
+    )
 
 
 def play(*texts: str, world: World | None = None, config: RecallMemoryConfig | None = None) -> Episode:
@@ -44,12 +46,12 @@ def test_a_dropped_fact_is_found_again_and_answered() -> None:
         say("search", "Peru"), say("search", "Nile"), say("recall", "capital"), say("answer", "Lima"), world=world
     )
     assert (episode.stop, episode.reward) == (StopReason.ANSWERED, 2.0)
-    assert episode.turns[2].action == Recall(query="capital")
+    assert episode.turns[2].action == tool_call("recall", query="capital")
     assert episode.turns[2].observation == (
         "<information>Recalls left: 0.\nTurn 1, shown: Lima is the capital</information>"
     )
     # What the world said last stands in the log too, for the turn in which it is no longer in sight.
-    assert world.actions == [Search(query="Peru"), Search(query="Nile"), Answer(text="Lima")]
+    assert world.actions == [tool_call("search", query="Peru"), tool_call("search", query="Nile"), Answer(text="Lima")]
 
 
 def test_pages_are_logged_as_well_and_nothing_twice() -> None:
@@ -78,18 +80,18 @@ def test_a_recall_costs_no_turn_of_the_worlds_and_runs_out() -> None:
     assert episode.stop is StopReason.TURN_LIMIT
     assert world.actions == [
         Malformed(reason="recall is not possible here; write search or answer"),
-        Search(query="Peru"),
+        tool_call("search", query="Peru"),
     ]
-    assert [type(turn.action) for turn in episode.turns] == [Recall, Malformed, Search]
+    assert [type(turn.action) for turn in episode.turns] == [ToolCall, Malformed, ToolCall]
 
 
 def test_an_answer_gives_new_recalls() -> None:
     memory = RecallMemoryConfig(budgets=BUDGETS, max_recalls=1).build()(WordTokenizer())
     memory.start("P", None)
     assert list(memory.offers) == ["recall"]
-    asyncio.run(memory.respond(Recall(query="x")))
+    asyncio.run(memory.respond(tool_call("recall", query="x")))
     assert not memory.offers
-    assert asyncio.run(memory.respond(Search(query="x"))) is None
+    assert asyncio.run(memory.respond(tool_call("search", query="x"))) is None
     assert not memory.offers
     assert asyncio.run(memory.respond(Answer(text="x"))) is None
     assert list(memory.offers) == ["recall"]
@@ -129,8 +131,8 @@ def test_the_instruction_stands_after_the_prompt_in_every_context_and_in_the_bou
 
 def test_the_tag_is_configuration_and_must_be_free() -> None:
     named = build(RecallMemoryConfig, {"tags": {"recall": "look_back"}}, where="test").build()(WordTokenizer())
-    assert named.tags.actions["recall"] == "look_back"
+    assert named.actions.parse("<look_back>x</look_back>") == tool_call("recall", query="x")
     assert named.sections()[1].final_stops[-1] == "</look_back>"
     taken = build(RecallMemoryConfig, {"tags": {"search": "recall"}}, where="test")
-    with pytest.raises(ConfigError, match="'recall' is used twice"):
+    with pytest.raises(ConfigError, match="two actions would have the tag 'recall'"):
         taken.build()

@@ -106,7 +106,7 @@ def test_all_strategies_write_under_the_same_sections() -> None:
     state, full, window = (config.build()(TOKENIZER).sections() for config in configs)
     assert state == full == window
     assert [(s.name, s.budget, s.stops) for s in state] == [("state", 20, ("</think>",)), ("action", 10, ())]
-    assert state[0].final_stops == state[1].final_stops == ("</search>", "</open>", "</click>", "</answer>")
+    assert state[0].final_stops == state[1].final_stops == ("</search>", "</answer>")
     assert [TOKENIZER.decode(s.closing) for s in state] == ["</think>", ""]
 
 

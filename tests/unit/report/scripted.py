@@ -11,7 +11,7 @@ from mem1.inference.tokenizers.toy import CONTROL_STRINGS, END_OF_TEXT, ByteToke
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import run_episode
 from mem1.storage.vocabulary import Vocabulary
-from mem1.types import Episode, Observation
+from mem1.types import Episode, Observation, ToolCall
 from tests.unit.rollout.worlds import World, parts, request
 
 VOCABULARY = Vocabulary(
@@ -32,7 +32,9 @@ def play(memory: MemoryFactory, *, first: str | None = None, written: Sequence[s
     world = World(
         request().task,
         first=Observation(head=first) if first else None,
-        shown=lambda action: Observation(head=f"passage about {getattr(action, 'query', 'nothing')}, long enough"),
+        shown=lambda action: Observation(
+            head=f"passage about {action.text if isinstance(action, ToolCall) else 'nothing'}, long enough"
+        ),
     )
     world.max_turns = len(written)
     return asyncio.run(run_episode(request(), replace(parts(engine, lambda _: world), make_memory=memory)))

@@ -22,10 +22,10 @@ from mem1.types import (
     FinishReason,
     Objective,
     Score,
-    Search,
     StopReason,
     Task,
     Turn,
+    tool_call,
 )
 
 HOSTILE = (
@@ -148,7 +148,7 @@ def _turn(strategy: str, key: CellKey, i: int, count: int, random_: random.Rando
     else:
         carried = (written + seen) * (i > 0)
     last = i % 2 == 1 if key.session else i == count - 1
-    action: Action = Answer(text=f"Town {i // 2}") if last else Search(query=f"capital of country {i}")
+    action: Action = Answer(text=f"Town {i // 2}") if last else tool_call("search", query=f"capital of country {i}")
     facts = "; ".join(f"country {j}: Town {j}" for j in range(max(0, i - 4), i))
     return Turn(
         index=i,

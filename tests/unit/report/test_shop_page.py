@@ -15,7 +15,7 @@ from mem1.memory.text.tags import Tags
 from mem1.report.html import environment
 from mem1.report.viewer.shop_page import Kind, Part, ShopPage, read_page
 from mem1.tasks.compose import make_task
-from mem1.types import Action, Click, Composition, Observation, Search
+from mem1.types import Action, Composition, Observation, tool_call
 from tests.unit.envs.webshop.shops import goal, shop
 from tests.unit.envs.webshop.tasks import objective
 from tests.unit.report.synthetic import HOSTILE
@@ -49,7 +49,9 @@ def texts(page: ShopPage, kind: Kind) -> list[str]:
 
 @pytest.mark.parametrize("look", ["text", "text_rich"])
 def test_every_page_is_what_it_was(look: Look) -> None:
-    start, results, item, chosen = pages(look, Search(query="lamp"), Click(target="w03"), Click(target="8.5"))
+    start, results, item, chosen = pages(
+        look, tool_call("search", query="lamp"), tool_call("click", target="w03"), tool_call("click", target="8.5")
+    )
     assert (start.wish, start.words, start.searchable, start.left) == ("Find me a lamp", "lamp", True, 10)
 
     assert (results.wish, results.searchable, results.left) == ("Find me a lamp", False, 9)
@@ -74,7 +76,7 @@ def test_every_page_is_what_it_was(look: Look) -> None:
 
 
 def test_what_the_environment_says_stands_above() -> None:
-    *_, page = pages("text", Search(query="lamp"), Click(target="no such thing"))
+    *_, page = pages("text", tool_call("search", query="lamp"), tool_call("click", target="no such thing"))
     assert page.said == "There is no such thing to click here."
 
 

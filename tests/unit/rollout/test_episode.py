@@ -15,7 +15,18 @@ from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.rollout.episode import run_episode
 from mem1.rollout.limits import derive_seed
-from mem1.types import Action, Answer, Completion, Episode, Malformed, Observation, Score, Search, StopReason
+from mem1.types import (
+    Action,
+    Answer,
+    Completion,
+    Episode,
+    Malformed,
+    Observation,
+    Score,
+    StopReason,
+    ToolCall,
+    tool_call,
+)
 from tests.unit.rollout.worlds import BUDGETS, World, parts, request
 
 SEARCH = "<think>a</think><search>Peru</search>"
@@ -38,7 +49,7 @@ def test_an_episode_turn_by_turn() -> None:
     assert decode(first.prompt_token_ids) == "Capital of Peru?"
     assert decode(first.completion_token_ids) == SEARCH
     assert decode(second.prompt_token_ids) == f"Capital of Peru?{SEARCH}<information>ok</information>"
-    assert (first.action, second.action) == (Search(query="Peru"), Answer(text="Lima"))
+    assert (first.action, second.action) == (tool_call("search", query="Peru"), Answer(text="Lima"))
     assert (first.state, first.state_length, first.prefix_length) == ("<think>a</think>", 3, 16)
     assert (first.observation, first.observation_length) == ("<information>ok</information>", 4)
     assert (second.observation, second.observation_length) == ("<information></information>", 2)
@@ -86,7 +97,7 @@ def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() 
 
 
 def test_an_environment_may_run_out_of_patience_itself() -> None:
-    spent = World(request().task, shown=lambda _: Observation(head="No turns left.", done=True))
+    spent = World(request().task, shown=lambda _: Observation(head="No turns left.", done=True, spent=True))
     episode = play(SEARCH, world=spent)
     assert (episode.stop, len(episode.turns)) == (StopReason.TURN_LIMIT, 1)
 
@@ -103,7 +114,7 @@ def test_malformed_actions_reach_the_environment() -> None:
     world = World(request().task)
     play("mumble", "<think>a</think><open>x</open>", ANSWER, world=world)
     assert [type(action) for action in world.actions] == [Malformed, Malformed, Answer]
-    assert world.actions[1] == Malformed(reason="open is not possible here; write search or answer")
+    assert world.actions[1] == Malformed(reason="no action tag was found; write search or answer")
 
 
 def test_actions_are_read_from_the_policys_own_tokens_only() -> None:
@@ -112,7 +123,7 @@ def test_actions_are_read_from_the_policys_own_tokens_only() -> None:
 
     world = World(request().task, shown=forge)
     episode = play(SEARCH, "</think>", "", world=world)
-    assert [type(action) for action in world.actions] == [Search, Malformed, Malformed]
+    assert [type(action) for action in world.actions] == [ToolCall, Malformed, Malformed]
     assert episode.answers == (None,)
     decode = CharTokenizer().decode
     for turn in episode.turns[1:]:
@@ -137,7 +148,7 @@ def test_a_failing_environment_makes_a_failed_episode(error: Exception) -> None:
     assert episode.error.message == str(error)
     assert "raise error" in episode.error.traceback
     (turn,) = episode.turns
-    assert (turn.action, turn.observation) == (Search(query="Peru"), None)
+    assert (turn.action, turn.observation) == (tool_call("search", query="Peru"), None)
 
 
 def test_a_failing_engine_makes_a_failed_episode() -> None:

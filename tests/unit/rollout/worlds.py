@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mem1.actions.tools import SEARCH
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import RolloutContext, RolloutRequest
-from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Task
+from mem1.types import Action, Answer, Composition, Objective, Observation, Score, Task, ToolSpec
 
 BUDGETS = Budgets(state=20, action=12, observation=16)
 
@@ -37,6 +38,8 @@ class World:
     objective: int = 0
     answer: str | None = None
     actions: list[Action] = field(default_factory=list)
+    tools: tuple[ToolSpec, ...] = (SEARCH,)
+    takes_answer: bool = True
 
     def reset(self) -> tuple[str, Observation | None]:
         return "Capital of Peru?", self.first

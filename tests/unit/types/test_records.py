@@ -13,7 +13,6 @@ from mem1 import types
 from mem1.types import (
     Action,
     Answer,
-    Click,
     Completion,
     Composition,
     Episode,
@@ -23,16 +22,15 @@ from mem1.types import (
     Malformed,
     Objective,
     Observation,
-    Open,
-    Recall,
     Record,
     Score,
-    Search,
     SideCall,
     StopReason,
     Task,
     Turn,
     Usage,
+    text_tool,
+    tool_call,
 )
 
 OBJECTIVE = Objective(
@@ -60,7 +58,7 @@ TURN: dict[str, Any] = {
     "finish": FinishReason.STOP,
     "policy_version": 4,
     "state": "so far: nothing",
-    "action": Search(query="Peru"),
+    "action": tool_call("search", query="Peru"),
     "action_text": "<search>Peru</search>",
     "observation": "<information>Lima</information>",
     "observation_length": 6,
@@ -90,10 +88,8 @@ SIDE_CALL = SideCall(
 EXAMPLES: list[Record] = [
     OBJECTIVE,
     TASK,
-    Search(query="x"),
-    Open(url="x"),
-    Click(target="x"),
-    Recall(query="x"),
+    tool_call("search", query="x"),
+    text_tool("search", "query", "look it up"),
     Answer(text="a; b"),
     Malformed(reason="no tag"),
     Observation(head="2 turns left", passages=("a", "b"), done=True),
@@ -220,7 +216,7 @@ def test_a_group_is_about_one_task() -> None:
 
 
 @pytest.mark.parametrize("raw", [{"type": "shout", "text": "x"}, {"text": "x"}, {"type": "answer", "query": "x"}])
-def test_an_action_is_one_of_the_five(raw: dict[str, str]) -> None:
+def test_an_action_is_a_call_an_answer_or_malformed(raw: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter[Any](Action).validate_python(raw)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mem1.cli import checkout, output
 from mem1.cli.arguments import Parser
+from mem1.errors import IncompleteError
 
 
 def configure(parser: Parser) -> None:
@@ -21,5 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     from mem1 import commands  # torch
 
     summary = commands.demo(recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)
-    output.show(summary, as_json=arguments.json, title="demo")
-    return 0
+    shown = summary if arguments.json else {name: value for name, value in summary.items() if name != "findings"}
+    output.show(shown, as_json=arguments.json, title="demo")
+    for text in summary["findings"]:
+        output.warn(text)
+    return IncompleteError.exit_code if summary["failed"] else 0

@@ -39,14 +39,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("--out belongs to --paper", where="mem1 report", hint="a run's own report goes into the run")
     if arguments.picture is not None and len(arguments.runs) > 1:
         raise ConfigError("--picture shows one run", where="mem1 report", hint="give one RUN")
-    rows, damage = [], []
+    rows, damage, findings = [], [], []
     for path in arguments.runs:
         written = build_report(path)
         damage += [f"{path}: left out, damaged: {one}" for one in written.damage]
+        findings += [f"{path}: {text}" for text in written.findings]
         rows.append({"html": str(written.html), "markdown": str(written.markdown), "json": str(written.json)})
         if arguments.picture is not None:
             rows[-1]["picture"] = str(write_picture(path, arguments.picture))
     output.show(rows, as_json=arguments.json, title="reports")
+    for text in findings:
+        output.warn(text)
     for one in damage:
         output.note(one)
     if damage:
@@ -55,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _against(arguments: argparse.Namespace) -> int:
+    from mem1.evaluation.records import FEWEST_FOR_VERDICT
     from mem1.report.against import against, in_words
 
     if arguments.paper or arguments.out is not None or arguments.picture is not None:
@@ -69,6 +73,10 @@ def _against(arguments: argparse.Namespace) -> int:
         output.note(f"{path} against {arguments.against}, paired by task:")
         for (tasks, strategy), part in groupby(rows, key=lambda row: (row["tasks"], row["strategy"])):
             output.show([in_words(row) for row in part], as_json=False, title=f"{tasks}, {strategy}")
+    output.note(
+        f"* the interval excludes 0 (differences) or 1 (multiples), n at least {FEWEST_FOR_VERDICT}, and it holds "
+        "among all rows of a run together (Holm)"
+    )
     return 0
 
 

@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def open_retriever(recipe: Recipe) -> Retriever:
     """What the recipe's searches ask. Every worker opens its own."""
-    from mem1.workshop.materials import Materials
+    from mem1.runtime.world import build_retriever, build_sources
 
-    return Materials(recipe).retriever
+    return build_retriever(recipe, build_sources(recipe))
 
 
 def _over(recipe: Recipe, corpus: Path | None) -> Recipe:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.envs.config import EnvConfig, Need
 from mem1.envs.webshop.kinds import CONTENT_WORDS, SHOWN, Look, Mode, SearchKind
@@ -33,13 +33,13 @@ class WebshopEnvConfig(EnvConfig):
     ``turns_per_goal`` is the published limit of 10 steps for each thing to buy; used up, nothing was bought (reward 0)
     and the next wish is shown. ``observation`` is ``text`` or ``text_rich``. ``nouns`` names the noun extractor of the
     reward: ``content_words``, or with ``--allow-imports`` ``spacy:MODEL`` or ``module:function``. ``shown``: how many
-    products a search finds at most. ``form``: actions as tags of their own, or the published agent's ``search[...]``
-    and ``click[...]`` inside the answer's tag. ``prompt`` is ``instruct``, ``brief`` (for policies trained on it) or
-    the path of a file with ``{goals}``.
+    products a search finds at most. ``form``: actions as tags of their own, the published agent's ``search[...]``
+    and ``click[...]`` inside the answer's tag, or JSON tool calls. ``prompt`` is ``instruct``, ``brief`` (for policies
+    trained on it) or the path of a file with ``{goals}``.
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"source"})
-    actions: ClassVar[Collection[str]] = ("search", "click")
+    lessons: ClassVar[str | None] = "mem1.rollout.shop_lessons:ShopLessons"
 
     type: Literal["webshop"] = "webshop"
     mode: Mode = "strict"
@@ -55,6 +55,11 @@ class WebshopEnvConfig(EnvConfig):
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return self.form
+
+    def check_recipe(self, recipe: Any) -> None:
+        """It shows the goals of a web shop."""
+        if any(source.type != "webshop" for source in recipe.all_sources):
+            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
 
     @property
     def readable_by_rules(self) -> bool:

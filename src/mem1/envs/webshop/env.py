@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.webshop.kinds import Look
+from mem1.envs.webshop.moves import TOOLS, Click, Search, move_of
 from mem1.envs.webshop.prompts import render_prompt
 from mem1.envs.webshop.visit import Shop, Visit
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.source import goal_of
-from mem1.types import Action, Click, Malformed, Observation, Score, Search, Task
+from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ def _nothing(goal: Goal) -> _Purchase:
 
 class ShopEnvironment:
     """One episode of shopping (an ``Environment``). Each goal of the task has a visit and a turn limit of its own."""
+
+    tools = TOOLS
+    takes_answer = False
 
     def __init__(
         self,
@@ -86,17 +90,23 @@ class ShopEnvironment:
             return Observation(head="Everything was bought.", done=True)
         self._turns += 1
         match action:
-            case Search() | Click():
-                said = "" if self._visit.do(action) else _not_offered(action)
             case Malformed(reason=reason):
                 said = f"No action was taken: {reason}"
-            case _:
-                said = f"{action.type} is not possible here"
+            case Answer():
+                said = "answer is not possible here"
+            case ToolCall(name=name):
+                said = self._move(name, move_of(action))
         if self._visit.done:
             return self._next("Bought.", spent=False)
         if self._turns >= self._limit:
             return self._next("No turns left: nothing was bought.", spent=True)
         return self._observation(said)
+
+    def _move(self, name: str, move: Search | Click | None) -> str:
+        """Do it; what is said about it, if it could not be done."""
+        if move is None:
+            return f"{name} is not possible here"
+        return "" if self._visit.do(move) else _not_offered(move)
 
     def score(self) -> Score:
         """The shop's rewards so far: 0 for a goal nothing was bought for. ``em`` is success, a reward of 1."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mem1.envs.actions import parse_brackets
+from mem1.actions.brackets import parse_brackets
 from mem1.envs.webshop.config import WebshopEnvConfig
+from mem1.envs.webshop.moves import TOOLS, move_of
 from mem1.envs.webshop.visit import Visit
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.base import Split
 from mem1.tasks.webshop.source import Webshop, goal_of
-from mem1.types import Click, Objective, Search
+from mem1.types import Objective
 
 try:
     import gymnasium
@@ -85,11 +86,9 @@ class ShopEnv(gymnasium.Env[str, str]):
         before = self._visit.reward
         if not self._visit.done or self._shop.mode == "compat":
             self._steps += 1
-            match parse_brackets(action):
-                case Search() | Click() as parsed:
-                    self._visit.do(parsed)
-                case _:
-                    pass
+            move = move_of(parse_brackets(action, TOOLS))
+            if move is not None:
+                self._visit.do(move)
         after = self._visit.reward
         reward = after.total if after is not None and after is not before else 0.0
         truncated = after is None and self._steps >= self._config.turns_per_goal

@@ -84,7 +84,7 @@ def _item(machine: Machine, state: State) -> Iterator[Node]:
         for value in offered:
             # The published page marks every label whose text was chosen, whatever it was chosen for.
             marked = value in values if machine.mode == "compat" else chosen.get(name) == value
-            yield Node(Kind.OPTION, value, name, marked)
+            yield Node(Kind.OPTION, machine.written(name, value), name, marked)
     yield Node(Kind.TITLE, product.title)
     yield Node(Kind.PRICE, f"Price: {product.price_tag}")
     yield Node(Kind.TEXT, "Rating: N.A.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from mem1.envs.actions import ActionForm
+from mem1.actions import ActionForm
 from mem1.envs.prompts import read_template
 from mem1.errors import ConfigError
 from mem1.text import without_tags
@@ -20,6 +20,9 @@ things that can be clicked""",
 1. <think> your reasoning </think> and <summary> your page: what is wanted, what you have tried and chosen </summary>
 2. one action: <answer> search[words] </answer> where the page offers a search, or <answer> click[thing] </answer> \
 with one of the things that can be clicked""",
+    "json": """\
+1. <think> your page: what is wanted, what you have tried and chosen, what to do next </think>
+2. one call of a tool: search where the page offers a search, or click with one of the things that can be clicked""",
 }
 
 _RULES = """\

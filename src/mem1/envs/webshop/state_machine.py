@@ -13,9 +13,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mem1.envs.webshop.kinds import Mode
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.search import ProductSearch
 from mem1.tasks.webshop.products import Product
-from mem1.types import Click, Search
 
 PAGE_SIZE = 10
 
@@ -52,6 +52,9 @@ SUB_PAGES = {
 }
 
 
+_ITEM_BUTTONS = frozenset(button.lower() for button in (Button.BACK, Button.PREVIOUS, *SUB_PAGES, Button.BUY))
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """One moment of a visit.
@@ -82,7 +85,8 @@ class Machine:
 
     ``strict``: a search starts from the start page only, "Next >" stands only where there are more results.
     ``compat`` keeps what the published environment does: a search is taken on every page, "Next >" is always there,
-    and of two equal option values of different names the last one is set.
+    and of two equal option values of different names the last one is set. An option that is named like a button of its
+    page cannot be chosen there: the button is pressed; ``strict`` writes it with its name, "view: description".
     """
 
     def __init__(self, products: Mapping[str, Product], search: ProductSearch, mode: Mode = "strict") -> None:
@@ -123,8 +127,20 @@ class Machine:
         if state.page is Page.RESULTS:
             names += [asin.lower() for asin in state.shown]
         elif state.page is Page.ITEM:
-            names += [value for values in self.product(state).options.values() for value in values]
+            options = self.product(state).options
+            names += [self.written(name, value) for name, values in options.items() for value in values]
         return tuple(dict.fromkeys(names))
+
+    def written(self, name: str, value: str) -> str:
+        """How an option stands on its page and is clicked."""
+        return f"{name}: {value}" if self.mode == "strict" and value in _ITEM_BUTTONS else value
+
+    def unreachable(self) -> int:
+        """How many option values a button hides."""
+        if self.mode == "strict":
+            return 0
+        lists = (values for product in self.products.values() for values in product.options.values())
+        return sum(value in _ITEM_BUTTONS for values in lists for value in values)
 
     def after(self, state: State, action: Search | Click) -> State:
         """The state that ``action`` leads to; ``state`` itself where the page does not offer it."""
@@ -140,8 +156,8 @@ class Machine:
             if button.lower() == target:
                 return self._press(state, button)
         if state.page is Page.RESULTS:
-            asin = target.upper()
-            if asin not in state.shown:
+            asin = next((one for one in state.shown if one.lower() == target), None)
+            if asin is None:
                 return state
             return replace(state, page=Page.ITEM, asin=asin, visited=state.visited | {asin})
         if state.page is Page.ITEM:
@@ -167,10 +183,11 @@ class Machine:
             case _:
                 return replace(state, page=SUB_PAGES[button])
 
-    def _choose(self, state: State, value: str) -> State:
-        names = self._option_names(state.asin or "").get(value)
+    def _choose(self, state: State, target: str) -> State:
+        names = self._option_names(state.asin or "").get(target)
         if names is None:
             return state
+        value = target if target in self.product(state).options[names[0]] else target.removeprefix(f"{names[0]}: ")
         # Where several options have this value: the last one (compat), else the first that does not have it yet.
         free = [name for name in names if state.options.get(name) != value] or names
         name = names[-1] if self.mode == "compat" else free[0]
@@ -180,5 +197,5 @@ class Machine:
         names: dict[str, list[str]] = {}
         for name, values in self.products[asin].options.items():
             for value in dict.fromkeys(values):
-                names.setdefault(value, []).append(name)
+                names.setdefault(self.written(name, value), []).append(name)
         return names

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mem1.envs.webshop.kinds import SHOWN, Look, Mode, SearchKind
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.nouns import Nouns, load_nouns
 from mem1.envs.webshop.pages import Node, nodes, plain, rich
 from mem1.envs.webshop.reward import Reward, purchase_reward
@@ -14,7 +15,6 @@ from mem1.envs.webshop.state_machine import START, Machine, Page, State
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.source import Webshop
 from mem1.text import LOOK_ALIKE
-from mem1.types import Click, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ def open_shop(
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
     index = make_search(tuple(source.products.values()), search, shown)
+    machine = Machine(source.products, index, mode)
+    hidden = machine.unreachable()
+    said = f" ({hidden:,} options named like buttons cannot be chosen)" if hidden else ""
     return Shop(
-        machine=Machine(source.products, index, mode),
+        machine=machine,
         price=source.price,
         nouns=load_nouns(nouns),
-        label=f"{source.label}; {mode} mode, search {index.name} top {shown}, nouns {nouns}",
+        label=f"{source.label}; {mode} mode{said}, search {index.name} top {shown}, nouns {nouns}",
     )
 
 

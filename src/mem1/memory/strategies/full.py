@@ -4,59 +4,37 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from mem1.inference.base import Section
-from mem1.memory.base import ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.base import ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
 from mem1.memory.text.format import TurnFormat
-from mem1.memory.text.tags import Tags
-from mem1.types import Completion, Observation
+from mem1.memory.turn_memory import TurnMemory
+from mem1.types import Completion
 
 
-class FullMemory(SelfContained):
+class FullMemory(TurnMemory):
     """P, then all completions and observations in order. Has no bound."""
 
     name = "full"
 
     def __init__(self, turn: TurnFormat) -> None:
-        self._turn = turn
-        self.tags: Tags = turn.tags
-        self._prefix_length = 0
-        self._ids: list[int] = []
+        super().__init__(turn)
+        self._history: list[int] = []
 
-    @property
-    def prefix_length(self) -> int:
-        """|P| in tokens."""
-        return self._prefix_length
+    def forget(self) -> None:
+        """Nothing was written yet."""
+        self._history = []
 
-    def start(self, prompt: str, observation: Observation | None) -> None:
-        """Begin with the task prompt and, if there is one, a first observation."""
-        self._ids = self._turn.tokenizer.encode(prompt)
-        self._prefix_length = len(self._ids)
-        if observation is not None:
-            self.observe(observation)
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
+        """Append it."""
+        self._history.extend(completion.token_ids)
 
-    def context(self) -> tuple[int, ...]:
+    def saw(self, shown: RenderedObservation) -> None:
+        """Append it."""
+        self._history.extend(shown.token_ids)
+
+    def carried(self) -> tuple[int, ...]:
         """Everything so far."""
-        return tuple(self._ids)
-
-    def sections(self) -> tuple[Section, ...]:
-        """State, then action."""
-        return self._turn.sections
-
-    def read(self, completion: Completion) -> ParsedTurn:
-        """Append what was written."""
-        self._ids.extend(completion.token_ids)
-        return self._turn.split(completion)
-
-    def observe(self, observation: Observation) -> RenderedObservation:
-        """Append what came back."""
-        shown = self._turn.show(observation)
-        self._ids.extend(shown.token_ids)
-        return shown
-
-    def bound(self) -> int | None:
-        """``None``: the context grows with every turn."""
-        return None
+        return tuple(self._history)
 
 
 class FullMemoryConfig(MemoryConfig):

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field
 
 from mem1.imports import Code, find
-from mem1.inference.base import Section
-from mem1.memory.base import Ask, MemoryFactory, ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.base import Ask, MemoryFactory, ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
 from mem1.memory.side import Ids, SideTask
 from mem1.memory.text.format import TurnFormat
-from mem1.memory.text.observations import BlockWriter
-from mem1.memory.text.tags import Tags
+from mem1.memory.turn_memory import TurnMemory
 from mem1.types import Completion, Observation
 
 if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
@@ -54,7 +52,7 @@ class Note:
     links: list[int] = field(default_factory=list)
 
 
-class NotesMemory(SelfContained):
+class NotesMemory(TurnMemory):
     """P, the notes that fit, the newest observation.
 
     The last turn's note is always among them; then come those that its text and the observation retrieve, best first,
@@ -72,11 +70,10 @@ class NotesMemory(SelfContained):
     name = "notes"
 
     def __init__(self, turn: TurnFormat, settings: NotesSettings, make_index: Callable[[], Index]) -> None:
-        self._turn = turn
-        self.tags: Tags = turn.tags
+        super().__init__(turn)
         self._settings = settings
         self._make_index = make_index
-        self._write = BlockWriter(turn.tokenizer, turn.tags, settings.notes, tag=TAG, where="memory.notes")
+        self._write = turn.writer(TAG, settings.notes, where="memory.notes")
         budgets = turn.budgets
         self._side = SideTask(
             purpose=NOTE,
@@ -85,12 +82,7 @@ class NotesMemory(SelfContained):
             budget=settings.note,
             material=budgets.state + budgets.action + budgets.observation,
         )
-        self.start("", None)
-
-    @property
-    def prefix_length(self) -> int:
-        """|P| in tokens."""
-        return len(self._prompt)
+        self.forget()
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -99,15 +91,17 @@ class NotesMemory(SelfContained):
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin with the task prompt and, if there is one, a first observation, which is noted as it stands."""
-        self._prompt: Ids = tuple(self._turn.tokenizer.encode(prompt))
+        super().start(prompt, observation)
+        if observation is not None:
+            self._take(Note(self._cut(self._plain(self._newest)), keywords=""))
+
+    def forget(self) -> None:
+        """Nothing is noted yet."""
         self._notes: list[Note] = []
         self._index = self._make_index()
         self._block: Ids = ()
         self._written: Ids | None = None
         self._newest: Ids = ()
-        if observation is not None:
-            self.observe(observation)
-            self._take(Note(self._cut(self._plain(self._newest)), keywords=""))
 
     async def prepare(self, ask: Ask) -> None:
         """Note the turn that was just taken and look up what fits the next."""
@@ -121,25 +115,18 @@ class NotesMemory(SelfContained):
             self._take(Note(self._cut(self._plain(turn)), keywords=""))
         self._block = self._shown()
 
-    def context(self) -> Ids:
-        """P, the notes that fit, the newest observation."""
-        return self._prompt + self._block + self._newest
+    def carried(self) -> Ids:
+        """The notes that fit, the newest observation."""
+        return self._block + self._newest
 
-    def sections(self) -> tuple[Section, ...]:
-        """State, then action."""
-        return self._turn.sections
-
-    def read(self, completion: Completion) -> ParsedTurn:
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
         """Keep what was written until it is noted."""
         self._written = completion.token_ids
         self._newest = ()
-        return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> RenderedObservation:
+    def saw(self, shown: RenderedObservation) -> None:
         """Replace the newest observation."""
-        shown = self._turn.show(observation)
         self._newest = shown.token_ids
-        return shown
 
     def bound(self) -> int:
         """``notes + observation_budget + state_budget + action_budget``, or the call that writes a note if larger.

@@ -11,17 +11,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator
 
-from mem1.inference.base import Section
-from mem1.memory.base import ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.base import ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
 from mem1.memory.text.format import TurnFormat
-from mem1.memory.text.tags import Tags
-from mem1.types import Completion, Observation
+from mem1.memory.turn_memory import TurnMemory
+from mem1.types import Completion
 
 Block = Literal["state", "action", "observation"]
 
 
-class StateMemory(SelfContained):
+class StateMemory(TurnMemory):
     """P, then the carried blocks of the last turn: its state, its action, its observation.
 
     Args:
@@ -34,42 +33,26 @@ class StateMemory(SelfContained):
     name = "state"
 
     def __init__(self, turn: TurnFormat, carry: Collection[Block], scratch: str | None = None) -> None:
-        self._turn = turn
-        self.tags: Tags = turn.tags
+        super().__init__(turn)
         self._carry = frozenset(carry)
         self._scratch_end = None if scratch is None else turn.tags.closing(scratch)
-        self._prompt: tuple[int, ...] = ()
         self._written: tuple[int, ...] = ()
         self._observation: tuple[int, ...] = ()
 
-    @property
-    def prefix_length(self) -> int:
-        """|P| in tokens."""
-        return len(self._prompt)
-
-    def start(self, prompt: str, observation: Observation | None) -> None:
-        """Begin with the task prompt and, if there is one, a first observation."""
-        self._prompt = tuple(self._turn.tokenizer.encode(prompt))
+    def forget(self) -> None:
+        """No turn was taken yet."""
         self._written = self._observation = ()
-        if observation is not None:
-            self.observe(observation)
 
-    def context(self) -> tuple[int, ...]:
-        """The prompt and what is carried of the last turn, as it was sampled."""
-        return self._prompt + self._written + self._observation
+    def carried(self) -> tuple[int, ...]:
+        """What the next context holds of the last turn, as it was sampled."""
+        return self._written + self._observation
 
-    def sections(self) -> tuple[Section, ...]:
-        """State, then action."""
-        return self._turn.sections
-
-    def read(self, completion: Completion) -> ParsedTurn:
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
         """Replace the state and the action by what was just written."""
-        written = self._turn.split(completion)
         page = completion.token_ids[: written.state_length]
         state = page[self._scratch_length(page) :] if "state" in self._carry else ()
         action = completion.token_ids[written.state_length :] if "action" in self._carry else ()
         self._written = state + action
-        return written
 
     def _scratch_length(self, page: tuple[int, ...]) -> int:
         """How many tokens reach to the end of the scratch block; 0 where it was not closed."""
@@ -80,11 +63,9 @@ class StateMemory(SelfContained):
         # The fewest tokens whose text holds the closing tag: it holds it from there on, so bisection finds them.
         return bisect_left(range(len(page)), True, key=lambda count: end in decode(page[:count]))
 
-    def observe(self, observation: Observation) -> RenderedObservation:
+    def saw(self, shown: RenderedObservation) -> None:
         """Replace the observation by what just came back."""
-        shown = self._turn.show(observation)
         self._observation = shown.token_ids if "observation" in self._carry else ()
-        return shown
 
     def bound(self) -> int:
         """The budgets of what is carried plus those of what is written.

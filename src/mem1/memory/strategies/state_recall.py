@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from mem1.actions import make_format
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.memory.base import MemoryFactory, ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.state import CARRY, Block, Carry, StateMemory
 from mem1.memory.text.format import TurnFormat
-from mem1.types import Action, Answer, Completion, Observation, Recall
+from mem1.types import Action, Answer, Completion, Observation, ToolCall, ToolSpec, text_tool, tool_call
 
 if TYPE_CHECKING:  # numpy is loaded by what is searched, not by reading a recipe
     from mem1.memory.index import LexicalIndex
 
+RECALL = text_tool("recall", "query", "look something up in what you wrote or were shown earlier")
 INSTRUCTION = "What you wrote or saw earlier can be looked up again: <{recall}> words </{recall}>."
 _TAG = re.compile(r"</?\w+>")
 
@@ -78,7 +81,7 @@ class RecallMemory(StateMemory):
     any more.
 
     Args:
-        turn: The common form of a turn; its tags must name ``recall``.
+        turn: The common form of a turn; ``RECALL`` is among its actions.
         carry: Which blocks of the last turn the next context holds.
         settings: Sizes and counts.
     """
@@ -91,36 +94,34 @@ class RecallMemory(StateMemory):
         self._log = _Log(settings.words)
         self._recalls = 0
         self._recalling = False
-        assert turn.tags.recall is not None, "the tags name no recall"
-        text = settings.instruction.replace("{recall}", turn.tags.recall)
+        text = _told(settings.instruction, turn)
         self._instruction = tuple(turn.tokenizer.encode(f"{text}\n")) if text else ()
 
-    def start(self, prompt: str, observation: Observation | None) -> None:
-        """Begin with the task prompt and, if there is one, a first observation."""
+    def forget(self) -> None:
+        """No turn was taken yet, and the log is empty."""
+        super().forget()
         self._log = _Log(self._settings.words)
         self._recalls = 0
         self._recalling = False
-        super().start(prompt, observation)
 
-    def context(self) -> tuple[int, ...]:
-        """P, how to look back, and what is carried of the last turn."""
-        return self._prompt + self._instruction + self._written + self._observation
+    def carried(self) -> tuple[int, ...]:
+        """How to look back, and what is carried of the last turn."""
+        return self._instruction + super().carried()
 
-    def read(self, completion: Completion) -> ParsedTurn:
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
         """Replace the state and the action; what they replace goes into the log."""
-        written = super().read(completion)
+        super().wrote(completion, written)
         self._log.next_turn(written.state)
-        return written
 
     @property
     def offers(self) -> Collection[str]:
         """``recall``, until it was used ``max_recalls`` times for what is being asked."""
-        return ("recall",) if self._recalls < self._settings.max_recalls else ()
+        return (RECALL.name,) if self._recalls < self._settings.max_recalls else ()
 
     async def respond(self, action: Action) -> Observation | None:
-        """Look back for a ``Recall``; anything else is the environment's."""
+        """Look back for ``RECALL``; anything else is the environment's."""
         match action:
-            case Recall(query=query):
+            case ToolCall(name=RECALL.name, arguments={"query": str(query)}):
                 self._recalls += 1
                 self._recalling = True
                 return self._look(query)
@@ -128,16 +129,20 @@ class RecallMemory(StateMemory):
                 self._recalls = 0
         return None
 
-    def observe(self, observation: Observation) -> RenderedObservation:
+    def saw(self, shown: RenderedObservation) -> None:
         """Replace the observation. One that was looked up in the log does not go there again."""
-        shown = super().observe(observation)
+        super().saw(shown)
         self._log.seen = "" if self._recalling else shown.text
         self._recalling = False
-        return shown
 
     def bound(self) -> int:
         """The bound of ``state`` and the tokens of the instruction."""
         return super().bound() + len(self._instruction)
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """``RECALL``."""
+        return (RECALL,)
 
     def _look(self, query: str) -> Observation:
         left = self._settings.max_recalls - self._recalls
@@ -156,6 +161,7 @@ class RecallMemoryConfig(MemoryConfig):
     """
 
     rank: ClassVar[int] = 3
+    tools: ClassVar[tuple[ToolSpec, ...]] = (RECALL,)
 
     type: Literal["state_recall"] = "state_recall"
     carry: Carry = CARRY
@@ -165,9 +171,9 @@ class RecallMemoryConfig(MemoryConfig):
     instruction: str = INSTRUCTION
 
     def build(self) -> MemoryFactory:
-        """A factory of ``RecallMemory``; the recall tag is named ``recall`` where the tags name none."""
-        tagged = self._with(tags=self.tags.with_recall())
-        return super(RecallMemoryConfig, tagged).build()
+        """A factory of ``RecallMemory``. Raises ``ConfigError`` where another action has the tag of ``recall``."""
+        make_format(SEARCH_AND_ANSWER.with_own(RECALL), self.tags.actions)
+        return super().build()
 
     def make(self, turn: TurnFormat) -> RecallMemory:
         """A memory of the last turn, with a log of what was dropped from it."""
@@ -177,3 +183,11 @@ class RecallMemoryConfig(MemoryConfig):
     def sized(self, tokens: int) -> Self:
         """With another page."""
         return self._with_page(tokens)
+
+
+def _told(instruction: str, turn: TurnFormat) -> str:
+    """The instruction with the tag's name in it; where actions are no tags, with the action as it is written."""
+    if turn.actions.space.form == "tags":
+        return instruction.replace("{recall}", turn.tags.actions.get(RECALL.name, RECALL.name))
+    written = turn.actions.write(tool_call(RECALL.name, query="words"))
+    return instruction.replace("<{recall}> words </{recall}>", written).replace("{recall}", RECALL.name)

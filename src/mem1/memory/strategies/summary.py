@@ -7,13 +7,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from mem1.inference.base import Section
-from mem1.memory.base import Ask, ParsedTurn, RenderedObservation, SelfContained
+from mem1.memory.base import Ask, ParsedTurn, RenderedObservation
 from mem1.memory.config import MemoryConfig
 from mem1.memory.side import Ids, SideTask
 from mem1.memory.text.format import TurnFormat
-from mem1.memory.text.observations import BlockWriter
-from mem1.memory.text.tags import Tags
+from mem1.memory.turn_memory import TurnMemory
 from mem1.types import Completion, Observation
 
 TAG = "summary"
@@ -30,7 +28,7 @@ class SummarySettings:
     instruction: str = INSTRUCTION
 
 
-class SummaryMemory(SelfContained):
+class SummaryMemory(TurnMemory):
     """P, the summary, then word for word what is not in it yet, the newest observation last.
 
     When that exceeds ``history`` tokens, everything but the newest observation goes into a new summary. Whatever the
@@ -44,11 +42,9 @@ class SummaryMemory(SelfContained):
     name = "summary"
 
     def __init__(self, turn: TurnFormat, settings: SummarySettings) -> None:
-        self._turn = turn
-        self.tags: Tags = turn.tags
+        super().__init__(turn)
         self._settings = settings
-        where = "memory.summary"
-        self._write = BlockWriter(turn.tokenizer, turn.tags, settings.summary, tag=TAG, where=where)
+        self._write = turn.writer(TAG, settings.summary, where="memory.summary")
         budgets = turn.budgets
         self._side = SideTask(
             purpose=TAG,
@@ -57,21 +53,13 @@ class SummaryMemory(SelfContained):
             budget=settings.summary,
             material=settings.summary + max(settings.history, budgets.observation) + budgets.state + budgets.action,
         )
-        self.start("", None)
+        self.forget()
 
-    @property
-    def prefix_length(self) -> int:
-        """|P| in tokens."""
-        return len(self._prompt)
-
-    def start(self, prompt: str, observation: Observation | None) -> None:
-        """Begin with the task prompt and, if there is one, a first observation."""
-        self._prompt: Ids = tuple(self._turn.tokenizer.encode(prompt))
+    def forget(self) -> None:
+        """Nothing is summarised yet."""
         self._summary: Ids = ()
         self._older: Ids = ()
         self._newest: Ids = ()
-        if observation is not None:
-            self.observe(observation)
 
     async def prepare(self, ask: Ask) -> None:
         """Have the history summarised if it is too long."""
@@ -82,25 +70,18 @@ class SummaryMemory(SelfContained):
         self._summary = self._write(Observation(head=text)).token_ids
         self._older = ()
 
-    def context(self) -> Ids:
-        """P, the summary, what is not in it yet."""
-        return self._prompt + self._summary + self._older + self._newest
+    def carried(self) -> Ids:
+        """The summary, what is not in it yet."""
+        return self._summary + self._older + self._newest
 
-    def sections(self) -> tuple[Section, ...]:
-        """State, then action."""
-        return self._turn.sections
-
-    def read(self, completion: Completion) -> ParsedTurn:
+    def wrote(self, completion: Completion, written: ParsedTurn) -> None:
         """Append what was written."""
         self._older += self._newest + completion.token_ids
         self._newest = ()
-        return self._turn.split(completion)
 
-    def observe(self, observation: Observation) -> RenderedObservation:
+    def saw(self, shown: RenderedObservation) -> None:
         """Append what came back."""
-        shown = self._turn.show(observation)
         self._newest = shown.token_ids
-        return shown
 
     def bound(self) -> int:
         """The summariser's call: old summary, history, the turn written since, instruction, new summary.

@@ -20,10 +20,9 @@ class WindowMemory(FullMemory):
         super().__init__(turn)
         self._window = window
 
-    def context(self) -> tuple[int, ...]:
-        """The prompt and the newest ``window`` tokens after it."""
-        start = max(self._prefix_length, len(self._ids) - self._window)
-        return (*self._ids[: self._prefix_length], *self._ids[start:])
+    def carried(self) -> tuple[int, ...]:
+        """The newest ``window`` tokens."""
+        return tuple(self._history[-self._window :])
 
     def bound(self) -> int:
         """``window + state_budget + action_budget``."""

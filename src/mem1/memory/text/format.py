@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mem1.actions import ActionFormat
 from mem1.config import Config
 from mem1.errors import ConfigError, ModelError
 from mem1.inference.base import Section, Tokenizer
@@ -26,20 +27,27 @@ class Budgets(Config):
 
 
 class TurnFormat:
-    """Sections, reading and showing for one tokenizer.
+    """Sections, reading and showing for one tokenizer and one way to write actions.
 
     Raises:
-        ConfigError: A budget has no room for the tags it must hold.
+        ConfigError: A budget has no room for the tags it must hold, or an action has the tag of another block.
         ModelError: The tokenizer cannot write the tags.
     """
 
-    def __init__(self, tokenizer: Tokenizer, tags: Tags, budgets: Budgets) -> None:
-        check_tags(tokenizer, tags)
+    def __init__(self, tokenizer: Tokenizer, tags: Tags, budgets: Budgets, actions: ActionFormat) -> None:
+        _keep_apart(tags, actions)
+        check_tags(tokenizer, tags, actions.control_strings)
         self.tokenizer = tokenizer
         self.tags = tags
         self.budgets = budgets
-        self.sections = _sections(tokenizer, tags, budgets)
-        self._observations = BlockWriter(tokenizer, tags, budgets.observation)
+        self.actions = actions
+        self.sections = _sections(tokenizer, tags, budgets, actions)
+        self._observations = BlockWriter(tokenizer, tags, budgets.observation, actions=actions.control_strings)
+
+    def writer(self, tag: str, budget: int, *, where: str) -> BlockWriter:
+        """Writes blocks of ``tag`` in ``budget`` tokens, which ``where`` names in the configuration."""
+        control = self.actions.control_strings
+        return BlockWriter(self.tokenizer, self.tags, budget, tag=tag, where=where, actions=control)
 
     def split(self, completion: Completion) -> ParsedTurn:
         """A completion as state and action.
@@ -52,7 +60,7 @@ class TurnFormat:
         state_length = completion.section_ends[0]
         ended_in_state = len(completion.section_ends) == 1
         if ended_in_state and completion.finish is FinishReason.STOP:
-            border = max(text.rfind(self.tags.opening(name)) for name in self.tags.actions.values())
+            border = max((text.rfind(opening) for opening in self.actions.openings), default=-1)
             border = border if border >= 0 else len(text)
         elif ended_in_state:
             border = len(text)
@@ -66,13 +74,23 @@ class TurnFormat:
         return self._observations(observation)
 
 
-def check_tags(tokenizer: Tokenizer, tags: Tags) -> None:
+def _keep_apart(tags: Tags, actions: ActionFormat) -> None:
+    taken = [name for name in (tags.state, tags.observation) if tags.opening(name) in actions.control_strings]
+    if taken:
+        raise ConfigError(
+            f"an action is written with the tag {taken[0]!r}, which has another meaning",
+            where="memory.tags",
+            hint=f"give the tool another tag: memory.tags.tools = {{ {taken[0]} = ... }}",
+        )
+
+
+def check_tags(tokenizer: Tokenizer, tags: Tags, actions: tuple[str, ...] = ()) -> None:
     """Refuse a tokenizer with which no policy could write or close a block (``ModelError``).
 
     Word pieces put blanks between signs, and a folding of letters loses capitals: the tags would be looked for in
-    what a policy writes and never be found.
+    what a policy writes and never be found. ``actions``: the tags of actions, beside those of ``tags``.
     """
-    for tag in tags.control_strings:
+    for tag in dict.fromkeys((*tags.control_strings, *actions)):
         ids = tokenizer.encode(tag)
         made = tokenizer.decode([*tokenizer.encode("a"), *ids, *tokenizer.encode("b")])
         if tag not in tokenizer.decode(ids) or tag not in made:
@@ -84,8 +102,7 @@ def check_tags(tokenizer: Tokenizer, tags: Tags) -> None:
             )
 
 
-def _sections(tokenizer: Tokenizer, tags: Tags, budgets: Budgets) -> tuple[Section, Section]:
-    actions = tuple(tags.closing(name) for name in tags.actions.values())
+def _sections(tokenizer: Tokenizer, tags: Tags, budgets: Budgets, actions: ActionFormat) -> tuple[Section, Section]:
     end_of_state = tags.closing(tags.state)
     closing = tuple(tokenizer.encode(end_of_state))
     if budgets.state <= len(closing):
@@ -95,6 +112,6 @@ def _sections(tokenizer: Tokenizer, tags: Tags, budgets: Budgets) -> tuple[Secti
             hint=f"give it more than {len(closing)} tokens",
         )
     return (
-        Section(name="state", stops=(end_of_state,), final_stops=actions, budget=budgets.state, closing=closing),
-        Section(name="action", stops=(), final_stops=actions, budget=budgets.action),
+        Section(name="state", stops=(end_of_state,), final_stops=actions.stops, budget=budgets.state, closing=closing),
+        Section(name="action", stops=(), final_stops=actions.stops, budget=budgets.action),
     )

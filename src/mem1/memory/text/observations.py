@@ -28,6 +28,7 @@ class BlockWriter:
         budget: Tokens of the whole block.
         tag: The block's name, which no control tag may have; ``None``: the observation's.
         where: The budget's name in the configuration.
+        actions: What else means something in what the policy writes; neutralised too.
 
     Raises:
         ConfigError: The budget has no room beside the wrapper, or the tag has another meaning.
@@ -41,9 +42,11 @@ class BlockWriter:
         *,
         tag: str | None = None,
         where: str = "memory.budgets.observation",
+        actions: tuple[str, ...] = (),
     ) -> None:
         name = tag if tag is not None else tags.observation
-        if tag is not None and tags.opening(tag) in tags.control_strings:
+        control = (*tags.control_strings, *actions)
+        if tag is not None and tags.opening(tag) in control:
             raise ConfigError(
                 f"the memory writes a block named {tag!r}, which is a tag of the policy's",
                 where="memory.tags",
@@ -52,7 +55,7 @@ class BlockWriter:
         self._tokenizer = tokenizer
         # The same passages are found again and again, by the episodes of a group above all.
         self._encode = lru_cache(maxsize=_REMEMBERED)(self._encode_new)
-        self._safely = SafeEncoder(tokenizer, tags.control_strings)
+        self._safely = SafeEncoder(tokenizer, control)
         self._opening = tuple(tokenizer.encode(tags.opening(name)))
         self._closing = tuple(tokenizer.encode(tags.closing(name)))
         self._room = budget - len(self._opening) - len(self._closing)

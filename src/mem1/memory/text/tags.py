@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from mem1.config import Config, build
+from mem1.config import Config
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -16,7 +16,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 class Tags(Config):
     """Tag names. The defaults are those of the published checkpoint.
 
-    ``recall`` is the action that a memory with look-back answers itself; ``None`` where there is none.
+    A tool's tag has the tool's name, unless another is given here: in ``search``, ``open``, ``click`` and ``recall``
+    for those tools, in ``tools`` (name -> tag) for any other.
     """
 
     state: str = "think"
@@ -26,13 +27,15 @@ class Tags(Config):
     open: str = "open"
     click: str = "click"
     recall: str | None = None
+    tools: dict[str, str] | None = None
 
     @field_validator("*")
     @classmethod
-    def _plain(cls, name: str | None) -> str | None:
-        if name is not None and not _NAME.fullmatch(name):
+    def _plain(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        names = value.values() if isinstance(value, dict) else [value] if value is not None else []
+        if not all(_NAME.fullmatch(name) for name in names):
             raise ValueError("a tag name is a letter, then letters, digits and underscores")
-        return name
+        return value
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -40,12 +43,6 @@ class Tags(Config):
         if twice:
             raise ValueError(f"each tag needs a name of its own; {twice[0]!r} is used twice")
         return self
-
-    def with_recall(self) -> Tags:
-        """The same with a tag for ``recall``. Raises ``ConfigError`` where that name is taken."""
-        if self.recall is not None:
-            return self
-        return build(Tags, self.model_dump() | {"recall": "recall"}, where="memory.tags")
 
     @staticmethod
     def opening(name: str) -> str:
@@ -59,9 +56,9 @@ class Tags(Config):
 
     @property
     def actions(self) -> dict[str, str]:
-        """Tag name of each kind of action."""
+        """Tag names of actions, by the name of the tool; a tool that is not here has its own."""
         named = {"search": self.search, "open": self.open, "click": self.click, "answer": self.answer}
-        return named if self.recall is None else named | {"recall": self.recall}
+        return named | ({} if self.recall is None else {"recall": self.recall}) | (self.tools or {})
 
     @property
     def control_strings(self) -> tuple[str, ...]:
@@ -70,4 +67,4 @@ class Tags(Config):
 
     def _names(self) -> tuple[str, ...]:
         names = (self.state, self.search, self.answer, self.observation, self.open, self.click)
-        return names if self.recall is None else (*names, self.recall)
+        return (*names, *((self.recall,) if self.recall is not None else ()), *(self.tools or {}).values())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mem1.report.episode_view import without_tags
-from mem1.types import Action, Click, Episode, Search
+from mem1.types import Action, Episode, ToolCall, calls
 
 _SOURCE = "webshop"
 _SEPARATOR = " [SEP] "
@@ -94,13 +94,13 @@ def read_page(text: str, after: Action | None = None) -> ShopPage | None:
     said, nodes = _nodes(body)
     if not nodes:
         return None
-    target = _plain(after.target) if isinstance(after, Click) else None
+    target = _plain(after.text) if isinstance(after, ToolCall) and calls(after, "click") else None
     parts = tuple(_parts(nodes, offered, target))
     return ShopPage(
         said=said,
         parts=parts,
         searchable="Search is possible." in tail["rest"] if tail else False,
-        words=after.query if isinstance(after, Search) else None,
+        words=after.text if isinstance(after, ToolCall) and calls(after, "search") else None,
         left=int(tail["left"][:6]) if tail else None,
     )
 

@@ -8,16 +8,17 @@ never bent until it does: it is a ``RejectReason``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mem1.actions import ActionSpace
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.sections import SectionTracker
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.distillation import Transcript, TranscriptTurn
-from mem1.types import Action, Completion, Episode, FinishReason, Observation, Score, StopReason, Task, Turn
+from mem1.types import Action, Completion, Episode, FinishReason, Observation, Score, StopReason, Task, ToolSpec, Turn
 
 
 class RejectReason(StrEnum):
@@ -36,14 +37,14 @@ class TargetSpec:
     """Whom demonstrations are made for.
 
     ``tokenizer``: its tokens. ``make_memory``: its memory policy, with budgets. ``max_context``: tokens.
-    ``control``: the tags that may stand in what it writes. ``actions``: the kinds of action its environment takes.
+    ``control``: the tags that may stand in what it writes. ``space``: what can be done in its environment.
     """
 
     tokenizer: Tokenizer
     make_memory: MemoryFactory
     max_context: int
     control: tuple[str, ...]
-    actions: Collection[str] = ("search", "answer")
+    space: ActionSpace
 
 
 async def replay(
@@ -69,14 +70,14 @@ async def replay(
         if _holds_control(script, student):
             return RejectReason.CONTROL
     engine = _Replay(student, episode.turns, script.turns, same_tokens)
-    said = _Said(episode, script, script.prompt if prompt is None else prompt)
+    said = _Said(episode, script, student.space, script.prompt if prompt is None else prompt)
     parts = RolloutContext(
         engine=engine,
         make_env=lambda _task: said,
         make_memory=student.make_memory,
         temperature=0.0,
         reward=lambda _score: 0.0,
-        actions=student.actions,
+        form=student.space.form,
     )
     request = RolloutRequest(task=episode.task, episode_id=episode.id, group_id=episode.group_id, seed=episode.seed)
     lived = await run_episode(request, parts)
@@ -183,6 +184,7 @@ class _Said:
 
     episode: Episode
     script: Transcript
+    space: ActionSpace
     prompt: str
     surprised: bool = False
     turn: int = field(default=0)
@@ -190,6 +192,14 @@ class _Said:
     @property
     def task(self) -> Task:
         return self.episode.task
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self.space.tools
+
+    @property
+    def takes_answer(self) -> bool:
+        return self.space.takes_answer
 
     @property
     def max_turns(self) -> int:

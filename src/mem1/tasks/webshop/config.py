@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,11 @@ class WebshopConfig(SourceConfig):
         if self.goals == "human" and (self.items is None or self.human_instructions is None):
             raise ValueError("human goals need items, attributes and human_instructions (items_human_ins.json)")
         return self
+
+    def check_recipe(self, recipe: Any) -> None:
+        """Its goals are met in the shop only."""
+        if recipe.env.type != "webshop":
+            raise ValueError('env.type = "webshop" and source.type = "webshop" go together')
 
     def build(self) -> Webshop:
         """The source; files are read when first needed. Raises ``DataError``."""

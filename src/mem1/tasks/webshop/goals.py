@@ -5,7 +5,6 @@ Source: princeton-nlp/WebShop, engine/goal.py and the text environment. Prices a
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import DataError
-from mem1.tasks.webshop.products import Product
+from mem1.storage.foreign import parsed, shown, text_of
+from mem1.tasks.webshop.products import Product, read_object, texts
 
 NO_LIMIT = 1_000_000.0
 SHUFFLE_SEED = 233  # WebShop's
@@ -80,11 +80,14 @@ def human_goals(
     """
     goals = []
     for item in products:
-        for number, record in enumerate(instructions.get(item.asin, ())):
+        for number, record in enumerate(_records(instructions, item.asin)):
+            place = f"items_human_ins.json, product {item.asin}, instruction {number}"
             try:
-                attributes = tuple(record["instruction_attributes"])
+                attributes = texts(record["instruction_attributes"], "instruction_attributes", place)
                 options = record["instruction_options"]
                 said = record["instruction"].strip(".")
+                chosen = list(options.values()) if isinstance(options, Mapping) else options
+                values = texts(chosen, "instruction_options", place)
             except (KeyError, TypeError, AttributeError) as error:
                 raise DataError(
                     f"instruction {number} of product {item.asin} lacks something: {error!r}",
@@ -94,7 +97,6 @@ def human_goals(
             if not attributes:
                 continue
             limit, price_text = _limit(item.price(seed), f"{seed} {item.asin} {number}")
-            values = tuple(options.values()) if isinstance(options, Mapping) else tuple(options)
             names = tuple(options) if isinstance(options, Mapping) else ()
             goals.append(_goal(item, said + price_text, attributes, values, names, limit))
     return goals
@@ -109,10 +111,7 @@ def shuffled(goals: Sequence[Goal]) -> list[Goal]:
 
 def read_human_instructions(path: Path) -> dict[str, list[dict[str, Any]]]:
     """``items_human_ins.json``. Raises ``DataError``."""
-    value = _read(path)
-    if not isinstance(value, dict):
-        raise DataError("the file of human instructions does not hold an object", where=str(path), hint=_HINT)
-    return value
+    return read_object(path, "the file of human instructions")
 
 
 def read_human_index(path: Path) -> dict[str, int]:
@@ -120,7 +119,7 @@ def read_human_index(path: Path) -> dict[str, int]:
 
     Instructions are compared without case, blanks and full stops at the ends; of equal ones the first counts.
     """
-    value = _read(path)
+    value = parsed(text_of(path, "the file of human goals"), str(path), hint=_HINT)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise DataError("the file of human goals is not a list of texts", where=str(path), hint=_HINT)
     index: dict[str, int] = {}
@@ -137,11 +136,14 @@ def said(instruction: str) -> str:
 _HINT = "use the file as it was published (princeton-nlp/WebShop)"
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the goals: {error}", where=str(path), hint=_HINT) from error
+def _records(instructions: Mapping[str, Sequence[Mapping[str, Any]]], asin: str) -> Sequence[Mapping[str, Any]]:
+    """What people said of a product, whatever case its asin is written in there; nothing for ``null``."""
+    found = instructions.get(asin, instructions.get(asin.upper(), instructions.get(asin.lower())))
+    if not isinstance(found, list | tuple | None):
+        raise DataError(
+            f"the instructions of {asin} must be a list, got {shown(found)}", where="items_human_ins.json", hint=_HINT
+        )
+    return found or ()
 
 
 def _goal(

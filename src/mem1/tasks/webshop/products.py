@@ -6,7 +6,9 @@ and ``items_ins_v2*.json``, attributes and synthetic instructions by asin.
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import DataError
+from mem1.storage.foreign import opened, parsed, shown, text_of
+from mem1.text import check_storable
 
 LONGEST_ASIN = 10
 _NO_PRICE = 100.0
@@ -64,23 +68,33 @@ class Product:
 def read_products(items: Path, attributes: Path, *, limit: int | None = None) -> list[Product]:
     """The products of the published files, in file order; of the first ``limit`` records where it is given.
 
-    Records without a usable asin ("nan", longer than 10) and repeated ones are skipped, as WebShop does. Raises
-    ``DataError`` naming the file, the record and the field.
+    Records without a usable asin ("nan", longer than 10) and repeated ones are skipped, as WebShop does; ``null`` is
+    read as absent. Raises ``DataError`` naming the file, the record and the field.
     """
-    extra = _read_object(attributes)
+    extra = read_object(attributes, "the file of attributes")
     return list(products_of(array_items(items, limit=limit), extra, where=str(items)))
 
 
 def products_of(records: Iterable[Mapping[str, Any]], extra: Mapping[str, Any], *, where: str) -> Iterator[Product]:
     """Products of published records; ``extra`` holds attributes and instructions by asin."""
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
+    by_any_case = {asin.lower(): about for asin, about in extra.items()}
     for number, record in enumerate(records):
         place = f"{where}, record {number}"
         asin = _text(record, "asin", place)
-        if asin == "nan" or len(asin) > LONGEST_ASIN or asin in seen:
+        if asin in ("", "nan") or len(asin) > LONGEST_ASIN or seen.get(asin.lower()) == asin:
             continue
-        seen.add(asin)
-        yield _product(asin, record, extra.get(asin, {}), place)
+        if asin.lower() in seen:
+            raise DataError(
+                f"the asins {seen[asin.lower()]!r} and {asin!r} differ in case only: a click could not tell them apart",
+                where=place,
+                hint="give every product an asin of its own",
+            )
+        seen[asin.lower()] = asin
+        about = extra.get(asin, by_any_case.get(asin.lower()))
+        if not isinstance(about, Mapping | None):
+            raise DataError(f"the attributes of {asin} must be an object, got {shown(about)}", where=place, hint=_HINT)
+        yield _product(asin, record, about or {}, place)
 
 
 def array_items(path: Path, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
@@ -90,7 +104,7 @@ def array_items(path: Path, *, limit: int | None = None) -> Iterator[dict[str, A
     """
     decoder = json.JSONDecoder()
     try:
-        with path.open(encoding="utf-8") as file:
+        with opened(path, "the catalogue") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
             text, at, count = file.read(_CHUNK).lstrip(), 1, 0
             if not text.startswith("["):
                 raise DataError("the file does not hold a JSON array", where=str(path), hint=_HINT)
@@ -110,51 +124,64 @@ def array_items(path: Path, *, limit: int | None = None) -> Iterator[dict[str, A
                         ) from error
                     text, at = text[at:] + more, 0
                     continue
+                except RecursionError as error:
+                    raise DataError("nested too deeply", where=f"{path}, record {count}", hint=_HINT) from error
                 if not isinstance(item, dict):
                     raise DataError(f"record {count} is not an object", where=str(path), hint=_HINT)
+                check_storable(item, f"{path}, record {count}", hint=_HINT)
                 count += 1
                 yield item
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        text_of(path, "the catalogue")  # says which encoding it is
         raise DataError(f"cannot read the products: {error}", where=str(path), hint=_HINT) from error
 
 
 _NEXT = re.compile(r"[\s,]*")
 
 
-def _read_object(path: Path) -> Mapping[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read the attributes: {error}", where=str(path), hint=_HINT) from error
+def read_object(path: Path, what: str) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises ``DataError``."""
+    value = parsed(text_of(path, what), str(path), hint=_HINT)
     if not isinstance(value, dict):
-        raise DataError("the file of attributes does not hold an object", where=str(path), hint=_HINT)
+        raise DataError(f"{what} does not hold an object", where=str(path), hint=_HINT)
     return value
 
 
+def texts(value: Any, key: str, place: str) -> tuple[str, ...]:
+    """A list of texts; none for ``null``. Raises ``DataError`` for anything else, a bare text above all."""
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise DataError(f"{key!r} must be a list of texts, got {shown(value)}", where=place, hint=_HINT)
+    return tuple(value)
+
+
 def _product(asin: str, record: Mapping[str, Any], extra: Mapping[str, Any], place: str) -> Product:
-    bullets = record.get("small_description", "")
-    instruction = extra.get("instruction")
+    bullets = record.get("small_description")
+    instruction = _text(extra, "instruction", place) or None
     return Product(
         asin=asin,
         title=_text(record, "name", place),
         description=_text(record, "full_description", place),
-        bullets=tuple(bullets) if isinstance(bullets, list) else (bullets,),
+        bullets=(bullets,) if isinstance(bullets, str) else texts(bullets, "small_description", place),
         prices=_prices(record.get("pricing"), place),
         options=_options(record.get("customization_options"), place),
-        attributes=tuple(extra.get("attributes") or ()),
+        attributes=texts(extra.get("attributes"), "attributes", place),
         category=_text(record, "category", place),
         query=_text(record, "query", place).lower().strip(),
         product_category=_text(record, "product_category", place),
         instruction=instruction,
-        instruction_attributes=tuple(extra.get("instruction_attributes") or ()) if instruction else (),
+        instruction_attributes=texts(extra.get("instruction_attributes"), "instruction_attributes", place)
+        if instruction
+        else (),
     )
 
 
 def _text(record: Mapping[str, Any], key: str, place: str) -> str:
-    value = record.get(key, "")
-    if not isinstance(value, str):
+    value = record.get(key)
+    if not isinstance(value, str | None):
         raise DataError(f"{key!r} must be a text, got {str(value)[:60]!r}", where=place, hint=_HINT)
-    return value
+    return value or ""
 
 
 def _prices(pricing: Any, place: str) -> tuple[float, ...]:
@@ -165,7 +192,7 @@ def _prices(pricing: Any, place: str) -> tuple[float, ...]:
         found = tuple(float(re.sub(r"[^\d.]", "", part)) for part in str(pricing).split("$")[1:])
     except ValueError:
         found = ()
-    if not found:
+    if not found or not all(map(math.isfinite, found)):
         raise DataError(f"'pricing' must hold numbers after \"$\", got {str(pricing)[:60]!r}", where=place, hint=_HINT)
     return found[:2]
 

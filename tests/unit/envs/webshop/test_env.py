@@ -14,7 +14,7 @@ from mem1.errors import ConfigError
 from mem1.tasks.compose import Reveal, make_task
 from mem1.tasks.webshop.config import WebshopConfig
 from mem1.tasks.webshop.source import Webshop
-from mem1.types import Action, Answer, Click, Composition, Malformed, Observation, Search, Task
+from mem1.types import Action, Answer, Composition, Malformed, Observation, Task, tool_call
 from tests.unit.envs.webshop.shops import goal, shop
 from tests.unit.envs.webshop.tasks import objective
 
@@ -43,14 +43,18 @@ def test_one_goal_turn_by_turn() -> None:
         passages=("WebShop [SEP] Instruction: [SEP] Find me a lamp [SEP] Search",),
         tail="Turns left: 6. Search is possible.",
     )
-    results = step(world, Search(query="lamp"))
+    results = step(world, tool_call("search", query="lamp"))
     assert results.tail.startswith("Turns left: 5. Can be clicked: [back to search] [next >] [w00] [w01]")
     assert step(world, Malformed(reason="no action tag was found")).head.startswith("No action was taken: no action")
-    assert step(world, Click(target="w00")).head == ""
-    assert step(world, Click(target="red")).tail.startswith("Turns left: 2. Can be clicked: [back to search] [< prev]")
-    assert step(world, Click(target="8.5")).tail.startswith("Turns left: 1, the purchase is due. Can be clicked:")
+    assert step(world, tool_call("click", target="w00")).head == ""
+    assert step(world, tool_call("click", target="red")).tail.startswith(
+        "Turns left: 2. Can be clicked: [back to search] [< prev]"
+    )
+    assert step(world, tool_call("click", target="8.5")).tail.startswith(
+        "Turns left: 1, the purchase is due. Can be clicked:"
+    )
     assert set(world.answers) == {None}
-    assert step(world, Click(target="buy now")) == Observation(head="Bought.", done=True)
+    assert step(world, tool_call("click", target="buy now")) == Observation(head="Bought.", done=True)
     assert world.answers == ("W00 (color: red, size: 8.5)",)
     score = world.score()
     assert score.rewards == score.em == (1.0,)
@@ -65,19 +69,19 @@ def test_what_is_not_offered_uses_a_turn_and_shows_the_page_again() -> None:
     world = env()
     before = world.reset()[1]
     assert before is not None
-    again = step(world, Click(target="w00"))
+    again = step(world, tool_call("click", target="w00"))
     assert again.head == "There is no such thing to click here."
     assert again.passages == before.passages
     assert again.tail.startswith("Turns left: 9.")
-    step(world, Search(query="lamp"))
-    assert step(world, Search(query="lamp")).head == "There is no search on this page."
+    step(world, tool_call("search", query="lamp"))
+    assert step(world, tool_call("search", query="lamp")).head == "There is no search on this page."
     assert step(world, Answer(text="W00")).head == "answer is not possible here"
 
 
 def test_the_turns_are_used_up() -> None:
     world = env(turns_per_goal=2)
-    step(world, Search(query="lamp"))
-    assert step(world, Click(target="w00")) == Observation(
+    step(world, tool_call("search", query="lamp"))
+    assert step(world, tool_call("click", target="w00")) == Observation(
         head="No turns left: nothing was bought.", done=True, spent=True
     )
     score = world.score()
@@ -88,9 +92,9 @@ def test_the_turns_are_used_up() -> None:
 
 def test_the_last_turn_can_buy() -> None:
     world = env(turns_per_goal=3)
-    step(world, Search(query="lamp"))
-    step(world, Click(target="w02"))
-    assert step(world, Click(target="buy now")) == Observation(head="Bought.", done=True)
+    step(world, tool_call("search", query="lamp"))
+    step(world, tool_call("click", target="w02"))
+    assert step(world, tool_call("click", target="buy now")) == Observation(head="Bought.", done=True)
     # Attributes 2 of 2, options 0 of 2, and at 40 it costs more than 30: 2 of 5.
     assert world.score().reward_sum == pytest.approx(2 / 5)
 
@@ -99,9 +103,9 @@ def test_several_purchases_in_one_session() -> None:
     wishes = (goal(), goal(instruction="Find me another", options=(), option_names=()), goal(instruction="A third"))
     world = env(task(*wishes), turns_per_goal=3)
     assert world.max_turns == 9
-    for action in (Search(query="lamp"), Click(target="w00")):
+    for action in (tool_call("search", query="lamp"), tool_call("click", target="w00")):
         step(world, action)
-    following = step(world, Click(target="buy now"))
+    following = step(world, tool_call("click", target="buy now"))
     assert following == Observation(
         head="Bought. The next wish:",
         passages=("WebShop [SEP] Instruction: [SEP] Find me another [SEP] Search",),
@@ -112,14 +116,14 @@ def test_several_purchases_in_one_session() -> None:
         step(world, Malformed(reason="x"))
     assert step(world, Malformed(reason="x")).head == "No turns left: nothing was bought. The next wish:"
     assert world.objective == 2
-    for action in (Search(query="lamp"), Click(target="w01")):
+    for action in (tool_call("search", query="lamp"), tool_call("click", target="w01")):
         step(world, action)
-    assert step(world, Click(target="buy now")).done
+    assert step(world, tool_call("click", target="buy now")).done
     assert world.answers == ("W00", None, "W01")
     score = world.score()
     assert score.rewards == pytest.approx((3 / 5, 0.0, 3 / 5))
     assert score.parts[1]["r_option"] is None  # nothing was to be chosen
-    assert step(world, Search(query="lamp")) == Observation(head="Everything was bought.", done=True)
+    assert step(world, tool_call("search", query="lamp")) == Observation(head="Everything was bought.", done=True)
     assert len(world.answers) == 3
 
 
@@ -161,4 +165,5 @@ def test_the_configuration_builds_it() -> None:
         "webshop: own (seed 0), 40 products, synthetic goals, split by_product; compat mode, search lucene top 50, "
         "nouns content_words; 4 steps a goal"
     )
-    assert tuple(config.actions) == ("search", "click")
+    assert [tool.name for tool in world.tools] == ["search", "click"]
+    assert not world.takes_answer

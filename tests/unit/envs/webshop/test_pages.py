@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mem1.types import Click, Search
+from mem1.envs.webshop.moves import Click, Search
 from tests.unit.envs.webshop.shops import shop, visit
 
 

@@ -12,7 +12,7 @@ from mem1.memory.text.tags import Tags
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import make_task
-from mem1.types import Click, Composition, Malformed, Search
+from mem1.types import Composition, Malformed, tool_call
 from tests.unit.envs.webshop.shops import goal, shop
 from tests.unit.envs.webshop.tasks import objective
 
@@ -44,17 +44,16 @@ def test_a_whole_episode() -> None:
         make_memory=memory,
         temperature=0.0,
         reward=lambda score: score.reward_sum,
-        actions=("search", "click"),
         form="brackets",
     )
     (episode,) = asyncio.run(run_requests(group_requests([task], 1, seed=0, label="t"), parts, concurrency=1))
     assert [turn.action for turn in episode.turns] == [
-        Search(query="lamp"),
-        Click(target="W00"),
+        tool_call("search", query="lamp"),
+        tool_call("click", target="W00"),
         Malformed(reason="no action was found; write search[...] or click[...]"),
-        Click(target="red"),
-        Click(target="8.5"),
-        Click(target="buy now"),
+        tool_call("click", target="red"),
+        tool_call("click", target="8.5"),
+        tool_call("click", target="buy now"),
     ]
     assert episode.reward == 1.0
     assert episode.stop == "answered"

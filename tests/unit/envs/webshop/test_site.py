@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mem1.envs.webshop.kinds import Mode
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.nouns import content_words
 from mem1.envs.webshop.site.app import COOKIE, make_app
 from mem1.envs.webshop.site.config import SiteConfig
@@ -18,7 +19,6 @@ from mem1.envs.webshop.site.pages import Site, bill
 from mem1.envs.webshop.site.sessions import Customer, FullError, Sessions
 from mem1.envs.webshop.state_machine import Machine, Page
 from mem1.envs.webshop.visit import Shop
-from mem1.types import Click, Search
 from tests.unit.envs.webshop.shops import Shelf, goal, product, shop, visit
 
 HOSTILE = "\"><script>document.title='stolen'</script><img src=x onerror=alert(1)> {{ 7*7 }} \u202etxet\x00 \ud800"

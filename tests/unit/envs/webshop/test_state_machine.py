@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mem1.envs.webshop.kinds import Mode
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.state_machine import START, Machine, Page, State
-from mem1.types import Click, Search
 from tests.unit.envs.webshop.shops import shop
 
 STRICT, COMPAT = shop().machine, shop("compat").machine

@@ -21,7 +21,7 @@ from mem1.rollout.group import group_requests, run_requests
 from mem1.rollout.shop_lessons import shop_lesson
 from mem1.tasks.compose import compose, make_task
 from mem1.tasks.webshop.config import WebshopConfig
-from mem1.types import Composition, Episode, Task
+from mem1.types import Composition, Episode, Task, ToolCall
 from tests.published import needs_published_files, published
 from tests.unit.envs.webshop.shops import Shelf, goal, product
 from tests.unit.envs.webshop.tasks import objective
@@ -54,7 +54,6 @@ def play(shop: Shop, *wishes: Any, told: bool = False, turns: int = 10) -> Episo
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
         reward=lambda score: score.reward_sum,
-        actions=("search", "click"),
     )
     (episode,) = asyncio.run(run_requests(requests, parts, concurrency=1))
     return episode
@@ -118,7 +117,12 @@ def test_nothing_to_be_found() -> None:
     assert episode.stop == "turn_limit"
     assert episode.answers == (None,)
     # It tries again from the start page, and that is no second goal.
-    assert [turn.action.type for turn in episode.turns] == ["search", "click", "search", "click"]
+    assert [turn.action.name for turn in episode.turns if isinstance(turn.action, ToolCall)] == [
+        "search",
+        "click",
+        "search",
+        "click",
+    ]
 
 
 def test_it_does_not_walk_past_the_last_results() -> None:
@@ -169,7 +173,6 @@ def test_on_the_published_test_goals() -> None:
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
         reward=lambda score: score.reward_sum,
-        actions=env.actions,
     )
     episodes = asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="t"), parts, concurrency=8))
     assert not any(episode.failed for episode in episodes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.config import Config
 from mem1.errors import DataError
 from mem1.inference.base import Tokenizer
@@ -60,7 +61,11 @@ def read(
     prompt: str = "Capital of Peru?",
 ) -> LoadedDemos:
     student = TargetSpec(
-        tokenizer or CharTokenizer(), StateMemoryConfig(budgets=budgets).build(), 1_000, control=CONTROL_STRINGS
+        tokenizer or CharTokenizer(),
+        StateMemoryConfig(budgets=budgets).build(),
+        1_000,
+        control=CONTROL_STRINGS,
+        space=SEARCH_AND_ANSWER,
     )
 
     def prompt_of(task: Task) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
@@ -15,7 +16,7 @@ from mem1.memory.text.format import Budgets
 from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, replay
 from mem1.rollout.transcript import run_recorded
 from mem1.storage.distillation import Transcript
-from mem1.types import Action, Episode, FinishReason, Observation, Search
+from mem1.types import Action, Episode, FinishReason, Observation, tool_call
 from tests.unit.inference.bpe import bpe
 from tests.unit.rollout.worlds import World, parts, request
 
@@ -50,7 +51,11 @@ def student(
     memory: MemoryFactory | None = None,
 ) -> TargetSpec:
     return TargetSpec(
-        tokenizer, memory or StateMemoryConfig(budgets=budgets).build(), max_context, control=CONTROL_STRINGS
+        tokenizer,
+        memory or StateMemoryConfig(budgets=budgets).build(),
+        max_context,
+        control=CONTROL_STRINGS,
+        space=SEARCH_AND_ANSWER,
     )
 
 
@@ -69,7 +74,7 @@ def test_a_script_is_what_was_said_and_written() -> None:
     _, script = record(SEARCH, ANSWER)
     assert (script.prompt, script.first) == ("Capital of Peru?", Observation(head="Question: capital?"))
     assert [turn.written for turn in script.turns] == [SEARCH, ANSWER]
-    assert script.turns[0].observation == shown(Search(query="Peru")), "whole and as it was, tags and all"
+    assert script.turns[0].observation == shown(tool_call("search", query="Peru")), "whole and as it was, tags and all"
     assert script.turns[1].observation.done
 
 

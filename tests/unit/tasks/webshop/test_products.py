@@ -115,9 +115,9 @@ def test_damaged_files(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="is missing"):
         list(array_items(tmp_path / "none.json"))
-    with pytest.raises(DataError, match="cannot read the attributes"):
+    with pytest.raises(DataError, match="the file of attributes is missing"):
         read_products(tmp_path / "none.json", tmp_path / "none.json")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -98,9 +98,13 @@ class Layout:
         """The product's options, as the page's nodes mark them."""
         chosen = {(node.name, node.text) for node in self._visit.page if node.name and node.marked}
         return tuple(
-            Choice(name, tuple(Press(v, self._position[v], (name, v) in chosen) for v in dict.fromkeys(values)))
+            Choice(name, tuple(self._press(name, value, chosen) for value in dict.fromkeys(values)))
             for name, values in self.product.options.items()
         )
+
+    def _press(self, name: str, value: str, chosen: Collection[tuple[str, str]]) -> Press:
+        written = self._visit.shop.machine.written(name, value)
+        return Press(value, self._position[written], (name, written) in chosen)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
+from mem1.envs.webshop.moves import Click, Search
 from mem1.envs.webshop.site.config import SiteConfig
 from mem1.envs.webshop.visit import Shop, Visit
 from mem1.tasks.webshop.goals import Goal
-from mem1.types import Click, Search
 
 STALE = "You acted on an older page, so nothing was done. This is where you are."
 NOT_OFFERED = "That is not possible on this page, so nothing was done."

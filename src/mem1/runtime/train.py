@@ -1,0 +1,68 @@
+"""Reinforcement learning as a recipe says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from mem1.rollout.group import as_groups
+from mem1.rollout.health import RolloutHealthCheck
+from mem1.runtime.build import Runtime
+from mem1.runtime.play import play
+from mem1.storage.run_dir import RunDir
+from mem1.types import EpisodeGroup, Task
+
+if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
+    from mem1.train.loop import TrainResult
+
+
+def train(
+    runtime: Runtime, run: RunDir, *, pool: Sequence[Task], watched: Sequence[Task], resume: bool, console: Console
+) -> TrainResult:
+    """Train the policy on ``pool`` and score it on ``watched``.
+
+    Raises ``ConfigError`` where its weights are not here.
+    """
+    local = runtime.trainable
+    from mem1.runtime.models import seed
+    from mem1.train.trainer import Trainer
+
+    seed(runtime.recipe)
+    trainer = Trainer(
+        local.trained,
+        runtime.recipe.train,
+        run,
+        rollout=lambda step: _rollout(runtime, pool, step),
+        evaluate=watcher(runtime, watched),
+        on_weights=local.hand_over,
+        extra_files=local.tokenizer.save,
+        console=console,
+    )
+    return trainer.train(resume=resume)
+
+
+def watcher(runtime: Runtime, watched: Sequence[Task]) -> Callable[[int], Mapping[str, float]] | None:
+    """Greedy scores on dev tasks like those trained on, after a step; ``None`` where there are no such tasks."""
+    return (lambda step: _watch(runtime, watched, step)) if watched else None
+
+
+def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
+    config = runtime.recipe.train
+    first = step * config.tasks_per_step
+    tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
+    return as_groups(play(runtime, tasks, f"train/{step}", size=config.group_size))
+
+
+def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str, float]:
+    done = play(runtime, watched, f"watch/{step}", temperature=0.0)
+    RolloutHealthCheck(done).check(f"the evaluation after step {step}")
+    scores = [episode.score for episode in done if episode.score is not None]
+    if not scores:
+        return {}
+    return {
+        "em": sum(score.em_sum for score in scores) / len(scores),
+        "f1": sum(score.f1_sum for score in scores) / len(scores),
+        "answer_rate": sum(sum(score.answered) / len(score.answered) for score in scores) / len(scores),
+    }

@@ -1,0 +1,120 @@
+"""Supervised training on demonstrations as a recipe says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from mem1.actions import ActionSpace, make_format
+from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
+from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
+from mem1.rollout.distillation.retokenize import TargetSpec
+from mem1.runtime.build import Runtime, lessons
+from mem1.runtime.tasks import held_out, train_tasks
+from mem1.runtime.train import watcher
+from mem1.storage.run_dir import RunDir
+from mem1.types import Composition, Episode, Task
+
+if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
+    from mem1.inference.hf.tokenizer import HfTokenizer
+    from mem1.train.loop import TrainResult
+    from mem1.train.warmstart import Demonstrations
+
+_MEASURED = 32  # tasks whose demonstrations only measure the loss
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What to imitate, what to measure the loss on, and where stored demonstrations come from."""
+
+    learn: Demonstrations
+    held_out: Sequence[Episode]
+    taken: ImportStats | None = None
+
+
+def warm_start(
+    runtime: Runtime, run: RunDir, shown: Shown, *, watched: Sequence[Task], resume: bool, console: Console
+) -> TrainResult:
+    """Train the policy on what is ``shown``. Raises ``ConfigError`` where its weights are not here."""
+    local = runtime.trainable
+    from mem1.runtime.models import seed
+    from mem1.train.warmstart import warm_start as supervised
+
+    seed(runtime.recipe)
+    if shown.taken is not None:
+        record_taken(run, shown.taken, resume=resume)
+        console.print(shown.taken.summary, highlight=False, soft_wrap=True)
+    return supervised(
+        local.trained,
+        shown.learn,
+        runtime.recipe.warmstart,
+        run,
+        held_out=shown.held_out,
+        evaluate=watcher(runtime, watched),
+        on_weights=local.hand_over,
+        extra_files=local.tokenizer.save,
+        console=console,
+        resume=resume,
+    )
+
+
+def demonstrations(runtime: Runtime) -> Shown:
+    """The demonstrations of a recipe: from distilled runs, else the scripted expert's in the environment's lessons."""
+    recipe, tokenizer = runtime.recipe, runtime.trainable.tokenizer
+    if recipe.demonstrations.runs:
+        from mem1.train.warmstart import repeated
+
+        found = _distilled(runtime)
+        return Shown(repeated(found.learn, seed=recipe.seed), found.held_out, found.taken)
+    own, pieces = lessons(recipe, runtime.world), letters(tokenizer)
+
+    def lesson(number: int) -> Lesson:
+        return own.lesson(number, pieces)
+
+    curriculum = DemonstrationSource(
+        lesson,
+        recipe.memory.build(),
+        tokenizer,
+        per_lesson=recipe.lessons.per_lesson,
+        mixed=recipe.lessons.mixed,
+        seed=recipe.seed,
+    )
+    count = recipe.lessons.objectives
+    singles = held_out(recipe, runtime.world.sources, "dev", Composition.SEQUENTIAL, count, _MEASURED, recipe.seed)
+    unseen = replace(lesson(0), tasks=singles, make_env=runtime.world.make_env)
+    return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
+
+
+def letters(tokenizer: HfTokenizer) -> list[str]:
+    """Vocabulary entries that are letters, to invent names from."""
+    decoded = (tokenizer.decode([i]) for i in range(tokenizer.vocabulary_size))
+    return [piece for piece in decoded if piece.strip().isalpha()]
+
+
+def _distilled(runtime: Runtime) -> LoadedDemos:
+    """What distilled runs show, as the policy will see it."""
+    recipe, tokenizer = runtime.recipe, runtime.trainable.tokenizer
+    memory, make_env = recipe.memory, runtime.world.make_env
+    world = make_env(train_tasks(recipe, runtime.world.sources)[0])
+    space = ActionSpace(world.tools, world.takes_answer, recipe.env.action_form)
+    student = TargetSpec(
+        tokenizer,
+        memory.build(),
+        runtime.engine.max_context,
+        control=(*memory.tags.control_strings, *make_format(space, memory.tags.actions).control_strings),
+        space=space,
+    )
+    return asyncio.run(
+        read_demonstrations(
+            recipe.demonstrations,
+            student,
+            fingerprint=tokenizer.fingerprint,
+            tags=memory.tags.model_dump(exclude_none=True),
+            prompt_of=lambda task: make_env(task).reset()[0],
+            seed=recipe.seed,
+        )
+    )

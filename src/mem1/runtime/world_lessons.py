@@ -1,0 +1,67 @@
+"""Lessons in question answering: worlds that are met nowhere else, and tasks about them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mem1.rollout.demonstrations import Lesson
+from mem1.rollout.lessons import Setting
+from mem1.rollout.limits import derive_seed
+from mem1.runtime.world import make_environments, passages_of
+from mem1.tasks.compose import compose
+from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.factbook.synthetic import synthetic_world
+from mem1.tasks.factbook.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class WorldLessons:
+    """Lessons about the source's own world, and about invented ones where it is the Factbook."""
+
+    setting: Setting
+
+    def lesson(self, number: int, pieces: Sequence[str]) -> Lesson:
+        """Lesson ``number``: a world, tasks about it, and how searches look in it."""
+        config, source = self.setting.config, self.setting.source
+        rng = random.Random(derive_seed(self.setting.seed, "lesson", number))
+        world = self._world(rng, number, pieces)
+        objectives = [
+            one for one in world.objectives("train") if one.metadata.get("hops") == 1 or rng.random() < config.two_hop
+        ]
+        tasks = compose(
+            objectives,
+            composition=rng.choice(config.compositions),
+            objectives=config.objectives,
+            count=config.per_lesson,
+            seed=number,
+            split="train",
+        )
+        # A real lesson searches the source's own passages, which are indexed already.
+        own = world is source
+        env = self.setting.env.model_copy(update={"top_k": rng.choice(config.top_k)})
+        parts = {
+            "source": lambda: source,
+            "retriever": lambda: self.setting.retriever if own else self.setting.make_retriever(passages_of(world)),
+            "scorer": self.setting.make_scorer,
+        }
+        return Lesson(tasks, make_environments(env, parts))
+
+    def texts(self) -> Iterable[str]:
+        """Train countries' cards and questions, and invented names."""
+        world = factbook_world()
+        seen = World(world.name, [country for country in world.countries if country.split == "train"])
+        for one, repeats in ((seen, 6), *((synthetic_world(seed, world), 1) for seed in range(6))):
+            for passage in one.passages:
+                times = 1 if "/background/" in passage.id else repeats
+                yield from [f"Doc 1(Title: {passage.title}) {passage.text}"] * times
+        for objective in seen.objectives("train"):
+            yield objective.question
+
+    def _world(self, rng: random.Random, number: int, pieces: Sequence[str]) -> Any:
+        source, config = self.setting.source, self.setting.config
+        if not isinstance(source, World) or rng.random() < config.real:
+            return source
+        return synthetic_world(number, source, countries=config.countries, pieces=pieces)

@@ -1,0 +1,50 @@
+"""What a recipe's objects say when something they need is not there, and what a demonstration's clock counts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mem1.commands import _clock
+from mem1.config import Config, build
+from mem1.errors import ConfigError
+from mem1.recipe import Recipe
+from mem1.runtime.world import build_retriever, build_sources
+from mem1.storage.atomic import read_json
+from mem1.storage.run_dir import RunDir
+
+
+def test_questions_without_passages_name_the_key_that_is_missing(tmp_path: Path) -> None:
+    questions = tmp_path / "dev.jsonl"
+    questions.write_text('{"id": "1", "question": "Capital of Peru?", "golden_answers": ["Lima"]}\n')
+    recipe = build(Recipe, {"source": {"type": "qa_files", "name": "q", "dev": str(questions)}}, where="test")
+    with pytest.raises(ConfigError, match="a source of type qa_files brings no passages") as raised:
+        build_retriever(recipe, build_sources(recipe))
+    assert raised.value.where == "retriever.corpus"
+
+
+def test_a_new_model_cannot_be_adapted() -> None:
+    with pytest.raises(ConfigError, match="lora adapts a model that was trained before"):
+        build(Recipe, {"model": "new:tiny", "lora": {"r": 4}}, where="test")
+
+
+def test_the_clock_goes_on_where_an_interruption_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDir.create(tmp_path, "run", Config())
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def interrupted() -> None:
+        with _clock(run):
+            now[0] += 7
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert read_json(run.clock) == {"seconds": 7.0}
+    now[0] = 5.0
+    with _clock(run) as seconds:
+        now[0] += 3
+        assert seconds() == 10.0
+    assert read_json(run.clock) == {"seconds": 10.0}
