@@ -6,7 +6,6 @@ import pytest
 
 from mem1.config import build
 from mem1.errors import ConfigError
-from mem1.inference.build import connect
 from mem1.inference.config import OpenAiConfig
 from mem1.prices import Prices
 
@@ -32,7 +31,6 @@ def test_a_price_is_a_number_of_nought_and_more(price: object) -> None:
 def test_a_side_model_is_not_charged_the_policys_prices() -> None:
     config = OpenAiConfig(base_url="http://localhost:1/v1", prices=PRICES)
     dear = config.model_copy(update={"side_prices": Prices(input=7.0, output=7.0)})
-    assert vars(connect(config, "policy"))["_config"].prices == PRICES
-    assert vars(connect(config, "side", side=True))["_config"].prices is None
-    assert vars(connect(dear, "side", side=True))["_config"].prices == Prices(input=7.0, output=7.0)
-    assert vars(connect(dear, "policy"))["_config"].prices == PRICES
+    assert config.prices == dear.prices == PRICES
+    assert config.for_side_model().prices is None
+    assert dear.for_side_model().prices == Prices(input=7.0, output=7.0)
