@@ -24,6 +24,7 @@ from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.memory.strategies.notes import INSTRUCTION as NOTE_INSTRUCTION
 from mem1.memory.strategies.notes import NotesMemoryConfig
 from mem1.memory.strategies.state import Block, StateMemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.strategies.window import WindowMemoryConfig
@@ -201,6 +202,7 @@ INJECTIONS = [
         WindowMemoryConfig(),
         FullMemoryConfig(),
         RecallMemoryConfig(instruction=""),
+        GatedStateMemoryConfig(instruction=""),
         SummaryMemoryConfig(),
         NotesMemoryConfig(),
         NotesMemoryConfig(write="turn"),
@@ -339,7 +341,7 @@ def test_look_back_keeps_the_bound_and_ends(
     observation=st.integers(30, 120),
     size=st.integers(25, 200),
     history=st.integers(0, 300),
-    kind=st.sampled_from(["summary", "notes", "turn notes", "state_recall"]),
+    kind=st.sampled_from(["summary", "notes", "turn notes", "state_recall", "state_gated"]),
 )
 def test_bounds_hold_for_random_policies_worlds_summarisers_and_budgets(
     seed: int, own: str, other: str, state: int, action: int, observation: int, size: int, history: int, kind: str
@@ -350,9 +352,23 @@ def test_bounds_hold_for_random_policies_worlds_summarisers_and_budgets(
         "summary": SummaryMemoryConfig(budgets=budgets, summary=size, history=history),
         "notes": NotesMemoryConfig(budgets=budgets, notes=size, note=1 + size // 3, top_k=history % 7),
         "turn notes": NotesMemoryConfig(budgets=budgets, notes=size, note=1 + size // 3, write="turn"),
+        "state_gated": GatedStateMemoryConfig(budgets=budgets),
         "state_recall": RecallMemoryConfig(budgets=budgets, max_recalls=history % 5, words=1 + size // 4),
     }
-    pieces = [*PIECES, "<recall>", "</recall>", "<summary>", "</summary>", "<note>", "</note>", "<notes>", "</notes>"]
+    pieces = [
+        *PIECES,
+        "<think>=",
+        "\n+",
+        "\n-",
+        "<recall>",
+        "</recall>",
+        "<summary>",
+        "</summary>",
+        "<note>",
+        "</note>",
+        "<notes>",
+        "</notes>",
+    ]
     config = configs[kind]
     bound = config.build()(TOKENIZERS[own]).bound()
     assert bound is not None

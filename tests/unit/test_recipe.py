@@ -24,7 +24,7 @@ def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
         },
         where="test",
     )
-    assert list(recipe.compared) == ["full", "window", "state", "state_recall", "summary", "notes"]
+    assert list(recipe.compared) == ["full", "window", "state", "state_gated", "state_recall", "summary", "notes"]
     assert {(one.budgets.state, one.budgets.observation) for one in recipe.compared.values()} == {(50, 99)}
     window = recipe.compared["window"]
     assert isinstance(window, WindowMemoryConfig)
@@ -33,9 +33,9 @@ def test_compared_strategies_take_the_trained_ones_budgets_and_tags() -> None:
 
 
 def test_a_strategy_that_does_not_exist_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"evaluate.strategies names diary; there are full, window, state, state_re"):
+    with pytest.raises(ConfigError, match=r"evaluate.strategies names diary; there are full, window, state, state_ga"):
         build(Recipe, {"evaluate": {"strategies": ["state", "diary"]}}, where="test")
-    with pytest.raises(ConfigError, match=r"evaluate.baseline names diary; there are full, window, state, state_re"):
+    with pytest.raises(ConfigError, match=r"evaluate.baseline names diary; there are full, window, state, state_ga"):
         build(Recipe, {"evaluate": {"baseline": "diary"}}, where="test")
 
 

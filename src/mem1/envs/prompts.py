@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from mem1.actions import ActionForm
 from mem1.errors import ConfigError, DataError
 from mem1.text import decoded, without_tags
 from mem1.types import Task
+
+LAST = "Answer all."
+"""What the ``brief`` prompt asks first, and again under the number after the last question."""
 
 _FORMAT = """\
 You work in turns and keep one page of notes. In every turn write exactly two blocks:
@@ -41,7 +45,9 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 def render_prompt(template: str | Path, task: Task, *, joined: bool = False, form: ActionForm = "tags") -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
-    ``joined``: questions stand in one line with "; " between, as published training data has them, and not in a list.
+    Listed questions are numbered. ``brief`` says least: "What is the" and "?" are left out, and the number after the
+    last question says what to do then, so that every question is followed by one. ``joined``: questions stand in one
+    line with "; " between, as published training data has them, and not in a list.
     ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
 
@@ -55,10 +61,16 @@ def render_prompt(template: str | Path, task: Task, *, joined: bool = False, for
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
         return text.replace("{format}", _FORMAT_JSON if form == "json" else _FORMAT).replace("{questions}", listed)
     if template == "brief":
-        bullets = "".join(f"- {question}\n" for question in questions)
-        return "Answer each question.\n" if one_by_one else f"Answer all.\n{bullets}"
+        return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=1))
     text = _read(Path(template))
     return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
+
+
+def brief_upfront(questions: Iterable[tuple[int, str]]) -> str:
+    """The ``brief`` prompt of questions with their numbers, which follow one another; the number after them ends it."""
+    listed = [(number, question.removeprefix("What is the ").removesuffix("?")) for number, question in questions]
+    lines = [*listed, (listed[-1][0] + 1, LAST)]
+    return f"{LAST}\n" + "".join(f"({number}) {line}\n" for number, line in lines)
 
 
 def read_template(path: Path) -> str:

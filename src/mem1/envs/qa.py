@@ -186,10 +186,9 @@ class QaEnvironment:
 
 
 def default_max_turns(objectives: int) -> int:
-    """6 turns for 1-4 objectives, 20 for 5-8 (method section 1); above, two for each and 4 more.
+    """Two turns for each objective and 4 more.
 
-    The paper's 20 for any number cannot do for questions that need two searches each.
+    A question can need two searches and the last turn answers, so that 2N + 1 turns are needed; the published 6 and 20
+    (``max_turns = "published"``) cannot do for more than 2 and 9 such questions.
     """
-    if objectives <= 4:
-        return 6
-    return 20 if objectives <= 8 else 2 * objectives + 4
+    return 2 * objectives + 4

@@ -120,6 +120,7 @@ def _composition(data: RunData, last: Evaluation, composition: Composition) -> S
         Composition.SEQUENTIAL: "The next question is shown once the one before is answered.",
         Composition.CHAINED: "Each question needs the answer to the one before.",
         Composition.MIXED: "Objectives of different sources in one task.",
+        Composition.DELAYED: "Each question also asks for an answer that was given some questions earlier.",
     }[composition]
     return Section(str(composition), f"Over the horizon: {composition}", lead, tuple(charts))
 

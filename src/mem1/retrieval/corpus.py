@@ -45,7 +45,9 @@ def is_table(path: Path) -> bool:
 def table_rows(path: Path) -> Iterator[Row]:
     """The rows of a corpus that is a table, as they stand there. Raises ``DataError``."""
     form = _form(path)
-    yield from parquet_rows(path, WHAT, HINT) if form == ".parquet" else _separated(path, _TABLES[form])
+    for row in parquet_rows(path, WHAT, HINT) if form == ".parquet" else _separated(path, _TABLES[form]):
+        check_storable(row.values, row.where, hint=row.hint)
+        yield row
 
 
 def _form(path: Path) -> str:
@@ -59,7 +61,6 @@ def check_passage(row: Row) -> Passage:
     title = row.values.get("title")
     if title is not None and "contents" not in row.values:
         row.text("title")
-    check_storable(row.values, row.where, hint=row.hint)
     return passage_of(row.values)
 
 

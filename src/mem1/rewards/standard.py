@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeGuard
 
@@ -23,12 +24,46 @@ class SplitAnswers(NamedTuple):
 def split_answers(text: str, count: int) -> SplitAnswers:
     """Split ``text`` on ``;`` for ``count`` objectives; piece i answers objective i. A single answer is not split.
 
+    Where every piece bears a number, as prompts that number their questions invite, a piece answers the objective of
+    its number: ``(k)`` in any order, ``k.`` where they count from 1 on (a league can be called "2. Liga"). Of two
+    pieces with the same number the first counts.
+
     Pieces are stripped. A blank piece keeps its place as ``""``. Everything beyond ``count`` is extra,
     blank or not, because the released script refuses a trailing ``;`` too.
     """
     pieces = [piece.strip() for piece in (text.split(SEPARATOR) if count > 1 else [text])]
+    numbered = _numbered(pieces, count)
+    if numbered is not None:
+        return numbered
     missing = max(0, count - len(pieces))
     return SplitAnswers((*pieces[:count], *[None] * missing), max(0, len(pieces) - count))
+
+
+_KEY = re.compile(r"\((\d{1,4})\)\s*")
+_COUNTED = re.compile(r"(\d{1,4})\.\s+")
+
+
+def _numbered(pieces: Sequence[str], count: int) -> SplitAnswers | None:
+    """The answers by number; ``None`` where a piece bears none. The piece after a last ``;`` may be blank."""
+    shown = pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces
+    keys = [_KEY.match(piece) for piece in shown]
+    if count == 1 and (keys[0] is None or keys[0][1] != "1"):
+        return None
+    if not all(keys):
+        keys = [_COUNTED.match(piece) for piece in shown]
+        if any(key is None or int(key[1]) != i for i, key in enumerate(keys, start=1)):
+            return None
+    answers: list[str | None] = [None] * count
+    extra = len(pieces) - len(shown)
+    for key, piece in zip(keys, shown, strict=True):
+        if key is None:
+            return None
+        at = int(key[1]) - 1
+        if 0 <= at < count and answers[at] is None:
+            answers[at] = piece[key.end() :]
+        else:
+            extra += 1
+    return SplitAnswers(tuple(answers), extra)
 
 
 def given(answer: str | None) -> TypeGuard[str]:

@@ -65,6 +65,7 @@ def held_out(
         order=order,
         shuffle=True,
         repeat=recipe.tasks.repeat,
+        delay=recipe.tasks.delay,
     )
     return _composed(config, sources, split, seed)
 

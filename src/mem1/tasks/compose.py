@@ -15,6 +15,7 @@ from typing import Literal
 from mem1.errors import ConfigError, DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.chain import ChainSource, walk
+from mem1.tasks.delayed import delayed
 from mem1.tasks.questions import asked_alike, asks
 from mem1.tasks.shuffle import Deck, digest
 from mem1.types import Composition, Objective, Task
@@ -27,6 +28,7 @@ _REVEAL: dict[Composition, Reveal] = {
     Composition.SEQUENTIAL: "one_by_one",
     Composition.CHAINED: "one_by_one",
     Composition.MIXED: "upfront",
+    Composition.DELAYED: "one_by_one",
 }
 
 
@@ -40,13 +42,15 @@ def compose(
     split: Split,
     order: Order = "shuffled",
     reveal: Reveal | None = None,
+    delay: int = 1,
 ) -> list[Task]:
     """Compose ``count`` tasks of ``objectives`` objectives each.
 
     Args:
         sources: Task sources, or objectives that were chosen already (grouped by their ``source``).
         composition: ``parallel`` and ``sequential`` stay inside one source a task, and the sources take turns;
-            ``mixed`` spreads each task over all sources; ``chained`` needs sources that are a ``ChainSource``.
+            ``mixed`` spreads each task over all sources; ``chained`` needs sources that are a ``ChainSource``;
+            ``delayed`` is ``sequential`` with answers asked again ``delay`` questions later.
         count: Number of tasks. ``None``, with ``consecutive`` only: all there are.
         order: ``shuffled`` deals from a seeded deck (see ``Deck``); ``consecutive`` is the published recipe:
             groups of N in the source's own order, source after source, remainders dropped, no seed.
@@ -58,6 +62,8 @@ def compose(
     """
     _check(composition, objectives, count, order)
     drawn = _draw(sources, composition, objectives, seed, split, order)
+    if composition is Composition.DELAYED:
+        drawn = (delayed([_asked(objective) for objective in group], delay) for group in drawn)
     tasks = _told_apart(make_task(group, composition, split, reveal) for group in islice(drawn, count))
     if not tasks or (count is not None and len(tasks) < count):
         raise DataError(

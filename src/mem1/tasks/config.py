@@ -135,6 +135,7 @@ class ComposeConfig(Config):
     With ``shuffle`` consecutive groups are put in a seeded order before the first ``count`` are taken, as a loader of
     published training data does. ``repeat``: whether tasks that ask what an earlier one asks, as a small source makes
     them, are said or refused. ``overlap``: whether files of two splits may hold the same questions (``check_overlap``).
+    ``delay``: how many questions later a ``delayed`` task asks for an answer again.
     """
 
     composition: Composition = Composition.PARALLEL
@@ -142,6 +143,7 @@ class ComposeConfig(Config):
     count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
     order: Order = "shuffled"
     reveal: Reveal | None = None
+    delay: int = Field(default=1, ge=1)
     shuffle: bool = False
     repeat: Literal["say", "refuse"] = "say"
     overlap: Literal["refuse", "allow"] = "refuse"
@@ -178,6 +180,7 @@ class ComposeConfig(Config):
             split=split,
             order=self.order,
             reveal=self.reveal,
+            delay=self.delay,
         )
         if not regroup:
             return tasks

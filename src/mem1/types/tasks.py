@@ -17,6 +17,7 @@ class Composition(StrEnum):
     SEQUENTIAL = "sequential"
     CHAINED = "chained"
     MIXED = "mixed"
+    DELAYED = "delayed"
 
 
 class Objective(Record):

@@ -67,7 +67,7 @@ def malformed() -> Malformed:
 def test_upfront_turn_by_turn() -> None:
     world = env(task(), max_turns=4)
     assert world.max_turns == 4
-    assert world.reset() == ("Answer all.\n- Capital of Peru?\n- Capital of Chad?\n", None)
+    assert world.reset() == ("Answer all.\n(1) Capital of Peru\n(2) Capital of Chad\n(3) Answer all.\n", None)
     assert step(world, tool_call("search", query="Peru")) == Observation(
         head="Turns left: 3.", passages=("Doc 1(Title: Peru, towns) Lima is big.",)
     )
@@ -116,12 +116,12 @@ def test_fewer_and_extra_answers() -> None:
 
 def test_nothing_found() -> None:
     assert step(env(task()), tool_call("search", query="Atlantis")) == Observation(
-        head="Turns left: 5. Nothing was found."
+        head="Turns left: 7. Nothing was found."
     )
 
 
 def test_other_actions() -> None:
-    assert step(env(task()), tool_call("open", url="x")).head == "Turns left: 5. open is not possible here"
+    assert step(env(task()), tool_call("open", url="x")).head == "Turns left: 7. open is not possible here"
 
 
 def test_settings_of_a_search() -> None:
@@ -191,13 +191,13 @@ def test_one_by_one_a_question_is_shown_as_it_is() -> None:
 
 
 def test_default_turns_by_hand() -> None:
-    assert [default_max_turns(n) for n in (1, 4, 5, 8, 9, 16, 32, 200)] == [6, 6, 20, 20, 22, 36, 68, 404]
+    assert [default_max_turns(n) for n in (1, 4, 5, 8, 9, 16, 32, 200)] == [6, 12, 14, 20, 22, 36, 68, 404]
 
 
 @pytest.mark.parametrize(
     ("size", "reveal", "settings", "turns"),
     [
-        (2, "upfront", {}, 6),
+        (2, "upfront", {}, 8),
         (2, "upfront", {"max_turns": 9, "turns_per_objective": 3}, 9),
         (2, "one_by_one", {"max_turns": "published", "turns_per_objective": 3}, 6),
         (2, "one_by_one", {"max_turns": 9, "turns_per_objective": 3}, 6),

@@ -111,7 +111,7 @@ def test_every_strategy_runs_on_the_same_tasks(run: RunDir) -> None:
     assert (full.metrics[Measure.TURNS].mean, state.metrics[Measure.TURNS].mean) == (3, 2)
     assert (full.metrics[Measure.EARLY_STOP].mean, state.metrics[Measure.EARLY_STOP].mean) == (0, 1)
     turns = {
-        (c.left, c.right): c.difference.mean for c in evaluation.comparisons if c.measure is Measure.PEAK_WITHOUT_PROMPT
+        (c.left, c.right): c.difference.mean for c in evaluation.comparisons if c.measure == Measure.PEAK_WITHOUT_PROMPT
     }
     assert turns["full", "state"] < 0
 

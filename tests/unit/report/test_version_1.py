@@ -72,7 +72,8 @@ def test_the_shops_table_has_the_figures_of_before() -> None:
 
 
 def test_what_is_of_another_version_is_left_as_it_is() -> None:
-    for raw in ({"schema_version": 2}, {"schema_version": 3}, [], None, "text"):
+    others: tuple[object, ...] = ({"schema_version": 2}, {"schema_version": 3}, [], None, "text")
+    for raw in others:
         assert upgraded_evaluation(raw) is raw
     assert upgraded_evaluation({"schema_version": 1, "cells": [3], "verdicts": "x", "comparisons": [None]})[
         "cells"

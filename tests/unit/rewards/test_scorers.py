@@ -33,13 +33,30 @@ TASK = Task(
         ("a;;c", ("a", "", "c"), 0),
         ("a;b;c;d;e", ("a", "b", "c"), 2),
         ("a;b;c;", ("a", "b", "c"), 1),
+        ("(1) a;(2) b;(3) c", ("a", "b", "c"), 0),
+        ("(3) c; (1)a", ("a", None, "c"), 0),  # by number, in any order
+        ("(2) b;(2) d;(7) x;(0) y", (None, "b", None), 3),  # the first of two; what nobody asked for
+        ("(1) a;(2) ;", ("a", "", None), 1),
+        ("(1) a;b;(3) c", ("(1) a", "b", "(3) c"), 0),  # one without a number: by place
+        ("1. a; 2. b; 3. c", ("a", "b", "c"), 0),
+        ("1. a", ("a", None, None), 0),
+        ("2. Liga; 1. FC; x", ("2. Liga", "1. FC", "x"), 0),
+        ("2. Liga; 3. Liga", ("2. Liga", "3. Liga", None), 0),  # they do not count from 1
+        ("1.5; 2.5", ("1.5", "2.5", None), 0),
     ],
 )
 def test_splitting(text: str, answers: tuple[str | None, ...], extra: int) -> None:
     assert split_answers(text, 3) == (answers, extra)
 
 
-@given_by(st.text(alphabet="ab; ", max_size=20), st.integers(2, 6))
+@pytest.mark.parametrize(
+    ("text", "answer"), [("(1) Lima", "Lima"), ("(2) Lima", "(2) Lima"), ("1. FC Köln", "1. FC Köln"), ("", "")]
+)
+def test_a_single_answer_may_bear_the_number_of_its_question(text: str, answer: str) -> None:
+    assert split_answers(text, 1) == ((answer,), 0)
+
+
+@given_by(st.text(alphabet="ab; (1)2.", max_size=20), st.integers(2, 6))
 def test_splitting_gives_one_place_per_objective(text: str, count: int) -> None:
     answers, extra = split_answers(text, count)
     assert len(answers) == count

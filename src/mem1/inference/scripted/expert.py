@@ -1,9 +1,8 @@
 """A scripted policy that knows the answers: it writes warm-start demonstrations through the episode loop.
 
-It works as the trained policy is meant to: the page holds the answers still needed and what is being looked up,
-a value is written only after it was read in an observation. Words stand after a blank, as they do in running text, so
-that they have the same tokens where they are copied. Where the retriever did not show the answer the expert says
-"unknown", so that its score is the share of questions whose answer can be found.
+It works as the trained policy is meant to: the page holds the answers still needed and what is being looked up
+(``pages.py`` says in which form), a value is written only after it was read in an observation. Where the retriever did
+not show the answer the expert says "unknown", so that its score is the share of questions whose answer can be found.
 
 Questions of a dataset, of which only the answers are known, are looked up as they stand. Their answers can be any word
 ("no", "4"), so they are found only as whole words of a passage, not in the line above with the turns left.
@@ -16,11 +15,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mem1.inference.scripted.pages import Change, Item, Pages, listing, write_page
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
+LAST = "Answer all."  # what the ``brief`` prompt says under the number after the last question
 _NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
 
 
@@ -36,66 +37,105 @@ class _Lookup:
 
 
 @dataclass(slots=True)
+class _Asked:
+    """One question: its number, its searches, and the number whose answer it asks again; 0 where there is none."""
+
+    number: int
+    lookups: deque[_Lookup]
+    recalls: int
+
+
+@dataclass(slots=True)
 class _Script:
-    """What is left to do in one episode."""
+    """What is left to do in one episode, and what stands on the page."""
 
     upfront: bool
-    objectives: deque[list[_Lookup]]
-    lookups: deque[_Lookup] = field(default_factory=deque)
+    size: int
+    objectives: deque[_Asked]
+    asked: _Asked | None = None
     awaited: _Lookup | None = None
-    notes: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    passing: str = ""  # a value that is needed for the next lookup only
+    items: dict[int, str] = field(default_factory=dict)
+    was_pending: bool = False
+
+    def next_lookup(self) -> _Lookup:
+        if self.asked is None or not self.asked.lookups:
+            self.asked = self.objectives.popleft()
+        self.awaited = self.asked.lookups.popleft()
+        return self.awaited
 
 
 class Expert:
-    """Callable for ``ScriptedEngine``: (session, context text) -> text. ``enlist`` the tasks first."""
+    """Callable for ``ScriptedEngine``: (session, context text) -> text. ``enlist`` the tasks first.
 
-    def __init__(self, *, observation_tag: str = "<information>") -> None:
+    ``pages``: how it writes its page (see ``pages.py``). Values of tasks with numbered questions (asked upfront, or
+    delayed) stand on a list under their numbers; of other questions nothing is kept once they are answered.
+    """
+
+    def __init__(self, *, observation_tag: str = "<information>", pages: Pages = "rewritten") -> None:
         self._observation_tag = observation_tag
+        self._pages: Pages = pages
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
         """Prepare to work on ``task`` in ``session``."""
-        self._scripts[session] = _Script(
-            upfront=task.reveal == "upfront", objectives=deque(_lookups(o) for o in task.objectives)
+        upfront = task.reveal == "upfront"
+        asked = (
+            _Asked(
+                number if upfront else objective.metadata.get("number", 0),
+                deque(_lookups(objective)),
+                objective.metadata.get("recalls", 0),
+            )
+            for number, objective in enumerate(task.objectives, start=1)
         )
+        self._scripts[session] = _Script(upfront, task.size, deque(asked))
 
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn. Raises ``KeyError`` for a session that was not enlisted."""
         script = self._scripts[session]
         shown = context[context.rfind(self._observation_tag) :]
-        finished = self._take_in(script, shown)
-        if finished and not (script.upfront and script.objectives):
-            return self._answer(script)
-        if not script.lookups:
-            script.lookups.extend(script.objectives.popleft())
-        script.awaited = script.lookups.popleft()
-        known = "; ".join([*script.notes, *filter(None, [script.passing])])
-        script.passing = ""
-        page = f"{known} ? {script.awaited.pending}".lstrip()
-        return f"<think> {page}</think><search> {script.awaited.query}</search>"
+        read, value = self._take_in(script, shown)
+        if value is not None and not script.upfront:
+            return self._answer(script, read, value)
+        added = self._kept(script, value)
+        before = tuple(item for item in script.items.items() if item not in added)
+        was, script.was_pending = script.was_pending, True
+        if script.upfront and value is not None and not script.objectives:
+            end = Change(read, before, (), added, f"({script.size + 1}) {LAST}", was)
+            return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
+        lookup = script.next_lookup()
+        assert script.asked is not None
+        number = f"({script.asked.number}) " if script.asked.number else ""
+        page = Change(read, before, (), added, f"{number}{lookup.pending}", was)
+        return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
 
-    def _take_in(self, script: _Script, shown: str) -> bool:
-        """Read the observation; True where it completed an objective."""
+    def _take_in(self, script: _Script, shown: str) -> tuple[str, str | None]:
+        """What was read in the observation, as it is noted; and the value, where it completes an objective."""
         awaited, script.awaited = script.awaited, None
-        if awaited is None:
-            return False
+        if awaited is None or script.asked is None:
+            return "", None
         value = _read(awaited, shown)
-        note = f"{awaited.label}: {value}" if awaited.label else value
-        if script.lookups and value != UNKNOWN:
-            script.passing = note
-            return False
-        script.lookups.clear()
-        script.notes.append(note)
-        script.found.append(value)
-        return True
+        read = f"{awaited.label}: {value}" if awaited.label else value
+        if script.asked.lookups and value != UNKNOWN:
+            return read, None
+        script.asked.lookups.clear()
+        return read, value
 
-    def _answer(self, script: _Script) -> str:
-        page, given = "; ".join(script.notes), "; ".join(script.found)
-        script.notes.clear()
-        script.found.clear()
-        return f"<think> {page}</think><answer> {given}</answer>"
+    def _kept(self, script: _Script, value: str | None) -> tuple[Item, ...]:
+        """What joins the list."""
+        if value is None or script.asked is None or not script.asked.number:
+            return ()
+        script.items[script.asked.number] = value
+        return ((script.asked.number, value),)
+
+    def _answer(self, script: _Script, read: str, value: str) -> str:
+        """The answer to one question, with what it asks again; the page keeps what is asked again later."""
+        assert script.asked is not None
+        again = script.asked.recalls
+        given = f"{value}, {script.items.pop(again)}" if again else value
+        before = tuple(script.items.items())
+        page = Change(read, before, (again,) if again else (), self._kept(script, value), "", script.was_pending)
+        script.was_pending = False
+        return f"{write_page(page, self._pages)}<answer> {given}</answer>"
 
 
 def _read(awaited: _Lookup, shown: str) -> str:
@@ -109,17 +149,19 @@ def _read(awaited: _Lookup, shown: str) -> str:
 def _lookups(objective: Objective) -> list[_Lookup]:
     """The searches an objective needs: two where the entity is described by a bridge value, else one."""
     facts = objective.metadata
+    answers = tuple(facts.get("own", objective.answers))  # a delayed question accepts pairs
     about = facts.get("about") or (objective.standalone or objective.question).strip().rstrip("?")
     if "relation" not in facts:
         # Of the accepted answers one that can be given: ";" would split it.
-        return [_Lookup(about, about, givable(objective), as_words=True)]
+        own = objective.model_copy(update={"answers": answers})
+        return [_Lookup(about, about, givable(own), as_words=True)]
     if not facts.get("bridge"):
-        return [_Lookup(about, about, objective.answers, facts["relation"])]
+        return [_Lookup(about, about, answers, facts["relation"])]
     described = about.partition(f"{facts['relation']} of the ")[2]
     resolved = f"{facts['relation']} of {facts['entity']}"
     return [
         _Lookup(about, described, (facts["entity"],), "country"),
-        _Lookup(resolved, resolved, objective.answers, facts["relation"]),
+        _Lookup(resolved, resolved, answers, facts["relation"]),
     ]
 
 

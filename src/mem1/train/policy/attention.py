@@ -24,13 +24,15 @@ from transformers.masking_utils import sdpa_mask
 from mem1.errors import InexactError
 from mem1.inference.hf.runners.base import PACKED_ATTENTION
 from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
-from mem1.train.rows.packing import PackedRow, ancestors
+from mem1.train.rows.packing import PackedRow
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 NAME = PACKED_ATTENTION
 """Under this name the attention is registered with transformers."""
+
+_COMPILED = 256  # kernels of one process
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,50 @@ def tree_mask(tree: Tree, device: torch.device) -> Tensor:
     return placeholder
 
 
-def block_mask(row: PackedRow, device: torch.device) -> BlockMask:
-    """The tree of ``row`` for FlexAttention; blocks in which nobody attends are skipped."""
-    related = ancestors(row.parent).to(device)
-    node_of = row.node_of.to(device)
+def block_mask(row: PackedRow, length: int, device: torch.device) -> BlockMask:
+    """The tree of ``row`` for FlexAttention, filled up to ``length`` tokens that see nothing but themselves.
+
+    Rows are laid out depth first, so a token is seen by what lies behind it up to the end of its node's last
+    descendant. One number a token says that, whatever the tree's shape: the kernel is compiled once for each length.
+    Blocks in which nobody attends are skipped.
+    """
+    if device.type == "cuda":
+        _allow_many_shapes()
+    until = torch.arange(1, length + 1)
+    until[: row.length] = subtree_ends(row)
+    until = until.to(device)
 
     def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return related[node_of[query], node_of[key]] & (query >= key)
+        return (query >= key) & (query < until[key])
 
-    return create_block_mask(sees, B=None, H=None, Q_LEN=row.length, KV_LEN=row.length, device=str(device))
+    return create_block_mask(sees, B=None, H=None, Q_LEN=length, KV_LEN=length, device=str(device))
+
+
+def _allow_many_shapes() -> None:
+    """Let kernels be compiled for more cases (lengths, precisions, with and without gradient) than the usual 8.
+
+    Beyond its limit the compiler falls back to attention that holds every score in memory, with one line of warning.
+    """
+    import torch._dynamo.config as dynamo  # seconds of import, needed on CUDA only
+
+    dynamo.recompile_limit = max(dynamo.recompile_limit, _COMPILED)
+    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, _COMPILED)
+
+
+def subtree_ends(row: PackedRow) -> Tensor:
+    """For each token, int64 [S]: the place behind the last descendant of its node."""
+    ends = torch.bincount(row.node_of).cumsum(0)
+    for node in reversed(range(len(row.parent))):
+        above = int(row.parent[node])
+        if above >= 0:
+            ends[above] = torch.maximum(ends[above], ends[node])
+    return ends[row.node_of]
+
+
+def filled_length(length: int) -> int:
+    """``length`` rounded up so that few different ones occur: kernels on CUDA are compiled for each."""
+    step = 256 if length <= 2048 else 1024
+    return -(-length // step) * step
 
 
 def tree_attention(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mem1.inference.hf.runners.trial import takes
@@ -54,11 +55,10 @@ def evaluate_row(
     source = row.source.to(device)
     with torch.autocast(device.type, torch.bfloat16) if autocast else nullcontext():
         output = model(
-            input_ids=row.token_ids.to(device)[None],
             use_cache=False,
             output_hidden_states=value_head is not None,
             **({"logits_to_keep": source} if takes(model, "logits_to_keep") else {}),
-            **_attention_inputs(model, row, device),
+            **_inputs(model, row, device),
         )
         values = None
         if value_head is not None:
@@ -70,11 +70,20 @@ def evaluate_row(
     return TokenOutputs(logprobs=logprobs, entropy=found, values=values)
 
 
-def _attention_inputs(model: PreTrainedModel, row: PackedRow, device: torch.device) -> dict[str, Any]:
+def _inputs(model: PreTrainedModel, row: PackedRow, device: torch.device) -> dict[str, Any]:
     if row.linear:
-        return {}
+        return {"input_ids": row.token_ids.to(device)[None]}
     attention.install(model)
-    inputs: dict[str, Any] = {"position_ids": row.positions.to(device)[None]}
-    if device.type == "cuda":
-        return {**inputs, "attention_mask": attention.block_mask(row, device)}
-    return {**inputs, "attention_mask": attention.tree_mask(attention.Tree.of(row), device)}
+    if device.type != "cuda":
+        return {
+            "input_ids": row.token_ids.to(device)[None],
+            "position_ids": row.positions.to(device)[None],
+            "attention_mask": attention.tree_mask(attention.Tree.of(row), device),
+        }
+    length = attention.filled_length(row.length)
+    more = (0, length - row.length)
+    return {
+        "input_ids": F.pad(row.token_ids, more).to(device)[None],
+        "position_ids": F.pad(row.positions, more).to(device)[None],
+        "attention_mask": attention.block_mask(row, length, device),
+    }

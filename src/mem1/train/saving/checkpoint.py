@@ -31,9 +31,17 @@ from safetensors.torch import save_model as save_module
 from torch import nn
 
 from mem1.config import Config, build, differences
-from mem1.errors import CheckpointError, ConfigError, boundary
+from mem1.errors import CheckpointError, ConfigError, StorageError, boundary
 from mem1.inference.hf.loading import no_bars, save_model
-from mem1.storage.atomic import storage_errors, sync_directory, write_atomic, write_json
+from mem1.storage.atomic import (
+    read_document,
+    read_json,
+    storage_errors,
+    sync_directory,
+    sync_tree,
+    write_atomic,
+    write_json,
+)
 from mem1.train.config import may_go_on
 from mem1.train.policy.adapters import is_adapted, load_adapter, save_adapter
 from mem1.train.saving.provenance import MANIFEST, MODEL
@@ -43,6 +51,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LATEST = "latest"
+STATE = "state.pt"  # written by torch, and read as tensors and plain values only
+_PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+_MANIFEST_LIMIT = 16 << 20  # bytes
 
 
 class Progress(Record):
@@ -156,7 +167,7 @@ class Checkpoints:
             _load_weights(trained.model, path / MODEL)
             for name, module in trained.modules.items():
                 load_module(module, path / f"{name}.safetensors", device=str(trained.model.device))
-            state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+            state = torch.load(path / STATE, map_location="cpu", weights_only=True)
             trained.optimizer.load_state_dict(state["optimizer"])
             set_rng(state["rng"])
         return progress
@@ -173,11 +184,10 @@ class Checkpoints:
                 self._companions(path / MODEL)
             for name, module in trained.modules.items():
                 save_module(module, str(path / f"{name}.safetensors"))
-            torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / "state.pt")
+            torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / STATE)
         files = {str(file.relative_to(path)): _describe(file) for file in sorted(path.rglob("*")) if file.is_file()}
         write_json(path / MANIFEST, Manifest(progress=progress, files=files).model_dump(mode="json"))
-        for folder in [path, *(p for p in path.rglob("*") if p.is_dir())]:
-            sync_directory(folder)
+        sync_tree(path)
 
     def _all(self) -> list[Path]:
         return sorted(path for path in self.directory.glob("step-*") if path.is_dir())
@@ -200,31 +210,56 @@ def _load_weights(model: PreTrainedModel, folder: Path) -> None:
         load_adapter(model, folder)
         return
     with no_bars():
-        fresh = type(model).from_pretrained(folder, dtype=model.dtype)
+        fresh = type(model).from_pretrained(folder, dtype=model.dtype, use_safetensors=True, local_files_only=True)
     model.load_state_dict(fresh.state_dict())
 
 
 def read_progress(path: Path) -> Progress:
     """Check every file of a checkpoint against its size and SHA-256 and return where the run stood.
 
+    The checkpoint may be somebody else's, with checksums to match: it may hold plain files that it names and nothing
+    else, name none outside itself, and hold no pickles, which run code when they are loaded.
+
     Raises:
-        CheckpointError: Something is missing or damaged.
+        CheckpointError: Something is missing, damaged or does not belong there.
     """
     try:
-        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
-    except (OSError, ValidationError) as error:
+        manifest = Manifest.model_validate_json(read_document(path / MANIFEST, _MANIFEST_LIMIT))
+    except (StorageError, ValidationError) as error:
         raise CheckpointError(
             f"{path.name} is not a whole checkpoint: {type(error).__name__} in {MANIFEST}",
             where=str(path),
             hint=_hint(path),
         ) from error
+    there = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()} - {MANIFEST}
+    strange = sorted(there - manifest.files.keys())
+    pickles = sorted(name for name in there if name != STATE and Path(name).suffix in _PICKLES)
+    if strange or pickles:
+        raise CheckpointError(
+            f"{path.name} holds {(pickles or strange)[0]}, which no checkpoint of ours does",
+            where=str(path),
+            hint="delete the file if you know it; a checkpoint holds weights as safetensors and nothing that runs",
+        )
     for name, expected in manifest.files.items():
         file = path / name
-        if not file.is_file():
-            raise CheckpointError(f"{path.name} lacks {name}", where=str(file), hint=_hint(path))
+        if name not in there:
+            raise CheckpointError(f"{path.name} lacks {name}", where=str(path / MANIFEST), hint=_hint(path))
         if file.stat().st_size != expected.size or _describe(file) != expected:
             raise CheckpointError(f"{name} of {path.name} is damaged", where=str(file), hint=_hint(path))
+    for index in sorted((path / MODEL).glob("*.index.json")):
+        _check_shards(index)
     return manifest.progress
+
+
+def _check_shards(index: Path) -> None:
+    """Weights in several files: each must lie beside the index that names it."""
+    found = read_json(index)
+    shards = found.get("weight_map") if isinstance(found, dict) else None
+    beside = {file.name for file in index.parent.iterdir()}
+    if not isinstance(shards, dict) or not all(isinstance(name, str) and name in beside for name in shards.values()):
+        raise CheckpointError(
+            f"{index.name} names weights that are not beside it", where=str(index), hint=_hint(index.parents[1])
+        )
 
 
 def _same_config(progress: Progress, config: Config, path: Path) -> None:
@@ -267,12 +302,11 @@ def set_rng(state: Mapping[str, Any]) -> None:
 
 
 def _describe(file: Path) -> File:
-    """Size and digest of ``file``, which is flushed to disk."""
+    """Size and digest of ``file``. Raises ``StorageError`` where it cannot be read."""
     digest = hashlib.sha256()
-    with file.open("rb") as stream:
+    with storage_errors(f"read {file.name}", file), file.open("rb") as stream:
         while block := stream.read(1 << 22):
             digest.update(block)
-        os.fsync(stream.fileno())
     return File(size=file.stat().st_size, sha256=digest.hexdigest())
 
 

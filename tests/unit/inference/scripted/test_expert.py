@@ -10,6 +10,7 @@ import pytest
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.inference.scripted.pages import Pages
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
@@ -17,6 +18,7 @@ from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose, make_task
+from mem1.tasks.delayed import delayed
 from mem1.tasks.factbook.source import factbook_world
 from mem1.types import Composition, Episode, Objective, Task, calls
 from tests.unit.tasks.countries import small_world
@@ -31,9 +33,9 @@ def task(*names: str, composition: Composition = Composition.PARALLEL) -> Task:
     return make_task([objective(name) for name in names], composition, "train")
 
 
-def script(of: Task, *observations: str) -> list[str]:
+def script(of: Task, *observations: str, pages: Pages = "rewritten") -> list[str]:
     """What the expert writes when it is shown these observations, one after the other."""
-    expert = Expert()
+    expert = Expert(pages=pages)
     expert.enlist("s", of)
     return [expert("s", f"P<information>{shown}</information>") for shown in ("", *observations)]
 
@@ -43,18 +45,69 @@ def script(of: Task, *observations: str) -> list[str]:
 
 def test_one_question_by_hand() -> None:
     assert script(task("Peru/capital"), "Doc 1(Title: Peru) capital: Lima;") == [
-        "<think> ? capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima</think><answer> Lima</answer>",
+        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima?(2) Answer all.</think><answer>(1) Lima</answer>",
     ]
 
 
+THREE = ("Peru/capital", "China/internet code", "Ghana/capital")
+
+
 def test_parallel_by_hand() -> None:
-    """The page gathers what was found; one answer comes at the end."""
-    assert script(task("Peru/capital", "China/internet code", "Ghana/capital"), "Lima", "nothing", "ACCRA") == [
-        "<think> ? capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima ? internet code of China</think><search> internet code of China</search>",
-        "<think> capital: Lima; internet code: unknown ? capital of Ghana</think><search> capital of Ghana</search>",
-        "<think> capital: Lima; internet code: unknown; capital: Accra</think><answer> Lima; unknown; Accra</answer>",
+    """The page gathers what was found, under the questions' numbers; one answer comes at the end."""
+    assert script(task(*THREE), "Lima", "nothing", "ACCRA") == [
+        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: unknown|(1) Lima;(2) unknown?(3) capital of Ghana</think>"
+        "<search> capital of Ghana</search>",
+        "<think> capital: Accra|(1) Lima;(2) unknown;(3) Accra?(4) Answer all.</think>"
+        "<answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+    ]
+
+
+def test_parallel_with_edits_by_hand() -> None:
+    """Only what is added and struck is written; the answer lists everything."""
+    assert script(task(*THREE), "Lima", "nothing", "ACCRA", pages="edited") == [
+        "<think>=\n+?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think>= capital: Lima\n-?\n+(1) Lima\n+?(2) internet code of China</think>"
+        "<search> internet code of China</search>",
+        "<think>= internet code: unknown\n-?\n+(2) unknown\n+?(3) capital of Ghana</think>"
+        "<search> capital of Ghana</search>",
+        "<think>= capital: Accra\n-?\n+(3) Accra\n+?(4) Answer all.</think>"
+        "<answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+    ]
+
+
+def test_parallel_without_a_page_by_hand() -> None:
+    """What a memory keeps itself is not noted."""
+    assert script(task(*THREE[:2]), "Lima", ".cn", pages="none") == [
+        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn?(3) Answer all.</think><answer>(1) Lima;(2) .cn</answer>",
+    ]
+
+
+DELAYED = ("Peru/capital", "China/capital>internet code", "Ghana/capital")
+
+
+def test_delayed_by_hand() -> None:
+    """An answer is kept until it was asked again, two questions later."""
+    asked = make_task(delayed([objective(name) for name in DELAYED], 2), Composition.DELAYED, "train")
+    shown = ("Lima", "Question", "China", ".cn", "Question", "Accra")
+    assert script(asked, *shown) == [
+        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima</think><answer> Lima</answer>",
+        "<think>|(1) Lima?(2) internet code of the country whose capital is Beijing</think>"
+        "<search> country whose capital is Beijing</search>",
+        "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
+        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think> capital: Accra|(2) .cn;(3) Accra</think><answer> Accra, Lima</answer>",
+    ]
+    assert script(asked, *shown, pages="edited")[4:] == [
+        "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
+        "<think>=\n+?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
     ]
 
 
@@ -71,7 +124,8 @@ def test_sequential_by_hand() -> None:
 
 def test_two_hops_by_hand() -> None:
     """First who is meant, then what is asked; the country is on the page while it is needed."""
-    assert script(task("China/capital>internet code"), "country: China; capital: Beijing;", "internet code: .cn;") == [
+    one = task("China/capital>internet code", composition=Composition.SEQUENTIAL)
+    assert script(one, "country: China; capital: Beijing;", "internet code: .cn;") == [
         "<think> ? internet code of the country whose capital is Beijing</think>"
         "<search> country whose capital is Beijing</search>",
         "<think> country: China ? internet code of China</think><search> internet code of China</search>",
@@ -81,9 +135,10 @@ def test_two_hops_by_hand() -> None:
 
 def test_a_country_that_is_not_needed_any_more_leaves_the_page() -> None:
     both = task("China/capital>internet code", "Peru/capital")
-    assert script(both, "China", ".cn", "Lima")[2:] == [
-        "<think> internet code: .cn ? capital of Peru</think><search> capital of Peru</search>",
-        "<think> internet code: .cn; capital: Lima</think><answer> .cn; Lima</answer>",
+    assert script(both, "China", ".cn", "Lima")[1:] == [
+        "<think> country: China?(1) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(1) .cn?(2) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) .cn;(2) Lima?(3) Answer all.</think><answer>(1) .cn;(2) Lima</answer>",
     ]
 
 
@@ -91,10 +146,10 @@ def test_two_hops_whose_first_is_not_found() -> None:
     """There is nothing to look up then: the answer is unknown at once, and the next question's turn comes."""
     both = task("China/capital>internet code", "Peru/capital")
     assert script(both, "nothing", "Lima") == [
-        "<think> ? internet code of the country whose capital is Beijing</think>"
+        "<think>?(1) internet code of the country whose capital is Beijing</think>"
         "<search> country whose capital is Beijing</search>",
-        "<think> country: unknown ? capital of Peru</think><search> capital of Peru</search>",
-        "<think> country: unknown; capital: Lima</think><answer> unknown; Lima</answer>",
+        "<think> country: unknown|(1) unknown?(2) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) unknown;(2) Lima?(3) Answer all.</think><answer>(1) unknown;(2) Lima</answer>",
     ]
 
 
@@ -119,7 +174,7 @@ def test_chained_by_hand() -> None:
 def test_questions_of_a_dataset() -> None:
     """Without metadata the question itself is looked up, and the note has no label."""
     plain = Objective(id="q", question="who wrote Emma?", answers=("Austen", "Jane Austen"), source="nq")
-    one = make_task([plain], Composition.PARALLEL, "train")
+    one = make_task([plain], Composition.SEQUENTIAL, "train")
     assert script(one, "Turns left: 5.\nDoc 1(Title: Emma) by jane AUSTEN") == [
         "<think> ? who wrote Emma</think><search> who wrote Emma</search>",
         "<think> Austen</think><answer> Austen</answer>",
@@ -141,7 +196,7 @@ def test_questions_of_a_dataset() -> None:
 )
 def test_answers_of_a_dataset_are_whole_words_of_a_passage(answers: tuple[str, ...], shown: str, given: str) -> None:
     plain = Objective(id="q", question="q?", answers=answers, source="nq")
-    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(f"<answer> {given}</answer>")
+    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(f"<answer>(1) {given}</answer>")
 
 
 def test_only_the_newest_observation_counts() -> None:
@@ -149,7 +204,7 @@ def test_only_the_newest_observation_counts() -> None:
     expert.enlist("s", task("Peru/capital"))
     expert("s", "capital of Peru? Lima")
     assert expert("s", "Lima<information>Lima</information>old<information>none</information>").endswith(
-        "<answer> unknown</answer>"
+        "<answer>(1) unknown</answer>"
     )
 
 

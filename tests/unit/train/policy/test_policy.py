@@ -9,7 +9,7 @@ from torch.nn.attention.flex_attention import create_mask, flex_attention
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from mem1.errors import InexactError
-from mem1.train.policy.attention import NAME, Tree, block_mask, tree_mask
+from mem1.train.policy.attention import NAME, Tree, block_mask, filled_length, tree_mask
 from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
 from mem1.train.policy.exactness import check_exact
 from mem1.train.policy.policy import Policy
@@ -181,13 +181,28 @@ def test_block_attention_equals_a_dense_mask(dtype: torch.dtype, tolerance: floa
 def test_block_mask_of_flex_attention_is_the_dense_mask() -> None:
     """What can be checked of the CUDA path without CUDA: unfused, forward only."""
     (row,) = pack([row_sample(PROMPT + branch) for branch in ([1, 2, 3], [4, 5], [6])], capacity=1000)
-    mask = block_mask(row, torch.device("cpu"))
+    mask = block_mask(row, row.length, torch.device("cpu"))
     assert torch.equal(create_mask(mask.mask_mod, 1, 1, row.length, row.length, "cpu")[0, 0], attention_mask(row))
     query, key, value = (torch.randn(1, 2, row.length, 16) for _ in range(3))
     found = flex_attention(query, key, value, block_mask=mask)
     assert isinstance(found, torch.Tensor)
     expected = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask(row))
     assert (found - expected).abs().max() < 1e-5
+
+
+def test_a_filled_up_block_mask_is_the_tree_and_tokens_that_see_themselves() -> None:
+    branches = ([1, 2, 3], [1, 2, 4, 5], [6, 7], [1, 9])
+    packed = pack([row_sample(PROMPT + branch) for branch in branches], capacity=1000, min_shared=1)
+    roots = pack([row_sample([*PROMPT, 1, 2]), row_sample([*PROMPT[::-1], 3, 4, 5])], capacity=1000)
+    assert (roots[0].parent == -1).sum() == 2
+    for row in (*packed, *roots):
+        length = filled_length(row.length)
+        assert length == 256
+        mask = create_mask(block_mask(row, length, torch.device("cpu")).mask_mod, 1, 1, length, length, "cpu")[0, 0]
+        expected = torch.eye(length, dtype=torch.bool)
+        expected[: row.length, : row.length] = attention_mask(row)
+        assert torch.equal(mask[: row.length], expected[: row.length])  # what is trained on sees no filling
+        assert mask[row.length :].any(dim=1).all()  # and no query is left with nothing to see
 
 
 @pytest.mark.cuda

@@ -1,0 +1,72 @@
+"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what it is doing.
+
+The form is one that a small transformer can copy by. A value is written beside its label while it is read, so that the
+label finds it; then it stands in a list whose items begin with the number of their question, ``(3) Lima``, so that
+an item is found by its number however many there are and however alike they are; what is pending follows a ``?``.
+Words stand after a blank, as in running text, so that they have the same tokens wherever they are copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Pages = Literal["rewritten", "edited", "none"]
+"""``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``;
+``none``: for memories that keep what was read themselves."""
+
+Item = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to the page in one turn.
+
+    ``read`` is what was just read ("capital: Lima"), ``items`` what stands on the list and stays, ``struck`` the
+    numbers that leave it, ``added`` what joins it, ``pending`` what is looked up now, ``was_pending`` whether the old
+    page said what was looked up.
+    """
+
+    read: str = ""
+    items: tuple[Item, ...] = ()
+    struck: tuple[int, ...] = ()
+    added: tuple[Item, ...] = ()
+    pending: str = ""
+    was_pending: bool = False
+
+    @property
+    def list(self) -> tuple[Item, ...]:
+        """The items on the new page."""
+        return self.items + self.added
+
+
+def write_page(change: Change, pages: Pages) -> str:
+    """The state block of a turn."""
+    if pages == "edited":
+        return f"<think>{_edits(change)}</think>"
+    listed = change.list if pages == "rewritten" else ()
+    read = f" {change.read}" if change.read else ""
+    return f"<think>{read}{'|' if listed else ''}{listing(listed)}{_pending(change)}</think>"
+
+
+def listing(items: tuple[Item, ...]) -> str:
+    """``(1) Lima;(2) Accra``."""
+    return ";".join(f"({number}) {value}" for number, value in items)
+
+
+def _edits(change: Change) -> str:
+    read = f" {change.read}" if change.read else ""
+    lines = [
+        *(["-?"] if change.was_pending else []),
+        *(f"-({number})" for number in change.struck),
+        *(f"+({number}) {value}" for number, value in change.added),
+        *([f"+{_pending(change).lstrip()}"] if change.pending else []),
+    ]
+    return "".join(["=", read, *(f"\n{line}" for line in lines)])
+
+
+def _pending(change: Change) -> str:
+    """``?(2) capital of Peru``, or `` ? capital of Peru`` where questions bear no numbers."""
+    if not change.pending:
+        return ""
+    return f"?{change.pending}" if change.pending.startswith("(") else f" ? {change.pending}"
