@@ -43,7 +43,7 @@ from mem1.storage.written import from_json, to_json
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_NAME = re.compile(r"[^\W_][\w.+-]{0,199}")  # letters of any script; nothing that leaves the folder
 
 
 class RunDir:
