@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from mem1.errors import StorageError
-from mem1.storage.limits import check_parts
+from mem1.storage.guards.limits import check_parts
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
