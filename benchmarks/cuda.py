@@ -136,18 +136,18 @@ def exactness(kind: str) -> Figures:
     reference = make_batch(episodes, capacity=1, view="reference")
     ours = make_batch(episodes, capacity=2048, view=view)
     found: Figures = {"view": view, "rows": f"{len(reference.rows)} -> {len(ours.rows)}"}
-    expected: Tensor | None = None
+    truth: Tensor | None = None
     for name, autocast in (("float32", False), ("bfloat16", True)):
         policy = Policy(model, autocast=autocast)
-        plain, packed = logprobs(policy, reference), logprobs(policy, ours)
-        truth = gradient(policy, plain) if expected is None else expected  # bfloat16 against float32's gradient
-        expected = truth
+        plain, plain_gradient = measured(policy, reference)
+        packed, packed_gradient = measured(policy, ours)
+        truth = plain_gradient if truth is None else truth  # bfloat16 is held against float32's gradient
         found[name] = {
             "sampler": largest(plain, reference.rollout_logprobs),
             "packed": largest(packed, plain),
             "packed, mean": (packed - plain).abs().mean().item(),
-            "gradient of reference rows": relative(gradient(policy, plain), truth),
-            "gradient of packed rows": relative(gradient(policy, packed), truth),
+            "gradient of reference rows": relative(plain_gradient, truth),
+            "gradient of packed rows": relative(packed_gradient, truth),
         }
     return found
 
@@ -192,19 +192,14 @@ def written(model: PreTrainedModel) -> list[Episode]:
     return asyncio.run(everything())
 
 
-def logprobs(policy: Policy, batch: Batch) -> Tensor:
-    """In flat layout, on the CPU, differentiable."""
+def measured(policy: Policy, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Log-probabilities in flat layout, and the gradient of a sum of them in which no two tokens count alike."""
     order = torch.argsort(torch.cat([row.flat for row in batch.rows]))
-    return torch.cat([policy.evaluate(row).logprobs.cpu() for row in batch.rows])[order]
-
-
-def gradient(policy: Policy, values: Tensor) -> Tensor:
-    """Of a weighted sum in which no two tokens count alike."""
+    values = torch.cat([policy.evaluate(row).logprobs.cpu() for row in batch.rows])[order]
     weights = torch.linspace(-1, 2, len(values))
-    grads = torch.autograd.grad(
-        (weights * values).sum(), list(policy.parameters()), allow_unused=True, retain_graph=True
-    )
-    return torch.cat([grad.flatten() for grad in grads if grad is not None])
+    # Once only: a compiled kernel gives its buffers away in the backward pass.
+    grads = torch.autograd.grad((weights * values).sum(), list(policy.parameters()), allow_unused=True)
+    return values.detach(), torch.cat([grad.flatten() for grad in grads if grad is not None])
 
 
 def largest(left: Tensor, right: Tensor) -> float:

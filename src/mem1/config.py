@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mem1.config_errors import explain, key_path
 from mem1.errors import ConfigError, DataError
 from mem1.imports import door, imports
+from mem1.shipped import recipe_path
 from mem1.text import decoded, unstorable
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -31,20 +32,18 @@ class Config(BaseModel):
 def load(
     kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = (), *, allow_imports: bool | None = None
 ) -> ConfigT:
-    """Read ``path`` (TOML), lay ``overrides`` (``"train.steps=20"``) on top and validate.
+    """Read ``path``, lay ``overrides`` (``"train.steps=20"``) on top and validate.
+
+    ``path`` is a TOML file or the name of a shipped recipe.
 
     ``allow_imports``: whether code that it names may be imported (see ``imports.py``); ``None``: as it is around here.
     Raises ``ConfigError`` naming the field, the value and the nearest existing key.
     """
     data: dict[str, Any] = {}
-    path = Path(path) if path is not None else None
+    path = recipe_path(path) if path is not None else None
     if path is not None:
         try:
             data = tomllib.loads(decoded(path.read_bytes(), str(path)))
-        except FileNotFoundError as error:
-            raise ConfigError(
-                f"no such recipe: {path}", hint="give the path of a TOML file, e.g. one of recipes/"
-            ) from error
         except OSError as error:
             raise ConfigError(
                 f"cannot read the recipe: {error.strerror}", where=str(path), hint="give a TOML file you may read"

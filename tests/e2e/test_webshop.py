@@ -68,3 +68,20 @@ def test_the_shipped_policy_buys_one_thing_after_the_other(tmp_path: Path, capsy
 def test_recipes_that_are_not_whole(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         build(Recipe, settings, where="test")
+
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "shop"
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
+@pytest.mark.parametrize("name", ["opt_buttons", "asin_lower", "bullet_null"])
+def test_the_shopper_buys_what_could_not_be_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    recipe = Path(__file__).resolve().parents[2] / "recipes" / "webshop.toml"
+    files = {"items": f"shop_{name}.json", "attributes": f"shop_{name}_ins.json"}
+    words = [f"--source.{key}={CASES / file}" for key, file in files.items()]
+    words += ["--evaluate.horizons=[1]", "--evaluate.tasks=2", "--evaluate.session_objectives=0"]
+    words += ["--set", "split=train", "--set", "evaluate_split=train", "--run", str(tmp_path / "run"), "--json"]
+    assert main(["evaluate", str(recipe), *words]) == 0
+    assert {row["em"] for row in json.loads(capsys.readouterr().out)} == {1.0}

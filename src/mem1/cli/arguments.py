@@ -40,9 +40,18 @@ class Parser(argparse.ArgumentParser):
             "Every key of the recipe is a flag: --train.steps 20, or --set seed=3 for those without a section."
         )
         if default is None and required:
-            self.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file, e.g. one of recipes/")
+            self.add_argument(
+                "recipe", metavar="RECIPE", type=Path, help="a TOML file, or the name of a shipped recipe"
+            )
         else:
-            self.add_argument("recipe", metavar="RECIPE", type=Path, nargs="?", default=default, help="a TOML file")
+            self.add_argument(
+                "recipe",
+                metavar="RECIPE",
+                type=Path,
+                nargs="?",
+                default=default,
+                help="a TOML file, or a shipped recipe's name",
+            )
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )

@@ -1,4 +1,4 @@
-"""Where the checkout is: recipes and benchmarks belong to it, not to the installed package."""
+"""Where the checkout is: benchmarks belong to it, not to the installed package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mem1.errors import ConfigError
 def find(name: str) -> Path:
     """The path ``name`` of the checkout this package was installed from, or of the current directory.
 
-    Raises ``ConfigError`` where neither has it (an installed wheel carries no recipes or benchmarks).
+    Raises ``ConfigError`` where neither has it (an installed wheel carries no benchmarks).
     """
     roots = (Path(mem1.__file__).parents[2], Path.cwd())
     for root in roots:

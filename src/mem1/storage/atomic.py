@@ -116,3 +116,9 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush everything below ``folder``, and it itself, so that it can be renamed into place whole."""
+    for path in [folder, *folder.rglob("*")]:
+        sync_directory(path)  # files are flushed in the same way

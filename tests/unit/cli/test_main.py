@@ -180,10 +180,8 @@ def test_the_demo_finds_its_own_recipe_from_anywhere(
 ) -> None:
     calls = recipes(EVALUATED)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "demo.toml").touch()
     assert main(["demo"]) == 0
-    assert calls == [("demo", Path("recipes/demo.toml"), [], {"run": None, "resume": False})]
+    assert calls == [("demo", Path("demo"), [], {"run": None, "resume": False})]
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def test_the_environment_shows_it_and_says_so_in_the_recipe() -> None:
     assert asyncio.run(world.step(Malformed(reason="no tag"))).head == (
         "[HINT]You have 1 turn left. You must answer the question in the next turn.[/HINT] No action was taken: no tag"
     )
-    assert asyncio.run(world.step(tool_call("search", query="barn"))) == Observation(head="No turns left.", done=True)
+    assert asyncio.run(world.step(tool_call("search", query="barn"))) == Observation(
+        head="No turns left.", done=True, spent=True
+    )
     one_by_one = make_task([objective, objective], Composition.SEQUENTIAL, "test")
     plain = build(QaEnvConfig, {"format": "search_r1"}, where="test").build(One(), StandardScorer())(one_by_one)
     assert plain.reset()[1] == Observation(head="Question: Who?")

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
 import json
-import logging
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -25,89 +18,14 @@ from mem1.http.client import HttpClient
 from mem1.http.errors import (
     BadAnswerError,
     DeniedError,
-    HttpError,
     RateLimitError,
     RefusedError,
     TimedOutError,
     TooLargeError,
-    UnavailableError,
-    UnreachableError,
 )
-from mem1.http.probe import check_models
 from mem1.http.secret import Secret
-from mem1.http.service import Keys, Service, Timeouts
-from tests.unit.http.fakes import Handler, Network, noting
-
-KEY = "sk-test-0123456789-abcdef"
-SERVICE = Service(
-    "the server",
-    "http://server/v1",
-    Keys("url", "key_env", "timeouts", "slots", "retries"),
-    retries=2,
-    first_wait=0.001,
-    longest_wait=10.0,
-)
-
-
-def client(handler: Handler, pauses: list[float] | None = None, **settings: Any) -> HttpClient:
-    service = replace(SERVICE, **settings)
-    sleep = noting(pauses if pauses is not None else [])
-    return HttpClient(service, Secret("KEY", KEY), transport=Network(handler), sleep=sleep)
-
-
-def call(found: HttpClient, body: object = None) -> Any:
-    return asyncio.run(found.call("/x", body, lambda answer: answer))[0]
-
-
-def answer(body: object = None, status: int = 200, **headers: str) -> Handler:
-    return lambda request: httpx.Response(status, json=body, headers=headers)
-
-
-def in_turn(*answers: httpx.Response | Exception) -> Handler:
-    left = list(answers)
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        found = left.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    return handler
-
-
-@contextmanager
-def served(respond: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
-    """A real server; its address, and the authorization headers that it was sent."""
-    seen: list[str] = []
-
-    class Talk(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            seen.append(self.headers.get("Authorization", ""))
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            try:
-                respond(self)
-            except OSError:
-                self.close_connection = True
-
-        do_GET = do_POST  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Talk)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def at(url: str, **settings: Any) -> HttpClient:
-    return HttpClient(replace(SERVICE, url=url, **settings), Secret("KEY", KEY))
-
+from mem1.http.service import Timeouts
+from tests.unit.http.fakes import KEY, SERVICE, Network, answer, at, call, client, in_turn, served
 
 # ---------------------------------------------------------------- what goes over
 
@@ -300,174 +218,6 @@ def test_an_error_of_the_reader_is_no_error_of_the_service() -> None:
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(client(answer(1)).call("/x", None, broken))
-
-
-# ---------------------------------------------------------------- loops and threads
-
-
-def test_one_client_serves_one_loop_after_another_and_threads_without() -> None:
-    found = client(answer({"a": 1}))
-    assert [call(found) for _ in range(3)] == [{"a": 1}] * 3
-    results: list[Any] = []
-    threads = [threading.Thread(target=lambda: results.append(found.call_blocking("/x", None, str))) for _ in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(10)
-    assert results == ["{'a': 1}"] * 4
-    found.close_blocking()
-
-
-def test_connections_are_kept_between_loops_and_closed_at_the_end() -> None:
-    ended: list[int] = []
-
-    class Counting(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "1")
-            self.end_headers()
-            self.wfile.write(b"1")
-
-        def finish(self) -> None:
-            ended.append(self.client_address[1])
-            super().finish()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Counting)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    found = at(f"http://127.0.0.1:{server.server_address[1]}")
-    for _ in range(3):
-        call(found)
-    time.sleep(0.1)
-    assert ended == [], "one connection, still open"
-    asyncio.run(found.close())
-    for _ in range(100):
-        if ended:
-            break
-        time.sleep(0.02)
-    assert len(ended) == 1
-    server.shutdown()
-    server.server_close()
-
-
-def test_who_is_cancelled_waits_for_nothing() -> None:
-    gone = threading.Event()
-
-    def hang(talk: BaseHTTPRequestHandler) -> None:
-        talk.rfile.read(1)  # returns when the other side is gone
-        gone.set()
-
-    async def go(found: HttpClient) -> None:
-        work = asyncio.create_task(found.call("/x", None, str))
-        while not seen:
-            await asyncio.sleep(0.01)
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-
-    with served(hang) as (url, seen):
-        asyncio.run(go(at(url)))
-        assert gone.wait(5), "the connection is closed with the call"
-
-
-# ---------------------------------------------------------------- keys
-
-
-ECHOES: dict[str, str] = {
-    "plain": KEY,
-    "as OpenAI words it": f"Incorrect API key provided: {KEY}. You can find your API key at ...",
-    "escaped": "no " + json.dumps(KEY).replace("-", "\\u002d"),
-    "split": f"{KEY[:10]}\n   {KEY[10:]}",
-    "split without width": f"{KEY[:10]}\u200b{KEY[10:]}",
-    "in an address": f"http://x/?key={quote(KEY)}&again={''.join(f'%{ord(c):02X}' for c in KEY)}",
-    "base64": base64.b64encode(f"user:{KEY}".encode()).decode(),
-    "half of it": KEY[:17],
-    "behind much": "x" * 290 + KEY,
-    "at the end of what is read": "y" * (2**16 - 20) + KEY,
-}
-
-
-@pytest.mark.parametrize("name", sorted(ECHOES))
-@pytest.mark.parametrize("status", [401, 429, 500, 302, 200])
-def test_a_key_that_is_echoed_is_shown_to_nobody(name: str, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """It is in body, headers and reason; errors, their contexts, tracebacks and the finest logs are looked at."""
-    caplog.set_level(logging.DEBUG)
-    echo = ECHOES[name].encode()
-
-    def give_away(talk: BaseHTTPRequestHandler) -> None:
-        talk.send_response(status, f"No {KEY}")
-        talk.send_header("X-You-Sent", KEY)
-        talk.send_header("Location", f"http://x/?key={KEY}")
-        talk.send_header("WWW-Authenticate", f"Bearer {KEY}")
-        talk.send_header("Content-Length", str(len(echo)))
-        talk.end_headers()
-        talk.wfile.write(echo)
-
-    with served(give_away) as (url, seen), pytest.raises(HttpError) as caught:
-        call(at(url, retries=1))
-    assert seen[0] == f"Bearer {KEY}"
-    error: BaseException | None = caught.value
-    told = "".join(traceback.format_exception(caught.value)) + caplog.text
-    while error is not None:
-        told += repr(error) + str(error.args)
-        error = error.__cause__ or error.__context__
-    assert caplog.text, "the library does log"
-    for part in (KEY, KEY[:17], quote(KEY), ECHOES["base64"], ECHOES["split"], ECHOES["split without width"]):
-        assert part not in told
-
-
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.ProxyError])
-def test_a_key_in_an_error_of_the_library_is_hidden(error: type[httpx.TransportError]) -> None:
-    with pytest.raises(UnavailableError, match=r"\[key\]") as caught:
-        call(client(in_turn(error(f"cannot send {KEY} there")), retries=0))
-    assert KEY not in "".join(traceback.format_exception(caught.value))
-    assert caught.value.__context__ is None
-
-
-# ---------------------------------------------------------------- asked once
-
-
-@pytest.mark.parametrize(
-    ("models", "completion", "kind"),
-    [
-        (200, 500, None),
-        (404, 500, None),
-        (501, 500, None),
-        (401, 401, DeniedError),
-        (401, 200, None),  # the list of models wants another key than completions do
-        (403, 401, DeniedError),
-        (403, 400, None),
-        (402, 402, DeniedError),
-    ],
-)
-def test_a_server_is_asked_before_work_begins(models: int, completion: int, kind: type[HttpError] | None) -> None:
-    asked: list[str] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request.method)
-        return httpx.Response(models if request.method == "GET" else completion, json={})
-
-    work = check_models(client(handler, retries=0), "/chat/completions", {"max_tokens": 1})
-    if kind is None:
-        asyncio.run(work)
-    else:
-        with pytest.raises(kind) as caught:
-            asyncio.run(work)
-        assert caught.value.ends_run
-    assert asked in (["GET"], ["GET", "GET"], ["GET", "POST"])
-
-
-def test_a_server_that_is_not_there_is_told_at_once() -> None:
-    with served(lambda talk: None) as (url, _):
-        pass
-    with pytest.raises(UnreachableError, match="connection failed") as caught:
-        asyncio.run(check_models(at(url), "/x", {}))
-    assert caught.value.ends_run
 
 
 def test_bad_answers_are_bad_answers() -> None:

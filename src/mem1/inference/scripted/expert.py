@@ -70,7 +70,8 @@ class Expert:
     """Callable for ``ScriptedEngine``: (session, context text) -> text. ``enlist`` the tasks first.
 
     ``pages``: how it writes its page (see ``pages.py``). Values of tasks with numbered questions (asked upfront, or
-    delayed) stand on a list under their numbers; of other questions nothing is kept once they are answered.
+    delayed) stand on a list under their numbers, and a number that is asked again stands behind what is pending. Of
+    other questions nothing is kept once they are answered.
 
     ``slips``: the share of its pages that it spoils, by an item that stands twice or in the wrong place. It puts the
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
@@ -122,7 +123,8 @@ class Expert:
         lookup = script.next_lookup()
         assert script.asked is not None
         number = f"({script.asked.number}) " if script.asked.number else ""
-        page = Change(read, before, (), added, f"{number}{lookup.pending}", was)
+        again = f", ({script.asked.recalls})" if script.asked.recalls else ""
+        page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
         if page.list and self._slips and self._rng.random() < self._slips:
             page = spoiled(page, self._rng, self._pages)
             self.slipped.setdefault(session, set()).add(script.turns - 1)

@@ -136,7 +136,9 @@ class Shopper:
     def _on_item(script: _Script, page: _Page) -> str:
         """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
         if script.left is None:
-            wanted = [value for _, value in script.wish.options]
+            # An option that is named like a button is offered with its name in front.
+            named = [(f"{name}: {value}", value) for name, value in script.wish.options]
+            wanted = [whole if whole in page.offered else value for whole, value in named]
             script.left = [value for value in wanted if value in page.offered]
             told = script.goal < len(script.targets)
             known = script.open in script.rejected

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 NAME = PACKED_ATTENTION
 """Under this name the attention is registered with transformers."""
 
+_COMPILED = 256  # kernels of one process
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -77,6 +79,8 @@ def block_mask(row: PackedRow, length: int, device: torch.device) -> BlockMask:
     descendant. One number a token says that, whatever the tree's shape: the kernel is compiled once for each length.
     Blocks in which nobody attends are skipped.
     """
+    if device.type == "cuda":
+        _allow_many_shapes()
     until = torch.arange(1, length + 1)
     until[: row.length] = subtree_ends(row)
     until = until.to(device)
@@ -85,6 +89,17 @@ def block_mask(row: PackedRow, length: int, device: torch.device) -> BlockMask:
         return (query >= key) & (query < until[key])
 
     return create_block_mask(sees, B=None, H=None, Q_LEN=length, KV_LEN=length, device=str(device))
+
+
+def _allow_many_shapes() -> None:
+    """Let kernels be compiled for more cases (lengths, precisions, with and without gradient) than the usual 8.
+
+    Beyond its limit the compiler falls back to attention that holds every score in memory, with one line of warning.
+    """
+    import torch._dynamo.config as dynamo  # seconds of import, needed on CUDA only
+
+    dynamo.recompile_limit = max(dynamo.recompile_limit, _COMPILED)
+    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, _COMPILED)
 
 
 def subtree_ends(row: PackedRow) -> Tensor:

@@ -33,7 +33,15 @@ from torch import nn
 from mem1.config import Config, build, differences
 from mem1.errors import CheckpointError, ConfigError, StorageError, boundary
 from mem1.inference.hf.loading import no_bars, save_model
-from mem1.storage.atomic import read_document, read_json, storage_errors, sync_directory, write_atomic, write_json
+from mem1.storage.atomic import (
+    read_document,
+    read_json,
+    storage_errors,
+    sync_directory,
+    sync_tree,
+    write_atomic,
+    write_json,
+)
 from mem1.train.config import may_go_on
 from mem1.train.policy.adapters import is_adapted, load_adapter, save_adapter
 from mem1.train.saving.provenance import MANIFEST, MODEL
@@ -179,8 +187,7 @@ class Checkpoints:
             torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / STATE)
         files = {str(file.relative_to(path)): _describe(file) for file in sorted(path.rglob("*")) if file.is_file()}
         write_json(path / MANIFEST, Manifest(progress=progress, files=files).model_dump(mode="json"))
-        for folder in [path, *(p for p in path.rglob("*") if p.is_dir())]:
-            sync_directory(folder)
+        sync_tree(path)
 
     def _all(self) -> list[Path]:
         return sorted(path for path in self.directory.glob("step-*") if path.is_dir())
@@ -295,12 +302,11 @@ def set_rng(state: Mapping[str, Any]) -> None:
 
 
 def _describe(file: Path) -> File:
-    """Size and digest of ``file``, which is flushed to disk."""
+    """Size and digest of ``file``. Raises ``StorageError`` where it cannot be read."""
     digest = hashlib.sha256()
-    with file.open("rb") as stream:
+    with storage_errors(f"read {file.name}", file), file.open("rb") as stream:
         while block := stream.read(1 << 22):
             digest.update(block)
-        os.fsync(stream.fileno())
     return File(size=file.stat().st_size, sha256=digest.hexdigest())
 
 

@@ -14,7 +14,7 @@ from mem1.errors import CheckpointError, StorageError, boundary
 from mem1.inference.folders import ADAPTER_CONFIG, is_adapter
 from mem1.inference.hf.adapter import BASE, WEIGHTS
 from mem1.inference.hf.loading import load_model, load_tokenizer, save_model
-from mem1.storage.atomic import storage_errors
+from mem1.storage.atomic import storage_errors, sync_tree
 from mem1.storage.run_dir import RunDir
 from mem1.train.saving.checkpoint import Checkpoints, read_progress
 from mem1.train.saving.provenance import MODEL, note_steps
@@ -61,6 +61,7 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
                 save_model(model, temporary)
             load_tokenizer(str(latest / MODEL)).save(temporary)
             note_steps(temporary, step)
+            sync_tree(temporary)
             os.replace(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from mem1.envs.webshop.kinds import Mode
-from mem1.envs.webshop.state_machine import START, Machine, State
+from mem1.envs.webshop.state_machine import START, Click, Machine, Search, State
 from mem1.errors import DataError
 from mem1.tasks.webshop.config import WebshopConfig
 from mem1.tasks.webshop.goals import human_goals, read_human_index, read_human_instructions, synthetic_goals
 from mem1.tasks.webshop.products import Product, read_products
-from mem1.types import Click, Search
 
 CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "shop"
 
