@@ -97,8 +97,7 @@ class StandardScorer:
         pairs = list(zip(task.objectives, answers, strict=True))
         both = [self._one(objective.answers, answer) for objective, answer in pairs]
         return Score(
-            em=tuple(em for em, _ in both),
-            f1=tuple(f1 for _, f1 in both),
+            metrics={"em": tuple(em for em, _ in both), "f1": tuple(f1 for _, f1 in both)},
             answered=tuple(given(answer) for answer in answers),
             extra_answers=extra_answers,
             scorer=self.name,
