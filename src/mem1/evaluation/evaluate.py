@@ -251,7 +251,7 @@ class _Advance:
         if episode is not None and episode.failed:
             self.failed += 1
         if episode is not None and episode.score is not None:
-            self.scores.setdefault(strategy, []).append(episode.score.em_sum / episode.task.size)
+            self.scores.setdefault(strategy, []).append(episode.score.total(episode.score.main) / episode.task.size)
         figures = "  ".join(f"{name} {sum(some) / len(some):.2f}" for name, some in self.scores.items())
         if figures:
             figures = f"EM/objective {figures}"

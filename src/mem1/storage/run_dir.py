@@ -38,6 +38,7 @@ from mem1.storage.atomic import read_document, read_json, storage_errors, write_
 from mem1.storage.guards.limits import DOCUMENT, too_large
 from mem1.storage.guards.lock import LOCK
 from mem1.storage.guards.own import refuse_strange_files
+from mem1.storage.upgrade import upgraded_evaluation
 from mem1.storage.versions import versions
 from mem1.storage.written import from_json, to_json
 
@@ -260,6 +261,7 @@ class RunDir:
             where=str(path),
             hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate again "
             "with --resume: episodes that are on disk are not run anew",
+            upgrade=upgraded_evaluation,
         )
 
 
