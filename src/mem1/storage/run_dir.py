@@ -261,7 +261,7 @@ class RunDir:
             where=str(path),
             hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate again "
             "with --resume: episodes that are on disk are not run anew",
-            upgrade=upgraded_evaluation,
+            upgrade=upgraded_evaluation if "schema_version" in kind.model_fields else None,
         )
 
 
