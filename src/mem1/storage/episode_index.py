@@ -16,8 +16,8 @@ from pydantic import Field, ValidationError
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
+from mem1.storage.guards.limits import line_limit
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
-from mem1.storage.limits import line_limit
 from mem1.storage.upgrade import upgraded_episode
 from mem1.storage.written import from_json, to_json
 from mem1.types import Composition, Episode, Record, StopReason

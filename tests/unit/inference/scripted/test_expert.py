@@ -101,12 +101,12 @@ def test_delayed_by_hand() -> None:
         "<search> country whose capital is Beijing</search>",
         "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
         "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
-        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
         "<think> capital: Accra|(2) .cn;(3) Accra</think><answer> Accra, Lima</answer>",
     ]
     assert script(asked, *shown, pages="edited")[4:] == [
         "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
-        "<think>=\n+?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>=\n+?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
         "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
     ]
 
