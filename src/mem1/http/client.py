@@ -94,6 +94,10 @@ class HttpClient:
         """As ``call``, for a thread without an event loop."""
         return background.wait(self._call(path, body, read))[0]
 
+    async def get(self, path: str) -> Any:
+        """The JSON that stands at ``path``, asked for once. Raises ``HttpError``. Counts for nothing else."""
+        return (await background.run(self._send("GET", path, None))).json()
+
     async def probe(self, path: str) -> HttpError | None:
         """GET ``path``, to see whether anybody is there: the error that came of it, if any. Counts for nothing else."""
         return await background.run(self._probe(path))
