@@ -15,6 +15,7 @@ from mem1.config import differences, load
 from mem1.errors import ConfigError
 from mem1.imports import imports
 from mem1.inference.base import Engine
+from mem1.progress import Reporter, reporting, screen
 from mem1.recipe import Recipe
 from mem1.runtime.services import check_services
 from mem1.storage.guards.lock import check_unlocked, locked
@@ -42,7 +43,7 @@ class Start:
     opened: RunDir | None
     changed: bool
     held: ExitStack
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=screen)
 
     def begin(self, engine: Engine) -> RunDir:
         """Make the run directory, or go on in the one that is resumed. Raises ``StorageError``.
@@ -58,6 +59,7 @@ class Start:
         elif self.changed:
             run.write_config(recipe)
         keep_vocabulary(run.vocabulary, engine.tokenizer)
+        self.held.enter_context(reporting(Reporter(self.console, log=run.log)))
         self.console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
         return run
 
