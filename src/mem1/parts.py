@@ -36,4 +36,7 @@ BUILTIN: Mapping[str, str] = {
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
     "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+    "monitor.tensorboard": "mem1.train.monitors.tensorboard:TensorboardConfig",
+    "monitor.wandb": "mem1.train.monitors.wandb:WandbConfig",
+    "monitor.trackio": "mem1.train.monitors.trackio:TrackioConfig",
 }

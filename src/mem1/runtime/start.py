@@ -100,6 +100,7 @@ def _refuse_changes(opened: RunDir, recipe: Recipe, grows: Grows | None, free: C
     """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
     with imports("known"):  # it may be somebody else's: nothing that it names is imported
         begun = opened.config(Recipe)
+    free = (*free, "monitors")  # who watches changes nothing
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]

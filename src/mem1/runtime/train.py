@@ -39,6 +39,7 @@ def train(
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
         console=console,
+        monitors=runtime.recipe.monitors,
     )
     return trainer.train(resume=resume)
 

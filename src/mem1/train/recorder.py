@@ -1,15 +1,14 @@
-"""Where a run's numbers and episodes go: metrics.jsonl, TensorBoard, the episode file and the console."""
+"""Where a run's numbers and episodes go: metrics.jsonl, monitors, the episode file and the console."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from mem1.errors import CheckpointError
 from mem1.progress import on, reporting
@@ -18,6 +17,8 @@ from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 from mem1.train.metrics import Values
+from mem1.train.monitors.config import MonitorConfig
+from mem1.train.monitors.followed import Monitors
 from mem1.types import Episode
 
 _LINES = 100  # lines of a log for the steps of a run, at most about so many
@@ -33,6 +34,7 @@ class Recorder:
         console: Where the progress bar goes (one line a step where it is no terminal); ``None`` for silence.
         shown: Metric names for the console, each with the label to show.
         episodes: The name of the file for episodes, or ``None`` for a run without.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -44,18 +46,23 @@ class Recorder:
         console: Console | None,
         shown: Mapping[str, str],
         episodes: str | None = "train",
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         self._files = growing_files(run, episodes)
         self._metrics = MetricsWriter(run.metrics)
         self._episodes = EpisodeWriter(self._files[-1]) if episodes is not None else None
         self._root = run.path
-        with storage_errors("open the TensorBoard log", run.tensorboard):
-            self._board = SummaryWriter(str(run.tensorboard), purge_step=start + 1 if start else None)
         self._steps = steps
         self._shown = shown
         self._open = ExitStack()
         self._reporter = self._open.enter_context(reporting(on(console)))
+        try:
+            self._monitors = Monitors(monitors, run, start=start, say=self.say)
+        except BaseException:
+            self._open.close()
+            raise
         self._work = self._open.enter_context(self._reporter.work("step", steps, start))
+        self._example: Episode | None = None
 
     def step(self, step: int, values: Values) -> None:
         """Record the metrics of step ``step`` (counted from 1) and show some of them."""
@@ -75,6 +82,7 @@ class Recorder:
         assert self._episodes is not None
         for episode in episodes:
             self._episodes.write(episode)
+            self._example = self._example or episode
 
     def say(self, text: str) -> None:
         """A line for the console."""
@@ -97,7 +105,7 @@ class Recorder:
         self._metrics.close()
         if self._episodes is not None:
             self._episodes.close()
-        self._board.close()
+        self._monitors.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -109,13 +117,8 @@ class Recorder:
 
     def _write(self, step: int, values: Mapping[str, float | list[float | None]]) -> None:
         self._metrics.write(step, values)
-        for name, value in values.items():
-            if isinstance(value, list):
-                for index, part in enumerate(value):
-                    if part is not None:
-                        self._board.add_scalar(f"{name}/{index:02d}", part, step)
-            else:
-                self._board.add_scalar(name, value, step)
+        self._monitors.step(step, values, self._example)
+        self._example = None
 
 
 def growing_files(run: RunDir, episodes: str | None) -> list[Path]:

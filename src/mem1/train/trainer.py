@@ -18,6 +18,7 @@ from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
@@ -54,7 +55,8 @@ class Trainer:
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Trainer:
         on_weights: Callable[[int], None] | None = None,
         extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         self._policy = policy
         self._config = config
@@ -94,6 +97,7 @@ class Trainer:
             on_weights=on_weights,
             extra_files=extra_files,
             console=console,
+            monitors=monitors,
         )
 
     def train(self, *, resume: bool = False) -> TrainResult:
