@@ -53,7 +53,8 @@ def describe(run: RunDir, folder: Path, step: int, *, name: str) -> None:
 
 def _watched(run: RunDir, step: int) -> dict[str, float]:
     """What was scored on dev tasks after ``step`` steps."""
-    prefix, found = "evaluation/", {}
+    prefix = "evaluation/"
+    found: dict[str, float] = {}
     for row in read_metrics(run.metrics) if run.metrics.is_file() else ():
         if row.get("step") == step:
             found |= {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
