@@ -1,0 +1,133 @@
+"""What stands on a page: the same nodes become plain text, rich text and HTML.
+
+Shapes follow the templates of princeton-nlp/WebShop, so that texts read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mem1.webshop.catalogue.products import Product
+from mem1.webshop.shop.state_machine import Button, Machine, Page, State
+
+
+class Kind(StrEnum):
+    """What a node is."""
+
+    TEXT = "text"
+    INSTRUCTION = "instruction"  # the customer's wish
+    BUTTON = "button"
+    LINK = "link"  # a product's asin
+    TITLE = "title"
+    PRICE = "price"
+    OPTION_NAME = "option_name"
+    OPTION = "option"  # a value that can be chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One visible text. ``name`` is the option a value belongs to; ``marked``: chosen (option) or visited (link)."""
+
+    kind: Kind
+    text: str
+    name: str = ""
+    marked: bool = False
+
+
+def nodes(machine: Machine, state: State, instruction: str) -> tuple[Node, ...]:
+    """The page's visible texts, in reading order."""
+    match state.page:
+        case Page.START:
+            shop = (Node(Kind.TEXT, "WebShop"),)
+            return (*shop, *_head(instruction), *_buttons(machine, state))
+        case Page.DONE:
+            return (Node(Kind.TEXT, "Thank you for shopping with us!"),)
+        case Page.RESULTS:
+            return (*_head(instruction), *_results(machine, state))
+        case Page.ITEM:
+            return (*_head(instruction), *_item(machine, state))
+        case _:
+            buttons = _buttons(machine, state)
+            return (*_head(instruction), *buttons, *_sub_page(machine.product(state), state.page))
+
+
+def _head(instruction: str) -> tuple[Node, Node]:
+    return Node(Kind.TEXT, "Instruction:"), Node(Kind.INSTRUCTION, instruction)
+
+
+def _buttons(machine: Machine, state: State) -> tuple[Node, ...]:
+    return tuple(Node(Kind.BUTTON, button.value) for button in machine.buttons(state))
+
+
+def _results(machine: Machine, state: State) -> Iterator[Node]:
+    back, *turning = _buttons(machine, state)
+    yield back
+    yield Node(Kind.TEXT, f"Page {state.number} (Total results: {len(state.found)})")
+    yield from turning
+    for asin in state.shown:
+        product = machine.products[asin]
+        yield Node(Kind.LINK, asin, marked=asin in state.visited)
+        yield Node(Kind.TITLE, product.title)
+        yield Node(Kind.PRICE, product.price_tag)
+
+
+def _item(machine: Machine, state: State) -> Iterator[Node]:
+    product = machine.product(state)
+    buttons = _buttons(machine, state)
+    yield from buttons[:2]
+    chosen = state.options
+    values = set(chosen.values())
+    for name, offered in product.options.items():
+        yield Node(Kind.OPTION_NAME, name)
+        for value in offered:
+            # The published page marks every label whose text was chosen, whatever it was chosen for.
+            marked = value in values if machine.mode == "compat" else chosen.get(name) == value
+            yield Node(Kind.OPTION, machine.written(name, value), name, marked)
+    yield Node(Kind.TITLE, product.title)
+    yield Node(Kind.PRICE, f"Price: {product.price_tag}")
+    yield Node(Kind.TEXT, "Rating: N.A.")
+    yield from buttons[2:]
+
+
+def _sub_page(product: Product, page: Page) -> tuple[Node, ...]:
+    match page:
+        case Page.DESCRIPTION:
+            texts: tuple[str, ...] = (product.description,)
+        case Page.FEATURES:
+            texts = product.bullets
+        case _:
+            texts = ()  # the published files hold no reviews
+    return tuple(Node(Kind.TEXT, text) for text in texts if text.strip())
+
+
+SEPARATOR = " [SEP] "
+
+
+def plain(page: tuple[Node, ...]) -> str:
+    """``text``: the visible texts, stripped, joined by " [SEP] "."""
+    return SEPARATOR.join([node.text.strip() for node in page])
+
+
+def rich(page: tuple[Node, ...]) -> str:
+    """``text_rich``: a node a line, with brackets around what can be clicked; chosen options are also told on top."""
+    clicked = [f"You have clicked {n.text}.\n" for n in reversed(page) if n.kind is Kind.OPTION and n.marked]
+    return "".join((*clicked, *(_rich_line(node) for node in page)))
+
+
+def _rich_line(node: Node) -> str:
+    match node.kind:
+        case Kind.BUTTON:
+            return f"[button] {node.text} [button_]\n"
+        case Kind.OPTION:
+            word = "clicked button" if node.marked else "button"
+            return f"  [{word}] {node.text} [{word}_]\n"
+        case Kind.LINK:
+            word = "clicked button" if node.marked else "button"
+            return f"\n[{word}] {node.text} [{word}_]\n"
+        case _:
+            return f"{node.text}\n"
+
+
+__all__ = ["Button", "Kind", "Node", "nodes", "plain", "rich"]
