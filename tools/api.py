@@ -18,8 +18,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
 _HEAD = """\
 # What is public
 
-Made from the docstrings by `python tools/api.py`. These names, the keys of recipes (`mem1 recipe`), the commands with their
-flags and exit codes, and the files of a run directory are what a version speaks of; anything else may move.
+Made from the docstrings by `python tools/api.py`. These names, the keys of recipes (`mem1 recipe`), the commands with
+their flags and exit codes, and the files of a run directory are what a version speaks of; anything else may move.
 Every name is imported from `mem1` itself, when it is first used.
 """
 
