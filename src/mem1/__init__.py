@@ -47,7 +47,7 @@ _PUBLIC = {
     "Config": "mem1.config",
     "MemoryConfig": "mem1.memory.config",
     "EnvConfig": "mem1.envs.config",
-    "SourceConfig": "mem1.tasks.config",
+    "SourceConfig": "mem1.tasks.source_config",
     "ScorerConfig": "mem1.rewards.config",
     # errors
     "Mem1Error": "mem1.errors",

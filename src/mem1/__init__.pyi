@@ -22,7 +22,7 @@ from mem1.runtime.play import play as play
 from mem1.runtime.tasks import held_out as held_out
 from mem1.storage.episodes import read_episodes as read_episodes
 from mem1.storage.run_dir import RunDir as RunDir
-from mem1.tasks.config import SourceConfig as SourceConfig
+from mem1.tasks.source_config import SourceConfig as SourceConfig
 from mem1.types import Answer as Answer
 from mem1.types import Composition as Composition
 from mem1.types import Episode as Episode

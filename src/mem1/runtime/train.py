@@ -61,8 +61,7 @@ def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str,
     scores = [episode.score for episode in done if episode.score is not None]
     if not scores:
         return {}
-    return {
-        "em": sum(score.em_sum for score in scores) / len(scores),
-        "f1": sum(score.f1_sum for score in scores) / len(scores),
+    sums = {name: sum(score.total(name) for score in scores) / len(scores) for name in scores[0].metrics}
+    return sums | {
         "answer_rate": sum(sum(score.answered) / len(score.answered) for score in scores) / len(scores),
     }
