@@ -13,8 +13,8 @@ _STATED = re.compile(r"^Date: (\d{4}-\d{2}-\d{2}) · Status: (.+)$", re.MULTILIN
 _HEAD = """\
 # Decisions
 
-What was decided, when, and whether it still holds. Numbers go by topic, tens apart; a decision that is given up stays and
-names what took its place. Made by `python tools/decisions.py`.
+What was decided, when, and whether it still holds. Numbers go by topic, tens apart; a decision that is given up
+stays and names what took its place. Made by `python tools/decisions.py`.
 
 | | decision | date | status |
 |---|---|---|---|
