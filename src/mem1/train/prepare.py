@@ -13,9 +13,9 @@ from mem1.train.advantages.estimate import Advantages, broadcast, critic_advanta
 from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
-from mem1.train.loss import token_weights
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
+from mem1.train.rows.row import Normalisation, Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
 
 
@@ -91,19 +91,29 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config)
+    rows = [_rows(batch, estimated, config.normalisation) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
-            weights=token_weights(batch.starts, config.normalisation),
-            advantages=estimated.advantages,
+            weights=torch.tensor(trained_values(some, [[row.weight] * len(row.token_ids) for row in some])),
+            advantages=torch.tensor(trained_values(some, [row.advantages for row in some])),
             old_logprobs=found.logprobs if found else None,
             old_entropy=found.entropy if found else None,
             old_values=value,
             returns=estimated.returns,
             reference_logprobs=other,
         )
-        for batch, found, value, other, estimated in zip(batches, old, values, references, advantages, strict=True)
+        for batch, some, found, value, other, estimated in zip(
+            batches, rows, old, values, references, advantages, strict=True
+        )
     ]
+
+
+def _rows(batch: Batch, estimated: Advantages, normalisation: Normalisation) -> list[Row]:
+    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
+    each, starts = estimated.advantages.tolist(), batch.starts.tolist()
+    advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
+    return make_rows(batch.episodes, advantages, normalisation=normalisation, samples=batch.samples)
 
 
 @torch.no_grad()

@@ -11,6 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from mem1.actions.brackets import parse_brackets
+<<<<<<< HEAD:src/mem1/webshop/shop/gym.py
+=======
+from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.shop.moves import TOOLS, move_of, published_move
+from mem1.webshop.shop.visit import Visit
+>>>>>>> main:src/mem1/webshop/shop/gym.py
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.base import Split
@@ -86,7 +92,8 @@ class ShopEnv(gymnasium.Env[str, str]):
         before = self._visit.reward
         if not self._visit.done or self._shop.mode == "compat":
             self._steps += 1
-            move = move_of(parse_brackets(action, TOOLS))
+            compat = self._shop.mode == "compat"
+            move = published_move(action) if compat else move_of(parse_brackets(action, TOOLS))
             if move is not None:
                 self._visit.do(move)
         after = self._visit.reward
@@ -107,7 +114,7 @@ class ShopEnv(gymnasium.Env[str, str]):
             "goal": self._index,
             "shop": self._shop.label,
             "clickables": visit.clickables,
-            "has_search_bar": self._shop.machine.can_search(visit.state),
+            "has_search_bar": self._shop.machine.search_bar(visit.state),
         }
         return info if visit.reward is None else info | {"bought": visit.bought(), "parts": visit.reward.parts}
 
