@@ -75,12 +75,17 @@ class TrainConfig(Config):
     however many turns the episodes took. Minibatches split the batch by groups (by episodes where there are fewer
     groups than minibatches), never by rows.
 
+    ``credit``: ``episode`` credits every token with the episode's whole reward, ``objective`` with what is earned from
+    the objective it worked on, on (``advantages/objectives.py``); with PPO each reward then stands at the token that
+    earned it, which ``chain = "per_segment"`` cannot tell.
+
     ``max_rollout_gap`` bounds what the trainer and the engine may differ by before an update: the mean over a
     minibatch's tokens of |log p of the trainer - log p reported when sampling|, in nats (``policy/rollout_gap``).
     Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
     """
 
     algorithm: Algorithm = by_default("estimator", "grpo")
+    credit: Literal["episode", "objective"] = "episode"
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -107,6 +112,8 @@ class TrainConfig(Config):
     def _possible(self) -> Self:
         if self.group_size == 1 and self.uses_groups:
             raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
+        if self.credit == "objective" and getattr(self.algorithm, "chain", "token_chain") != "token_chain":
+            raise ValueError('credit = "objective" needs the token_chain: rows do not know which objective earned what')
         return self
 
     @property

@@ -9,8 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, episode_advantages, whiten
+from mem1.train.advantages.estimate import (
+    Advantages,
+    broadcast,
+    broadcast_objectives,
+    critic_advantages,
+    episode_advantages,
+    objective_costs,
+    whiten,
+)
 from mem1.train.advantages.kl import kl
+from mem1.train.advantages.objectives import objective_advantages
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.policy.policy import Policy
@@ -142,12 +151,18 @@ def _advantages(
     algorithm = config.algorithm
     if isinstance(algorithm, Ppo):
         advantages = [
-            critic_advantages(batch, value, cost, algorithm)
+            critic_advantages(batch, value, cost, algorithm, by_objective=config.credit == "objective")
             for batch, value, cost in zip(batches, values, costs, strict=True)
             if value is not None
         ]
         assert len(advantages) == len(batches), "PPO needs a critic"
         return whiten(advantages) if algorithm.whiten else advantages
+    if config.credit == "objective":
+        spent: dict[str, list[float]] = {}
+        for batch, cost in zip(batches, costs, strict=True):
+            spent |= objective_costs(batch, cost) if cost is not None else {}
+        by_objective = objective_advantages(selection.groups, algorithm, spent)
+        return [broadcast_objectives(batch, by_objective) for batch in batches]
     penalties: dict[str, float] = {}
     for batch, cost in zip(batches, costs, strict=True):
         if cost is not None:

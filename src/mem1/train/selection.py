@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from mem1.errors import DataError
 from mem1.train.advantages.groups import has_signal
+from mem1.train.advantages.objectives import differs
 from mem1.train.rows.samples import sampled_count
 from mem1.types import Episode, EpisodeGroup
 
@@ -37,13 +38,14 @@ class Selection:
         return tuple(group for group in kept if group)
 
 
-def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Selection:
+def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool, by_objective: bool = False) -> Selection:
     """Leave out failed and unscored episodes, and groups that teach nothing.
 
     Args:
         groups: One rollout.
         compare_in_groups: Whether the algorithm compares episodes of a group only, so that a group with equal
             rewards has nothing to teach and is dropped. Otherwise rewards are compared over the batch.
+        by_objective: Equal rewards teach something where they were earned by different objectives.
 
     Raises:
         DataError: Two episodes with the same id.
@@ -55,7 +57,9 @@ def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Select
         tuple(episode for episode in group.episodes if not episode.failed and episode.reward is not None)
         for group in groups
     ]
-    differing = [group for group in scored if has_signal(rewards_of(group))]
+    differing = [
+        group for group in scored if has_signal(rewards_of(group)) or (by_objective and group and differs(group))
+    ]
     kept = differing if compare_in_groups else [group for group in scored if group]
     failed = sum(episode.failed for episode in everything)
     return Selection(
@@ -65,7 +69,8 @@ def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Select
         unscored=len(everything) - failed - sum(map(len, scored)),
         groups_seen=len(groups),
         without_signal=len(groups) - len(differing),
-        signal=has_signal([reward for group in kept for reward in rewards_of(group)]),
+        signal=has_signal([reward for group in kept for reward in rewards_of(group)])
+        or (by_objective and any(differs(group) for group in kept)),
     )
 
 

@@ -120,7 +120,11 @@ class Trainer:
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
-        selection = select(gathered, compare_in_groups=self._config.uses_groups)
+        selection = select(
+            gathered,
+            compare_in_groups=self._config.uses_groups,
+            by_objective=self._config.credit == "objective",
+        )
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
