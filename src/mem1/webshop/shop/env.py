@@ -7,22 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mem1.actions import ActionForm
-<<<<<<< HEAD:src/mem1/webshop/shop/env.py
-=======
-from mem1.webshop.shop.kinds import Look
-from mem1.webshop.shop.moves import TOOLS, Click, Search, move_of
-from mem1.webshop.shop.prompts import render_prompt
-from mem1.webshop.shop.visit import Shop, Visit, as_shown
-from mem1.webshop.catalogue.goals import Goal
-from mem1.webshop.catalogue.source import goal_of
->>>>>>> main:src/mem1/webshop/shop/env.py
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import goal_of
 from mem1.webshop.shop.kinds import Look
 from mem1.webshop.shop.moves import TOOLS, Click, Search, move_of
 from mem1.webshop.shop.prompts import render_prompt
-from mem1.webshop.shop.visit import Shop, Visit
+from mem1.webshop.shop.visit import Shop, Visit, as_shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mem1.actions.brackets import parse_brackets
-<<<<<<< HEAD:src/mem1/webshop/shop/gym.py
-=======
-from mem1.webshop.shop.config import WebshopEnvConfig
-from mem1.webshop.shop.moves import TOOLS, move_of, published_move
-from mem1.webshop.shop.visit import Visit
->>>>>>> main:src/mem1/webshop/shop/gym.py
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.base import Split
 from mem1.types import Objective
 from mem1.webshop.catalogue.source import Webshop, goal_of
 from mem1.webshop.shop.config import WebshopEnvConfig
-from mem1.webshop.shop.moves import TOOLS, move_of
+from mem1.webshop.shop.moves import TOOLS, move_of, published_move
 from mem1.webshop.shop.visit import Visit
 
 try:

@@ -11,22 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-<<<<<<< HEAD:src/mem1/webshop/shop/reward.py
-from mem1.errors import ConfigError
-from mem1.installed import install_hint
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.products import Product
-from mem1.webshop.shop.colours import fold_colour
-from mem1.webshop.shop.kinds import Mode
-from mem1.webshop.shop.nouns import Nouns
-=======
 from mem1.webshop.shop.colours import COLOURS, fold_colour
 from mem1.webshop.shop.fuzzy import alike
 from mem1.webshop.shop.kinds import Mode
 from mem1.webshop.shop.nouns import Nouns
-from mem1.webshop.catalogue.goals import Goal
-from mem1.webshop.catalogue.products import Product
->>>>>>> main:src/mem1/webshop/shop/reward.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,26 +149,3 @@ def _segments(category: str) -> frozenset[str]:
 def _plain(option: str) -> str:
     """An option as it is compared in strict mode: lower-case, single blanks, "/" and "|" the same."""
     return " ".join(re.sub(r"\s*[|/]\s*", "/", option.lower()).split())
-<<<<<<< HEAD:src/mem1/webshop/shop/reward.py
-
-
-_LATIN_1 = dict.fromkeys(range(128, 256))
-
-
-def _without_latin_1(text: str) -> str:
-    return text.translate(_LATIN_1)
-
-
-@lru_cache(maxsize=1)
-def _fuzz() -> tuple[Callable[..., float], Callable[[str], str]]:
-    try:
-        from rapidfuzz import fuzz, utils
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "the shop's reward needs the package rapidfuzz",
-            where="webshop/shop/reward.py",
-            hint=install_hint("shop"),
-        ) from error
-    return fuzz.token_set_ratio, utils.default_process
-=======
->>>>>>> main:src/mem1/webshop/shop/reward.py

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mem1.webshop.shop.fuzzy import alike, token_set_ratio, words
 
 

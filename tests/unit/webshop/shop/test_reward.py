@@ -7,30 +7,18 @@ import types
 
 import pytest
 
-<<<<<<< HEAD:tests/unit/webshop/shop/test_reward.py
 from mem1.errors import ConfigError
+from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.shop.colours import fold_colour
 from mem1.webshop.shop.nouns import content_words, load_nouns
 from mem1.webshop.shop.reward import (
-    alike,
-=======
-from mem1.webshop.shop.colours import fold_colour
-from mem1.webshop.shop.nouns import content_words, load_nouns
-from mem1.webshop.shop.reward import (
->>>>>>> main:tests/unit/webshop/shop/test_reward.py
     matched_attributes,
     matched_options,
     matched_options_compat,
     purchase_reward,
     type_reward,
 )
-<<<<<<< HEAD:tests/unit/webshop/shop/test_reward.py
 from tests.unit.webshop.shop.shops import goal, product
-=======
-from mem1.errors import ConfigError
-from mem1.webshop.catalogue.goals import Goal
-from tests.unit.webshop.shop.shops import goal, product
->>>>>>> main:tests/unit/webshop/shop/test_reward.py
 
 
 def split(title: str) -> tuple[str, ...]:
