@@ -53,8 +53,8 @@ def test_contract(name: str, size: int, actions: list[Action]) -> None:
         observation = asyncio.run(world.step(action))
         score = world.score()  # can be asked for at any time
         assert score == world.score()
-        assert len(world.answers) == len(score.rewards) == len(score.parts) == size
-        for answer, reward, answered in zip(world.answers, score.rewards, score.answered, strict=True):
+        assert len(world.answers) == len(score.metrics["score"]) == len(score.metrics["r_type"]) == size
+        for answer, reward, answered in zip(world.answers, score.metrics["score"], score.answered, strict=True):
             assert (answer is not None) == answered
             assert answered or reward == 0.0  # no reward without a purchase
         if observation.done:

@@ -80,8 +80,7 @@ def test_compose_train_evaluate_report_and_view_work_with_them(
         del sys.modules[name]
     assert main(["report", str(measured)]) == 0
     assert "near" in (measured / "report.html").read_text()
-    viewer = Viewer(RunDir.open(trained))
-    assert viewer.index
+    assert "turns" in Viewer(RunDir.open(trained)).index({})
     assert not [name for name in sys.modules if name.startswith("mem1_stranger")]  # reading a run imports nothing
     assert ours() == before
 

@@ -10,12 +10,12 @@ from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
 from mem1.report.figures.plots import (
     MEMORY,
-    QUALITY,
     WORK,
     Look,
     frontier,
     learning_curves,
     over_horizons,
+    quality_looks,
     session_charts,
 )
 from mem1.report.figures.svg import Chart
@@ -113,8 +113,8 @@ def _composition(data: RunData, last: Evaluation, composition: Composition) -> S
     def draw(looks: tuple[Look, ...]) -> list[Chart]:
         return [chart for look in looks if (chart := over_horizons(data, last, composition, look))]
 
-    edges = [frontier(data, last, composition, look) for look in QUALITY[:2]]
-    charts = [*draw(QUALITY), *draw(MEMORY), *(edge for edge in edges if edge), *draw(WORK)]
+    edges = [frontier(data, last, composition, look) for look in quality_looks(last)[:2]]
+    charts = [*draw(tuple(quality_looks(last))), *draw(MEMORY), *(edge for edge in edges if edge), *draw(WORK)]
     lead = {
         Composition.PARALLEL: "All questions stand in the prompt; one answer is due at the end.",
         Composition.SEQUENTIAL: "The next question is shown once the one before is answered.",

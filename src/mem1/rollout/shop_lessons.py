@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.inference.scripted.shopper import Shopper
+from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
@@ -37,13 +38,15 @@ class ShopLessons:
             seed=self.setting.seed,
             products=config.products,
             real=config.real,
-            objectives=config.objectives,
+            objectives=random.Random(f"size {number}").randint(*ends(config.objectives)),
             count=config.per_lesson,
         )
 
     def texts(self) -> Iterable[str]:
         """Whole demonstrations of the first lessons."""
-        return demonstration_texts((self.lesson(number) for number in range(_TEXT_LESSONS)), self.setting.memory)
+        return demonstration_texts(
+            (self.lesson(number) for number in range(_TEXT_LESSONS)), self.setting.memory.build()
+        )
 
 
 def shop_lesson(

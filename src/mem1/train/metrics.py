@@ -4,7 +4,7 @@ Names are ``section/name``. A list has one entry for each turn index.
 
 ======================================  ==============================================================================
 reward/mean, reward/max                 over scored episodes
-quality/em, quality/f1                  per objective; ``quality/em_sum``, ``quality/f1_sum``: summed over objectives
+quality/em, quality/f1, ...             each metric of the scores per objective; ``quality/em_sum``: summed
 quality/answer_rate                     answered objectives / objectives
 episode/turns, episode/sampled          turns and sampled tokens an episode
 episode/state_length                    tokens a state
@@ -79,13 +79,13 @@ def rollout_metrics(groups: Sequence[EpisodeGroup], selection: Selection) -> Val
 
 
 def quality_metrics(episodes: Iterable[Episode]) -> Values:
-    """Exact match, F1 and answer rate of the episodes that have a score."""
+    """Each metric and the answer rate of the episodes that have a score."""
     scores = [e.score for e in episodes if e.score is not None]
     values: Values = {}
-    _put_mean(values, "quality/em_sum", [s.em_sum for s in scores])
-    _put_mean(values, "quality/f1_sum", [s.f1_sum for s in scores])
-    _put_mean(values, "quality/em", [v for s in scores for v in s.em if v is not None])
-    _put_mean(values, "quality/f1", [v for s in scores for v in s.f1 if v is not None])
+    for name in dict.fromkeys(name for s in scores for name in s.metrics):
+        having = [s for s in scores if name in s.metrics]
+        _put_mean(values, f"quality/{name}_sum", [s.total(name) for s in having])
+        _put_mean(values, f"quality/{name}", [v for s in having for v in s.known(name)])
     _put_mean(values, "quality/answer_rate", [a for s in scores for a in s.answered])
     return values
 

@@ -35,6 +35,7 @@ from mem1.types import Episode, EpisodeGroup
 SHOWN = {
     "reward/mean": "reward",
     "quality/em": "em",
+    "quality/success": "success",
     "quality/answer_rate": "answered",
     "episode/state_length": "state",
     "episode/peak": "peak",

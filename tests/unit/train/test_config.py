@@ -26,7 +26,7 @@ def test_algorithms_are_chosen_by_type() -> None:
             {"algorithm": {"type": "grpo", "lam": 0.9}},
             "algorithm.lam: no such key for this type, though another type has it",
         ),
-        ({"algorithm": {"type": "dpo"}}, "algorithm: no such 'type': 'dpo' .*there are 'grpo', "),
+        ({"algorithm": {"type": "dpo"}}, "algorithm: no such 'type': 'dpo' .* there are 'grpo', "),
         ({"group_size": 1}, "group_size must be 2 or more"),
         ({"kl": {"where": "loss", "loss_estimator": "k1"}}, "kl.loss_estimator"),
         ({"normalisation": "sample"}, "normalisation"),

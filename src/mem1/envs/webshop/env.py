@@ -109,15 +109,20 @@ class ShopEnvironment:
         return "" if self._visit.do(move) else _not_offered(move)
 
     def score(self) -> Score:
-        """The shop's rewards so far: 0 for a goal nothing was bought for. ``em`` is success, a reward of 1."""
+        """What was bought so far: ``success`` (a reward of 1), the reward itself (``score``), and what it is made of.
+
+        A goal that nothing was bought for has 0 in all of them.
+        """
         purchases = [*self._purchases, *map(_nothing, self._goals[len(self._purchases) :])]
+        parts = {name: None for purchase in purchases for name in purchase.parts}
         return Score(
-            em=tuple(float(purchase.success) for purchase in purchases),
-            f1=(None,) * len(purchases),
+            metrics={
+                "success": tuple(float(purchase.success) for purchase in purchases),
+                "score": tuple(purchase.reward for purchase in purchases),
+                **{name: tuple(purchase.parts.get(name) for purchase in purchases) for name in parts},
+            },
             answered=tuple(purchase.what is not None for purchase in purchases),
             scorer=f"webshop: {self._shop.label}; {self._limit} steps a goal",
-            rewards=tuple(purchase.reward for purchase in purchases),
-            parts=tuple(dict(purchase.parts) for purchase in purchases),
         )
 
     def _next(self, said: str, *, spent: bool) -> Observation:

@@ -8,7 +8,8 @@ Words stand after a blank, as in running text, so that they have the same tokens
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Pages = Literal["rewritten", "edited", "none"]
@@ -47,6 +48,18 @@ def write_page(change: Change, pages: Pages) -> str:
     listed = change.list if pages == "rewritten" else ()
     read = f" {change.read}" if change.read else ""
     return f"<think>{read}{'|' if listed else ''}{listing(listed)}{_pending(change)}</think>"
+
+
+def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
+    """The same with a mistake on the page: an item twice, or (where the page is rewritten) one in the wrong place."""
+    if pages == "edited":
+        return replace(change, added=change.added * 2)
+    items = list(change.list)
+    moved = items.pop(rng.randrange(len(items)))
+    if rng.random() < 0.7:
+        items.insert(rng.randint(0, len(items)), moved)
+    items.insert(rng.randint(0, len(items)), moved)
+    return replace(change, items=tuple(items), added=())
 
 
 def listing(items: tuple[Item, ...]) -> str:

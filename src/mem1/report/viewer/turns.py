@@ -66,10 +66,11 @@ def _parts(episode: Episode, texts: Texts, numbers: Sequence[int]) -> Iterator[T
 
 
 def _score(episode: Episode, turn: Turn) -> float | None:
-    """What an answer scored: its own objective's exact match, or all of them where one answer is due for all."""
+    """What an answer scored by the main metric: its own objective's, or all of them where one answer is due for all."""
     score, last = episode.score, turn.index == len(episode.turns) - 1
     if score is None or not isinstance(turn.action, Answer):
         return None
     if episode.task.reveal == "one_by_one":
-        return score.em[turn.objective] if turn.objective < len(score.em) else None
-    return score.em_sum if last and episode.stop is StopReason.ANSWERED else None
+        values = score.metrics[score.main]
+        return values[turn.objective] if turn.objective < len(values) else None
+    return score.total(score.main) if last and episode.stop is StopReason.ANSWERED else None

@@ -57,11 +57,12 @@ def test_one_goal_turn_by_turn() -> None:
     assert step(world, tool_call("click", target="buy now")) == Observation(head="Bought.", done=True)
     assert world.answers == ("W00 (color: red, size: 8.5)",)
     score = world.score()
-    assert score.rewards == score.em == (1.0,)
+    assert score.metrics["score"] == score.metrics["success"] == (1.0,)
+    assert score.main == "success"
     assert score.answered == (True,)
-    assert score.f1 == (None,)
-    assert score.reward_sum == 1.0
-    assert score.parts[0]["bought"] == score.parts[0]["r_option"] == 1.0
+    assert "em" not in score.metrics
+    assert score.total("score") == 1.0
+    assert score.metrics["bought"] == score.metrics["r_option"] == (1.0,)
     assert score.scorer == "webshop: shelf; strict; 6 steps a goal"
 
 
@@ -85,9 +86,9 @@ def test_the_turns_are_used_up() -> None:
         head="No turns left: nothing was bought.", done=True, spent=True
     )
     score = world.score()
-    assert score.rewards == score.em == (0.0,)
+    assert score.metrics["score"] == score.metrics["success"] == (0.0,)
     assert score.answered == (False,)
-    assert score.parts[0] == {"bought": 0.0, "r_type": 0.0, "r_att": 0.0, "r_option": 0.0, "r_price": 0.0}
+    assert {score.metrics[part] for part in ("bought", "r_type", "r_att", "r_option", "r_price")} == {(0.0,)}
 
 
 def test_the_last_turn_can_buy() -> None:
@@ -96,7 +97,7 @@ def test_the_last_turn_can_buy() -> None:
     step(world, tool_call("click", target="w02"))
     assert step(world, tool_call("click", target="buy now")) == Observation(head="Bought.", done=True)
     # Attributes 2 of 2, options 0 of 2, and at 40 it costs more than 30: 2 of 5.
-    assert world.score().reward_sum == pytest.approx(2 / 5)
+    assert world.score().total("score") == pytest.approx(2 / 5)
 
 
 def test_several_purchases_in_one_session() -> None:
@@ -121,8 +122,8 @@ def test_several_purchases_in_one_session() -> None:
     assert step(world, tool_call("click", target="buy now")).done
     assert world.answers == ("W00", None, "W01")
     score = world.score()
-    assert score.rewards == pytest.approx((3 / 5, 0.0, 3 / 5))
-    assert score.parts[1]["r_option"] is None  # nothing was to be chosen
+    assert score.metrics["score"] == pytest.approx((3 / 5, 0.0, 3 / 5))
+    assert score.metrics["r_option"][1] is None  # nothing was to be chosen
     assert step(world, tool_call("search", query="lamp")) == Observation(head="Everything was bought.", done=True)
     assert len(world.answers) == 3
 

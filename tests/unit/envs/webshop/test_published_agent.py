@@ -43,7 +43,7 @@ def test_a_whole_episode() -> None:
         make_env=lambda one: ShopEnvironment(one, shop(), form="brackets"),
         make_memory=memory,
         temperature=0.0,
-        reward=lambda score: score.reward_sum,
+        reward=lambda score: score.total("score"),
         form="brackets",
     )
     (episode,) = asyncio.run(run_requests(group_requests([task], 1, seed=0, label="t"), parts, concurrency=1))

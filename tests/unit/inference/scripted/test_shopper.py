@@ -53,7 +53,7 @@ def play(shop: Shop, *wishes: Any, told: bool = False, turns: int = 10) -> Episo
         make_env=lambda one: ShopEnvironment(one, shop, turns_per_goal=turns),
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
-        reward=lambda score: score.reward_sum,
+        reward=lambda score: score.total("score"),
     )
     (episode,) = asyncio.run(run_requests(requests, parts, concurrency=1))
     return episode
@@ -172,7 +172,7 @@ def test_on_the_published_test_goals() -> None:
         make_env=env.build(source),
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
-        reward=lambda score: score.reward_sum,
+        reward=lambda score: score.total("score"),
     )
     episodes = asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="t"), parts, concurrency=8))
     assert not any(episode.failed for episode in episodes)

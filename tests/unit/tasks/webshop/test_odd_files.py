@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mem1.envs.webshop.kinds import Mode
-from mem1.envs.webshop.state_machine import START, Click, Machine, Search, State
+from mem1.envs.webshop.moves import Click, Search
+from mem1.envs.webshop.state_machine import START, Machine, State
 from mem1.errors import DataError
 from mem1.tasks.webshop.config import WebshopConfig
 from mem1.tasks.webshop.goals import human_goals, read_human_index, read_human_instructions, synthetic_goals

@@ -28,16 +28,14 @@ def sequential(worked: list[int], rewards: list[float | None], *, reveal: str = 
         turn(index, (1, 2), (3, 4), prefix=1).model_copy(update={"objective": objective})
         for index, objective in enumerate(worked)
     ]
-    score = Score.model_construct(
-        em=tuple(rewards), f1=tuple(rewards), answered=(True,) * len(rewards), scorer="hand", rewards=(), parts=()
-    )
+    score = Score.model_construct(metrics={"em": tuple(rewards)}, answered=(True,) * len(rewards), scorer="hand")
     return episode("e", turns).model_copy(
         update={"task": task, "score": score, "reward": sum(value or 0.0 for value in rewards)}
     )
 
 
 def of(score: Score) -> tuple[float | None, ...]:
-    return score.em
+    return score.metrics["em"]
 
 
 def test_an_objective_is_settled_by_the_last_turn_that_worked_on_it() -> None:

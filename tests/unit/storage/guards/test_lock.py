@@ -13,14 +13,14 @@ import pytest
 
 from mem1.config import Config
 from mem1.errors import StorageError
+from mem1.storage.guards.lock import LOCK, check_unlocked, locked
 from mem1.storage.json_lines import LineWriter, read_lines
-from mem1.storage.lock import LOCK, check_unlocked, locked
 from mem1.storage.run_dir import RunDir
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mem1.storage.lock import locked
+from mem1.storage.guards.lock import locked
 with locked(Path(sys.argv[1]), "mem1 train mine.toml"):
     print("held", flush=True)
     time.sleep(60)

@@ -13,7 +13,7 @@ from mem1.config import Config
 from mem1.errors import StorageError
 from mem1.report.build import build_report
 from mem1.report.viewer.app import serve
-from mem1.storage.own import refuse_strange_files
+from mem1.storage.guards.own import refuse_strange_files
 from mem1.storage.run_dir import RunDir
 
 PLACES = ["metrics.jsonl", "report.html", "episodes/train.jsonl.gz", "evaluation/base.json", "checkpoints/latest"]
