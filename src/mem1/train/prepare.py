@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, turn_advantages, whiten
+from mem1.train.advantages.by_turn import turn_advantages
+from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, whiten
 from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
-from mem1.train.losses.weights import token_weights
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
+from mem1.train.rows.row import Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
 
 
@@ -94,19 +95,35 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config, ledger or Ledger(config, None))
+    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
-            weights=token_weights(batch.starts, config.normalisation, constant=config.constant_length),
-            advantages=estimated.advantages,
+            weights=torch.tensor(trained_values(some, [[row.weight] * len(row.token_ids) for row in some])),
+            advantages=torch.tensor(trained_values(some, [row.advantages for row in some])),
             old_logprobs=found.logprobs if found else None,
             old_entropy=found.entropy if found else None,
             old_values=value,
             returns=estimated.returns,
             reference_logprobs=other,
         )
-        for batch, found, value, other, estimated in zip(batches, old, values, references, advantages, strict=True)
+        for batch, some, found, value, other, estimated in zip(
+            batches, rows, old, values, references, advantages, strict=True
+        )
     ]
+
+
+def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
+    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
+    each, starts = estimated.advantages.tolist(), batch.starts.tolist()
+    advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
+    return make_rows(
+        batch.episodes,
+        advantages,
+        normalisation=config.normalisation,
+        constant=config.constant_length,
+        samples=batch.samples,
+    )
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from mem1.train.advantages.earnings import ObjectiveRewards
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
+from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.policy.critic import make_critic
@@ -29,7 +30,7 @@ from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, scored, select
-from mem1.train.update import StepStats, update
+from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
 
 SHOWN = {
@@ -81,7 +82,6 @@ class Trainer:
         self._rollout = rollout
         self._ledger = Ledger(config, objective_rewards)
         policy.autocast = config.autocast == "bfloat16"
-        self._view = training_view(policy.model, length=config.rows.capacity)
         self._reference = None
         if config.kl.coef > 0:
             self._reference = reference or reference_of(policy)
@@ -89,7 +89,8 @@ class Trainer:
         if isinstance(config.algorithm, Ppo):
             self._critic = make_critic(policy, config.algorithm.critic)
         trained = _trained(policy, self._critic, config)
-        self._optimizer = trained.optimizer
+        view = training_view(policy.model, length=config.rows.capacity)
+        self._backend = LocalBackend(policy, self._critic, trained.optimizer, config, view=view)
         self._loop = Loop(
             run,
             config,
@@ -169,7 +170,7 @@ class Trainer:
             selection,
             self._config,
             ledger=self._ledger,
-            view=self._view,
+            view=self._backend.view,
             policy=self._policy,
             critic=self._critic,
             reference=self._reference,
@@ -177,13 +178,9 @@ class Trainer:
         )
 
     def _update(self, minibatches: list[Minibatch], factor: float) -> list[StepStats]:
-        set_rate(self._optimizer, factor)
-        updates = [
-            update(self._policy, self._critic, self._optimizer, minibatch, self._config)
-            for _ in range(self._config.epochs)
-            for minibatch in minibatches
-        ]
-        self._optimizer.zero_grad(set_to_none=True)
+        set_rate(self._backend.optimizer, factor)
+        updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
+        self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
 
 

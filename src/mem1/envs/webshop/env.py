@@ -10,7 +10,7 @@ from mem1.actions import ActionForm
 from mem1.envs.webshop.kinds import Look
 from mem1.envs.webshop.moves import TOOLS, Click, Search, move_of
 from mem1.envs.webshop.prompts import render_prompt
-from mem1.envs.webshop.visit import Shop, Visit
+from mem1.envs.webshop.visit import Shop, Visit, as_shown
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.source import goal_of
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
@@ -106,6 +106,8 @@ class ShopEnvironment:
         """Do it; what is said about it, if it could not be done."""
         if move is None:
             return f"{name} is not possible here"
+        if isinstance(move, Click) and move.target.lower() not in self._visit.clickables:
+            move = Click(as_shown(move.target))
         return "" if self._visit.do(move) else _not_offered(move)
 
     def score(self) -> Score:
@@ -144,7 +146,7 @@ class ShopEnvironment:
         """The page; then, never cut, the turns left and what can be done."""
         left = self._limit - self._turns
         hint = "Turns left: 1, the purchase is due." if left == 1 else f"Turns left: {left}."
-        words = ["Search is possible."] if self._shop.machine.can_search(self._visit.state) else []
+        words = ["Search is possible."] if self._shop.machine.search_bar(self._visit.state) else []
         offered = [one for one in self._visit.clickables if one != "search"]
         if offered:
             words.append(f"Can be clicked: {' '.join(f'[{one}]' for one in offered)}")

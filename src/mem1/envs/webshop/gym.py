@@ -12,7 +12,7 @@ from typing import Any
 
 from mem1.actions.brackets import parse_brackets
 from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.moves import TOOLS, move_of
+from mem1.envs.webshop.moves import TOOLS, move_of, published_move
 from mem1.envs.webshop.visit import Visit
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
@@ -86,7 +86,8 @@ class ShopEnv(gymnasium.Env[str, str]):
         before = self._visit.reward
         if not self._visit.done or self._shop.mode == "compat":
             self._steps += 1
-            move = move_of(parse_brackets(action, TOOLS))
+            compat = self._shop.mode == "compat"
+            move = published_move(action) if compat else move_of(parse_brackets(action, TOOLS))
             if move is not None:
                 self._visit.do(move)
         after = self._visit.reward
@@ -107,7 +108,7 @@ class ShopEnv(gymnasium.Env[str, str]):
             "goal": self._index,
             "shop": self._shop.label,
             "clickables": visit.clickables,
-            "has_search_bar": self._shop.machine.can_search(visit.state),
+            "has_search_bar": self._shop.machine.search_bar(visit.state),
         }
         return info if visit.reward is None else info | {"bought": visit.bought(), "parts": visit.reward.parts}
 

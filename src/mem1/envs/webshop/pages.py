@@ -5,7 +5,8 @@ Shapes follow the templates of princeton-nlp/WebShop, so that texts read the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,14 +37,18 @@ class Node:
     marked: bool = False
 
 
-def nodes(machine: Machine, state: State, instruction: str) -> tuple[Node, ...]:
-    """The page's visible texts, in reading order."""
+def nodes(machine: Machine, state: State, instruction: str, reward: float | None = None) -> tuple[Node, ...]:
+    """The page's visible texts, in reading order. ``reward``: what the purchase earned, which ``compat`` shows."""
+    return tuple(node for node in _nodes(machine, state, instruction, reward) if _visible(node.text))
+
+
+def _nodes(machine: Machine, state: State, instruction: str, reward: float | None) -> Iterable[Node]:
     match state.page:
         case Page.START:
-            shop = (Node(Kind.TEXT, "WebShop"),)
-            return (*shop, *_head(instruction), *_buttons(machine, state))
+            shop = (Node(Kind.TEXT, "WebShop"), Node(Kind.TEXT, "Instruction: "), Node(Kind.INSTRUCTION, instruction))
+            return (*shop, *_buttons(machine, state))
         case Page.DONE:
-            return (Node(Kind.TEXT, "Thank you for shopping with us!"),)
+            return _done(state, reward) if machine.mode == "compat" else (Node(Kind.TEXT, _THANKS),)
         case Page.RESULTS:
             return (*_head(instruction), *_results(machine, state))
         case Page.ITEM:
@@ -51,6 +56,11 @@ def nodes(machine: Machine, state: State, instruction: str) -> tuple[Node, ...]:
         case _:
             buttons = _buttons(machine, state)
             return (*_head(instruction), *buttons, *_sub_page(machine.product(state), state.page))
+
+
+def _visible(text: str) -> bool:
+    """Whether the published page shows it: nothing is not there, and blanks with a line break are left out."""
+    return bool(text) and (text.strip(" \t\n\f\r") != "" or "\n" not in text)
 
 
 def _head(instruction: str) -> tuple[Node, Node]:
@@ -77,13 +87,12 @@ def _item(machine: Machine, state: State) -> Iterator[Node]:
     product = machine.product(state)
     buttons = _buttons(machine, state)
     yield from buttons[:2]
-    chosen = state.options
-    values = set(chosen.values())
+    chosen, address = state.options, state.address if machine.mode == "compat" else ""
     for name, offered in product.options.items():
         yield Node(Kind.OPTION_NAME, name)
         for value in offered:
-            # The published page marks every label whose text was chosen, whatever it was chosen for.
-            marked = value in values if machine.mode == "compat" else chosen.get(name) == value
+            # The published page marks every label that stands in quotation marks in its address, whatever it is there.
+            marked = f'"{value}"' in address if address else chosen.get(name) == value
             yield Node(Kind.OPTION, machine.written(name, value), name, marked)
     yield Node(Kind.TITLE, product.title)
     yield Node(Kind.PRICE, f"Price: {product.price_tag}")
@@ -92,15 +101,49 @@ def _item(machine: Machine, state: State) -> Iterator[Node]:
 
 
 def _sub_page(product: Product, page: Page) -> tuple[Node, ...]:
+    """A tab's texts; points have a blank in front, as the published page has them."""
     match page:
         case Page.DESCRIPTION:
             texts: tuple[str, ...] = (product.description,)
         case Page.FEATURES:
-            texts = product.bullets
+            texts = tuple(f" {point}" for point in product.bullets)
+        case Page.ATTRIBUTES:
+            attributes = product.attributes if product.listed else (_UNLISTED,)
+            labels = (product.category, product.query, product.product_category)
+            texts = (*(f" {attribute}" for attribute in attributes), *labels)
         case _:
             texts = ()  # the published files hold no reviews
-    return tuple(Node(Kind.TEXT, text) for text in texts if text.strip())
+    return tuple(Node(Kind.TEXT, text) for text in texts)
 
+
+_THANKS = "Thank you for shopping with us!"
+_UNLISTED = "DUMMY_ATTR"  # the published attribute of a product that has no list of them
+
+
+def _done(state: State, reward: float | None) -> Iterator[Node]:
+    """The published page after a purchase: what was bought and earned; all else is empty in a text environment."""
+    options = json.dumps(dict(state.options), sort_keys=True).translate(_IN_A_PAGE)
+    bought = ("asin", state.asin or "", "options", options, "attrs", "None", "category", "None", "query", "None")
+    goal = ("asin", "options", "attrs", "price upper", "instuction text", "category", "product category", "query")
+    code = ("Your code: ", "None", " (Paste it in your MTurk interface.)")
+    score = ("Your score (min 0.0, max 1.0)", str(reward), "Reward Details ", "None")
+    lines = (
+        _THANKS,
+        *code,
+        "Purchased",
+        *bought,
+        "product category",
+        "None",
+        "Target",
+        *goal,
+        "Goal ",
+        "None",
+        "Reward",
+    )
+    yield from (Node(Kind.TEXT, text) for text in (*lines, *score))
+
+
+_IN_A_PAGE = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&'"})
 
 SEPARATOR = " [SEP] "
 

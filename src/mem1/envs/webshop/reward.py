@@ -1,25 +1,22 @@
 """What a purchase is worth: type, attributes, options and price against the goal.
 
 reward = r_type * (n_att + n_opt + [price <= limit]) / (|attributes| + |options| + 1). Source: princeton-nlp/WebShop,
-engine/goal.py; ``strict`` differs in the options alone, where the source accepts "8" for "8.5".
+engine/goal.py, which ``compat`` follows to the last bit; ``strict`` differs in the options alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mem1.envs.webshop.colours import fold_colour
+from mem1.envs.webshop.colours import COLOURS, fold_colour
+from mem1.envs.webshop.fuzzy import alike
 from mem1.envs.webshop.kinds import Mode
 from mem1.envs.webshop.nouns import Nouns
-from mem1.errors import ConfigError
-from mem1.installed import install_hint
 from mem1.tasks.webshop.goals import Goal
 from mem1.tasks.webshop.products import Product
-
-ALIKE = 85.0  # a token set ratio above it counts as a match
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def purchase_reward(
     affordable = price <= goal.price_upper
     wanted = len(goal.attributes) + len(goal.options) + 1
     return Reward(
-        total=r_type * (n_att + n_opt + affordable) / wanted,
+        total=(n_att + n_opt + affordable) / wanted * r_type,  # in this order: the last bit depends on it
         r_type=r_type,
         attributes=(n_att, len(goal.attributes)),
         options=(n_opt, len(goal.options)),
@@ -118,16 +115,21 @@ def matched_options(chosen: Mapping[str, str], goal: Goal) -> int:
 
 
 def matched_options_compat(chosen: Mapping[str, str], goal: Goal) -> int:
-    """How many wanted options are alike to any chosen value, colours folded."""
+    """How many wanted options are alike to any chosen value, as the published code has it.
+
+    Where the goal knows the options' names (synthetic goals) an option is the pair of name and value, compared as the
+    text of that pair: "size large" is what "x-large" is compared with. A pair counts as a colour only where its name or
+    its value is one. Where it does not (human goals) the values are compared, colours folded.
+    """
     values = [fold_colour(value) for value in chosen.values()]
-    return sum(any(alike(value, fold_colour(option)) for value in values) for option in goal.options)
+    return sum(any(alike(value, option) for value in values) for option in _wanted(goal))
 
 
-@lru_cache(maxsize=1 << 16)
-def alike(left: str, right: str) -> bool:
-    """Whether the token set ratio of both, without the code points 128 to 255, is above 85."""
-    ratio, process = _fuzz()
-    return ratio(_without_latin_1(left), _without_latin_1(right), processor=process) > ALIKE
+def _wanted(goal: Goal) -> list[str]:
+    if not goal.option_names:
+        return [fold_colour(option) for option in goal.options]
+    pairs = zip(goal.option_names, goal.options, strict=True)
+    return [next((colour for colour in COLOURS if colour in pair), str(pair)) for pair in pairs]
 
 
 def _has_attribute(bought: Product, attribute: str) -> bool:
@@ -147,23 +149,3 @@ def _segments(category: str) -> frozenset[str]:
 def _plain(option: str) -> str:
     """An option as it is compared in strict mode: lower-case, single blanks, "/" and "|" the same."""
     return " ".join(re.sub(r"\s*[|/]\s*", "/", option.lower()).split())
-
-
-_LATIN_1 = dict.fromkeys(range(128, 256))
-
-
-def _without_latin_1(text: str) -> str:
-    return text.translate(_LATIN_1)
-
-
-@lru_cache(maxsize=1)
-def _fuzz() -> tuple[Callable[..., float], Callable[[str], str]]:
-    try:
-        from rapidfuzz import fuzz, utils
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "the shop's reward needs the package rapidfuzz",
-            where="envs/webshop/reward.py",
-            hint=install_hint("shop"),
-        ) from error
-    return fuzz.token_set_ratio, utils.default_process

@@ -6,6 +6,7 @@ state. Source of the behaviour: princeton-nlp/WebShop, text environment.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -29,6 +30,7 @@ class Page(StrEnum):
     DESCRIPTION = "description"
     FEATURES = "features"
     REVIEWS = "reviews"
+    ATTRIBUTES = "attributes"
     DONE = "done"
 
 
@@ -42,6 +44,7 @@ class Button(StrEnum):
     DESCRIPTION = "Description"
     FEATURES = "Features"
     REVIEWS = "Reviews"
+    ATTRIBUTES = "Attributes"
     BUY = "Buy Now"
 
 
@@ -49,10 +52,16 @@ SUB_PAGES = {
     Button.DESCRIPTION: Page.DESCRIPTION,
     Button.FEATURES: Page.FEATURES,
     Button.REVIEWS: Page.REVIEWS,
+    Button.ATTRIBUTES: Page.ATTRIBUTES,
 }
 
 
+_KINDS = ("search_results", "item_page", "item_sub_page", "done")
 _ITEM_BUTTONS = frozenset(button.lower() for button in (Button.BACK, Button.PREVIOUS, *SUB_PAGES, Button.BUY))
+_SEARCH = Button.SEARCH.lower()
+_PRESSED = frozenset(
+    (_SEARCH, Button.ATTRIBUTES.lower())
+)  # options of these names are no options in the published code
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,22 @@ class State:
     visited: frozenset[str] = frozenset()
 
     @property
+    def address(self) -> str:
+        """The published address of the page, behind the session's name; the published rules look into it."""
+        words = "+".join(self.words.split(" "))
+        match self.page:
+            case Page.START:
+                return ""
+            case Page.RESULTS:
+                return f"search_results//{words}/{self.number}"
+            case Page.ITEM:
+                return f"item_page//{self.asin}/{words}/{self.number}/{json.dumps(dict(self.options))}"
+            case Page.DONE:
+                return f"done//{self.asin}/{dict(self.options)}"
+            case page:
+                return f"item_sub_page//{self.asin}/{words}/{self.number}/{page.capitalize()}/{dict(self.options)}"
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """The asins on this results page."""
         return self.found[(self.number - 1) * PAGE_SIZE : self.number * PAGE_SIZE]
@@ -85,14 +110,19 @@ class Machine:
 
     ``strict``: a search starts from the start page only, "Next >" stands only where there are more results.
     ``compat`` keeps what the published environment does: a search is taken on every page, "Next >" is always there,
-    and of two equal option values of different names the last one is set. An option that is named like a button of its
-    page cannot be chosen there: the button is pressed; ``strict`` writes it with its name, "view: description".
+    and of two equal option values of different names the last one is set; "< Prev" leads from a product where the
+    words of its address say; a search for "<c> category" or "<q> label" finds what has that label. An option that is
+    named like a button of its page cannot be chosen there: the button is pressed; ``strict`` writes it with its name,
+    "view: description". ``tab``: products have the tab "Attributes", which shows what the reward looks for.
     """
 
-    def __init__(self, products: Mapping[str, Product], search: ProductSearch, mode: Mode = "strict") -> None:
+    def __init__(
+        self, products: Mapping[str, Product], search: ProductSearch, mode: Mode = "strict", *, tab: bool = False
+    ) -> None:
         self.products = products
         self.search = search
         self.mode = mode
+        self.tabs = tuple(button for button in SUB_PAGES if tab or button is not Button.ATTRIBUTES)
         self._option_names = lru_cache(maxsize=4096)(self._names_of_values)
 
     def product(self, state: State) -> Product:
@@ -105,6 +135,11 @@ class Machine:
         """Whether a search would be taken."""
         return state.page is Page.START or self.mode == "compat"
 
+    @staticmethod
+    def search_bar(state: State) -> bool:
+        """Whether the page shows a search bar: the start page alone has one."""
+        return state.page is Page.START
+
     def buttons(self, state: State) -> tuple[Button, ...]:
         """The buttons on the page, in order."""
         match state.page:
@@ -115,7 +150,7 @@ class Machine:
                 more = self.mode == "compat" or state.number * PAGE_SIZE < len(state.found)
                 return (Button.BACK, *before, *((Button.NEXT,) if more else ()))
             case Page.ITEM:
-                return (Button.BACK, Button.PREVIOUS, *SUB_PAGES, Button.BUY)
+                return (Button.BACK, Button.PREVIOUS, *self.tabs, Button.BUY)
             case Page.DONE:
                 return ()
             case _:
@@ -140,16 +175,26 @@ class Machine:
         if self.mode == "strict":
             return 0
         lists = (values for product in self.products.values() for values in product.options.values())
-        return sum(value in _ITEM_BUTTONS for values in lists for value in values)
+        return sum(value in _ITEM_BUTTONS | _PRESSED for values in lists for value in values)
 
     def after(self, state: State, action: Search | Click) -> State:
         """The state that ``action`` leads to; ``state`` itself where the page does not offer it."""
         if isinstance(action, Search):
             words = action.query.lower()
-            if not words.strip() or not self.can_search(state):
+            if not self.can_search(state) or not (words if self.mode == "compat" else words.strip()):
                 return state
-            return State(Page.RESULTS, words, self.search(words), visited=state.visited)
+            return State(Page.RESULTS, words, self._found(words), visited=state.visited)
         return self._click(state, action.target.lower())
+
+    def _found(self, words: str) -> tuple[str, ...]:
+        """What a search finds. ``compat`` has the published code's two keys to labels that no customer sees."""
+        key, *rest = words.split(" ")
+        if self.mode == "compat" and key == "<c>" and rest:
+            return tuple(asin for asin, product in self.products.items() if product.category == rest[0].strip())
+        if self.mode == "compat" and key == "<q>":
+            label = " ".join(rest).strip()
+            return tuple(asin for asin, product in self.products.items() if product.query == label)
+        return self.search(words)
 
     def _click(self, state: State, target: str) -> State:
         for button in self.buttons(state):
@@ -161,6 +206,8 @@ class Machine:
                 return state
             return replace(state, page=Page.ITEM, asin=asin, visited=state.visited | {asin})
         if state.page is Page.ITEM:
+            if self.mode == "compat" and target in _PRESSED and target in self._option_names(state.asin or ""):
+                return state if target == _SEARCH else replace(state, page=SUB_PAGES[Button.ATTRIBUTES])
             return self._choose(state, target)
         return state
 
@@ -172,16 +219,27 @@ class Machine:
                 return START
             case Button.NEXT:
                 return replace(state, number=state.number + 1)
-            case Button.PREVIOUS if state.page is Page.RESULTS:
-                return replace(state, number=state.number - 1)
-            case Button.PREVIOUS if state.page is Page.ITEM:
-                return replace(state, page=Page.RESULTS, asin=None, options=START.options)
             case Button.PREVIOUS:
-                return replace(state, page=Page.ITEM)
+                return self._back(state)
             case Button.BUY:
                 return replace(state, page=Page.DONE)
             case _:
                 return replace(state, page=SUB_PAGES[button])
+
+    def _back(self, state: State) -> State:
+        results = replace(state, page=Page.RESULTS, asin=None, options=START.options)
+        match self._taken_for(state):
+            case "search_results":
+                return replace(results, number=state.number - 1)
+            case "item_page":
+                return results
+            case _:
+                return replace(state, page=Page.ITEM)
+
+    def _taken_for(self, state: State) -> str:
+        """The kind of page; in ``compat`` the first whose name stands anywhere in the address, search words too."""
+        address = state.address
+        return next(kind for kind in _KINDS if (kind in address if self.mode == "compat" else address.startswith(kind)))
 
     def _choose(self, state: State, target: str) -> State:
         names = self._option_names(state.asin or "").get(target)

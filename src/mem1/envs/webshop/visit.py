@@ -39,10 +39,11 @@ def open_shop(
     nouns: str = "content_words",
     search: SearchKind = "auto",
     shown: int = SHOWN,
+    tab: bool = False,
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
     index = make_search(tuple(source.products.values()), search, shown)
-    machine = Machine(source.products, index, mode)
+    machine = Machine(source.products, index, mode, tab=tab)
     hidden = machine.unreachable()
     said = f" ({hidden:,} options named like buttons cannot be chosen)" if hidden else ""
     return Shop(
@@ -69,6 +70,11 @@ class Visit:
         return self.reward is not None
 
     @property
+    def earned(self) -> float | None:
+        """What the purchase paid, ``None`` before it."""
+        return None if self.reward is None else self.reward.total
+
+    @property
     def clickables(self) -> tuple[str, ...]:
         """What can be clicked now."""
         return self.shop.machine.clickables(self.state)
@@ -76,16 +82,19 @@ class Visit:
     @property
     def page(self) -> tuple[Node, ...]:
         """What stands on the page."""
-        return nodes(self.shop.machine, self.state, self.goal.instruction)
+        return nodes(self.shop.machine, self.state, self.goal.instruction, self.earned)
 
     def text(self, look: Look = "text") -> str:
         """The page as text."""
         return plain(self.page) if look == "text" else rich(self.page)
 
     def do(self, action: Search | Click) -> bool:
-        """Do ``action``; False where the page does not offer it, and nothing has changed."""
+        """Do ``action``; False where the page does not offer it, and nothing has changed.
+
+        ``strict`` takes a click for what it names, blanks aside; ``compat`` takes it to the letter.
+        """
         machine, before = self.shop.machine, self.state
-        if isinstance(action, Click):
+        if isinstance(action, Click) and self.shop.mode == "strict":
             action = Click(target=self._meant(action.target))
         after = machine.after(before, action)
         if after is before:
@@ -121,8 +130,13 @@ class Visit:
         return next((one for one in offered if _readable(one) == wanted), target)
 
 
+def as_shown(text: str) -> str:
+    """``text`` with the "<" that a shop's page has, where an agent copied the look-alike from its context."""
+    return text.translate(_READABLE)
+
+
 _READABLE = str.maketrans(dict.fromkeys(f"{LOOK_ALIKE}\N{MATHEMATICAL LEFT ANGLE BRACKET}", "<"))
 
 
 def _readable(text: str) -> str:
-    return " ".join(text.translate(_READABLE).split())
+    return " ".join(as_shown(text).split())

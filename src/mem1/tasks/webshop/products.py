@@ -32,7 +32,7 @@ class Product:
 
     ``prices`` is what the shop asks: one number, or the two ends of a range. ``options`` are names with their values,
     lower-case, in the shop's order. ``instruction`` and ``instruction_attributes`` are what synthetic goals are made of
-    (``None`` and empty where the product has none).
+    (``None`` and empty where the product has none). ``listed``: whether the file of attributes has a list for it.
     """
 
     asin: str
@@ -47,6 +47,7 @@ class Product:
     product_category: str
     instruction: str | None = None
     instruction_attributes: tuple[str, ...] = ()
+    listed: bool = True
 
     @property
     def price_tag(self) -> str:
@@ -174,6 +175,7 @@ def _product(asin: str, record: Mapping[str, Any], extra: Mapping[str, Any], pla
         instruction_attributes=texts(extra.get("instruction_attributes"), "instruction_attributes", place)
         if instruction
         else (),
+        listed="attributes" in extra,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,12 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from mem1.train.advantages.config import Algorithm, Parts
-from mem1.train.advantages.earnings import Earning, to_go, together
+from mem1.train.advantages.earnings import Earning
 from mem1.train.advantages.gae import chained_gae, rewards_at
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.rows.batch import Batch
-from mem1.types import Episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +21,6 @@ class Advantages:
 
     advantages: Tensor
     returns: Tensor | None = None
-
-
-def turn_advantages(
-    groups: Sequence[Sequence[Episode]], earned: Mapping[str, Sequence[Earning]], algorithm: Algorithm
-) -> dict[str, list[float]]:
-    """One advantage for each turn of each episode, by the episode's id.
-
-    Args:
-        groups: Scored episodes.
-        earned: What each of them earned, by id. Part ``k`` means the same in all episodes of a group.
-        algorithm: What to compare an episode with.
-    """
-    parts = [together([earned[episode.id] for episode in group]) for group in groups]
-    rewards = [[[one.amount for one in mine] for mine in group] for group in parts]
-    found = algorithm.build_parts()(rewards)
-    _check(found, rewards, algorithm)
-    return {
-        episode.id: to_go(advantages, mine, len(episode.turns))
-        for group, members, estimated in zip(groups, parts, found, strict=True)
-        for episode, mine, advantages in zip(group, members, estimated, strict=True)
-    }
 
 
 def broadcast(batch: Batch, advantages: Mapping[str, Sequence[float]]) -> Advantages:
@@ -109,14 +85,3 @@ def whiten(advantages: Sequence[Advantages]) -> list[Advantages]:
     everything = torch.cat([one.advantages for one in advantages])
     mean, deviation = everything.mean(), everything.std(correction=0)
     return [Advantages((one.advantages - mean) / (deviation + 1e-8), one.returns) for one in advantages]
-
-
-def _check(found: Parts, rewards: Parts, algorithm: Algorithm) -> None:
-    """An estimator of somebody else's must give a finite number for every episode."""
-    if _shape(found) == _shape(rewards) and all(math.isfinite(v) for group in found for one in group for v in one):
-        return
-    raise algorithm.misshapen()
-
-
-def _shape(parts: Parts) -> list[list[int]]:
-    return [[len(episode) for episode in group] for group in parts]

@@ -154,7 +154,7 @@ def test_rich_pages() -> None:
     world = env(look="text_rich")
     first = world.reset()[1]
     assert first is not None
-    assert first.passages == ("WebShop\nInstruction:\nFind me a lamp\n[button] Search [button_]\n",)
+    assert first.passages == ("WebShop\nInstruction: \nFind me a lamp\n[button] Search [button_]\n",)
 
 
 def test_the_configuration_builds_it() -> None:

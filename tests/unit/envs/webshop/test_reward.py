@@ -10,7 +10,6 @@ import pytest
 from mem1.envs.webshop.colours import fold_colour
 from mem1.envs.webshop.nouns import content_words, load_nouns
 from mem1.envs.webshop.reward import (
-    alike,
     matched_attributes,
     matched_options,
     matched_options_compat,
@@ -18,6 +17,7 @@ from mem1.envs.webshop.reward import (
     type_reward,
 )
 from mem1.errors import ConfigError
+from mem1.tasks.webshop.goals import Goal
 from tests.unit.envs.webshop.shops import goal, product
 
 
@@ -82,24 +82,65 @@ def test_options_strict() -> None:
     assert matched_options({"size": "4 oz  |  120 ml", "color": "red"}, human) == 2
 
 
-def test_options_compat() -> None:
-    assert matched_options_compat({"color": "dark red", "size": "8"}, goal()) == 1  # "dark" comes first in the list
-    assert matched_options_compat({"color": "cherry red"}, goal()) == 1
-    assert matched_options_compat({"size": "8 wide"}, goal(options=("8",), option_names=("size",))) == 1  # too lenient
-    assert matched_options_compat({"anything": "8.5"}, goal()) == 1
+def test_compat_compares_what_was_chosen_with_the_pair_of_name_and_value() -> None:
+    wish = goal()  # color: red, size: 8.5
+    # A pair is a colour where its value is one: ("color", "red") is "red"; ("size", "8.5") is the text "size 8 5".
+    assert matched_options_compat({"color": "red", "size": "8.5"}, wish) == 2  # "8 5" stands in "size 8 5": 100
+    assert matched_options_compat({"color": "cherry red", "size": "8"}, wish) == 2  # folded; "8" stands in "size 8 5"
+    assert matched_options_compat({"color": "dark red"}, wish) == 0  # "dark" comes first in the list
+    assert matched_options_compat({"anything": "8.5"}, wish) == 1
+    large = goal(options=("large",), option_names=("size",))
+    assert matched_options_compat({"size": "x-large"}, large) == 0  # "large" and "large x": 83
+    assert matched_options_compat({"size": "large"}, large) == 1
+    navy = goal(options=("greyish",), option_names=("color",))
+    assert matched_options_compat({"color": "greyish"}, navy) == 0  # chosen "grey"; wanted "color greyish"
+    quoted = goal(options=("6\" x 9'",), option_names=("size",))
+    assert matched_options_compat({"size": "6\" x 9'"}, quoted) == 1
+
+
+def test_compat_compares_the_values_of_human_goals() -> None:
+    def human(*options: str) -> Goal:
+        return goal(options=options, option_names=())
+
+    assert matched_options_compat({"color": "navy blue"}, human("navy blue")) == 1
+    assert matched_options_compat({"size": "x-large"}, human("large")) == 1
+    assert matched_options_compat({"size": "8 wide"}, human("8")) == 1
+    # The cases of the published tests.
+    bought = {"a": "pack of 12", "b": "grey", "c": "XL"}
+    assert matched_options_compat(bought, human("grey", "XL", "pack of 12")) == 3
+    assert matched_options_compat(bought | {"b": "blue"}, human("grey", "XL", "pack of 12")) == 2
+    assert matched_options_compat(bought | {"b": "powder snow"}, human("cool powder snow", "XL", "pack of 12")) == 3
+    assert matched_options_compat({"a": "goal 1", "b": "goal 2"}, human()) == 0
+    assert matched_options_compat({}, human("goal 1", "goal 2")) == 0
+
+
+def test_the_published_tests_of_attributes() -> None:
+    wish = goal(attributes=("tea tree", "essential oils", "natural ingredients"))
+
+    def matched(*own: str, bullets: tuple[str, ...] = (), description: str = "", title: str = "") -> int:
+        bought = product("W01", title=title, bullets=bullets, description=description, attributes=own)
+        return matched_attributes(bought, wish)
+
+    assert matched("tea tree", "essential oil", "natural ingredients") == 3
+    assert matched("essential oil", "natural ingredients") == 2
+    points = ("This shampoo has essential oils and smells like lemons",)
+    assert matched(bullets=points, description="Best shampoo on the market, made with natural ingredients") == 2
+    tea = {"title": "English tea for breakfast", "description": "Best tea made by Lipton, great to pair with breakfast"}
+    assert matched("tea bag", "earl gray", "lipton", bullets=("Soothing aroma", "Calming, great feeling"), **tea) == 0
+
+
+def test_the_last_bit_of_a_reward() -> None:
+    # (1 + 1 + 1) / 7 * 0.1 is 0.04285714285714286; 0.1 * 3 / 7 would be 0.042857142857142864.
+    wish = goal(attributes=("led light", "a1", "a2", "a3"), options=("red", "8.5"), name="a b c d e f g h i j desk")
+    paid = purchase_reward(product("W00"), {"color": "red"}, 20.0, wish, nouns=split, mode="compat")
+    assert (paid.r_type, paid.attributes, paid.options, paid.price) == (0.1, (1, 4), (1, 2), True)
+    assert paid.total == 3 / 7 * 0.1 != 0.1 * 3 / 7
 
 
 def test_colours_are_folded_in_the_lists_order() -> None:
     assert fold_colour("navy blue") == "blue"
     assert fold_colour("z-green stone") == "green"
     assert fold_colour("size 8") == "size 8"
-
-
-def test_alike() -> None:
-    assert alike("long sleeve", "sleeve long")
-    assert alike("café", "caf")  # the code points 128 to 255 are dropped
-    assert not alike("long sleeve", "short")
-    assert not alike("", "")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from itertools import product
 import pytest
 import torch
 
+from mem1.train.advantages.by_turn import token_advantages, turn_advantages
 from mem1.train.advantages.config import Algorithm, Estimate
 from mem1.train.advantages.earnings import Earning, Earnings, to_go
-from mem1.train.advantages.estimate import Advantages, broadcast, chains, critic_advantages, turn_advantages, whiten
+from mem1.train.advantages.estimate import Advantages, broadcast, chains, critic_advantages, whiten
 from mem1.train.advantages.grpo import Grpo
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.advantages.reinforce_pp import ReinforcePP
@@ -64,6 +65,8 @@ def test_equal_sums_of_different_objectives_teach(algorithm: Algorithm, first: f
     assert found["a"] == pytest.approx([0.0, -first], rel=1e-5, abs=1e-6)
     assert found["b"] == pytest.approx([0.0], abs=1e-6)
     assert broadcast(batch, found).advantages.tolist() == pytest.approx([0, 0, -first, 0, 0], rel=1e-5, abs=1e-6)
+    each = token_advantages(batch.episodes, found)
+    assert [each["a"], each["b"]] == [pytest.approx([0, 0, -first], abs=1e-5), pytest.approx([0, 0], abs=1e-5)]
 
 
 @pytest.mark.parametrize("algorithm", [Rloo(), Grpo(), Grpo(scale_by_std=False), ReinforcePP()])

@@ -16,13 +16,6 @@ def test_weights_by_token_and_by_episode() -> None:
     assert token_weights(starts, "episode").tolist() == pytest.approx([1 / 2, 1 / 6, 1 / 6, 1 / 6])
 
 
-def test_a_constant_divides_all_episodes_alike() -> None:
-    """Two episodes, 10 tokens each at most: the mean of the sums over 10."""
-    assert token_weights(torch.tensor([0, 1, 4]), "constant", constant=10).tolist() == pytest.approx([0.05] * 4)
-    with pytest.raises(ValueError, match="needs the constant"):
-        token_weights(torch.tensor([0, 1]), "constant")
-
-
 def test_weights_do_not_depend_on_how_many_turns_the_tokens_came_in() -> None:
     """Six tokens weigh the same whether one context or six wrote them: turns are not an input at all."""
     assert math.fsum(token_weights(torch.tensor([0, 6, 8]), "episode")[:6].tolist()) == pytest.approx(0.5)
