@@ -30,14 +30,14 @@ class KlConfig(Config):
     is not offered there because its gradient is zero in expectation.
 
     ``credit`` is for ``reward``: ``episode`` takes the whole episode's cost from every one of its tokens; ``to_go``
-    only what a turn and those after it cost (arXiv 2501.03262, with a baseline for each turn). PPO charges every token
-    anyway.
+    only what a turn and those after it cost (arXiv 2501.03262, with a baseline for each turn). By default it is
+    ``to_go`` where ``train.credit`` is per objective. PPO charges every token anyway.
     """
 
     coef: NonNegative = 0.0
     where: Literal["reward", "loss"] = "loss"
     loss_estimator: Literal["k2", "k3"] = "k3"
-    credit: Literal["episode", "to_go"] = "episode"
+    credit: Literal["episode", "to_go"] | None = None
 
 
 class OptimizerConfig(Config):
@@ -88,7 +88,7 @@ class TrainConfig(Config):
     Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
 
     ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
-    which were not settled when it was written, each with a baseline of its own.
+    which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
 
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``

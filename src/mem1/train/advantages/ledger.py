@@ -63,7 +63,7 @@ class Ledger:
         return earned
 
     def _less(self, earned: Earnings, costs: Sequence[float]) -> Earnings:
-        if self._config.kl.credit == "to_go":
+        if self._config.kl.credit == "to_go" or (self._config.kl.credit is None and self._objective_rewards):
             return (*earned, *(Earning(turn, -cost) for turn, cost in enumerate(costs)))
         *others, last = earned
         if others:

@@ -38,7 +38,9 @@ def test_divergence_is_charged_to_the_episode_or_from_the_turn_on_that_cost_it()
     made = sequential([0, 1, 1], [1, 0.5])
     to_go = KlConfig(coef=1, where="reward", credit="to_go")
     assert charged(made) == [(2, 1.5 - 0.6)]
-    assert charged(made, credit="objective") == [(0, 1), (2, 0.5), (2, -0.6)]
+    whole = KlConfig(coef=1, where="reward", credit="episode")
+    assert charged(made, credit="objective", kl=whole) == [(0, 1), (2, 0.5), (2, -0.6)]
+    assert charged(made, credit="objective") == [(0, 1), (2, 0.5), (0, -0.3), (1, -0.3), (2, 0)]
     assert charged(made, kl=to_go) == [(2, 1.5), (0, -0.3), (1, -0.3), (2, 0)]
     assert charged(made, kl=to_go, credit="objective") == [(0, 1), (2, 0.5), (0, -0.3), (1, -0.3), (2, 0)]
 
