@@ -36,6 +36,9 @@ BUILTIN: Mapping[str, str] = {
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
     "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+    "loss.clip": "mem1.train.losses.config:Clip",
+    "loss.gspo": "mem1.train.losses.config:Gspo",
+    "loss.cispo": "mem1.train.losses.config:Cispo",
 }
 
 # What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``

@@ -1,17 +1,20 @@
-"""Pieces of the loss, worked out by hand."""
+"""The clipped surrogate, worked out by hand."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
 
-from mem1.train.loss import policy_loss, token_weights, truncated_importance, value_loss
+from mem1.train.losses.base import LossInput, PolicyLoss
+from mem1.train.losses.clip import clip
 
 
 def logs(*probabilities: float) -> torch.Tensor:
     return torch.tensor(probabilities).log()
+
+
+def policy_loss(new: torch.Tensor, old: torch.Tensor, advantages: torch.Tensor, **keys: float) -> PolicyLoss:
+    return clip(LossInput(new, old, advantages, torch.zeros(len(new), dtype=torch.long), **keys))
 
 
 def test_clipping_holds_gains_and_never_losses() -> None:
@@ -45,32 +48,3 @@ def test_first_update_is_the_policy_gradient() -> None:
 def test_a_huge_ratio_stays_finite() -> None:
     found = policy_loss(torch.tensor([0.0]), torch.tensor([-500.0]), torch.tensor([-1.0]), clip_low=0.2, clip_high=0.2)
     assert torch.isfinite(found.loss).all()
-
-
-def test_value_loss_takes_the_worse_of_plain_and_clipped() -> None:
-    values, old, returns = torch.tensor([1.0, 0.1]), torch.tensor([0.0, 0.0]), torch.tensor([1.0, 1.0])
-    # plain errors 0 and .81; clipped to .2 and .1: .64 and .81
-    assert value_loss(values, old, returns, clip=0.2).tolist() == pytest.approx([0.32, 0.405])
-    assert value_loss(values, old, returns, clip=None).tolist() == pytest.approx([0.0, 0.405])
-
-
-def test_truncated_importance() -> None:
-    found = truncated_importance(logs(0.2, 0.9), logs(0.4, 0.1), cap=2.0)
-    assert found.tolist() == pytest.approx([0.5, 2.0])
-    assert not truncated_importance(logs(0.2).requires_grad_(), logs(0.4), cap=2.0).requires_grad
-
-
-def test_weights_by_token_and_by_episode() -> None:
-    starts = torch.tensor([0, 1, 4])  # episodes of 1 and 3 tokens
-    assert token_weights(starts, "token").tolist() == [0.25] * 4
-    assert token_weights(starts, "episode").tolist() == pytest.approx([1 / 2, 1 / 6, 1 / 6, 1 / 6])
-
-
-def test_weights_do_not_depend_on_how_many_turns_the_tokens_came_in() -> None:
-    """Six tokens weigh the same whether one context or six wrote them: turns are not an input at all."""
-    assert math.fsum(token_weights(torch.tensor([0, 6, 8]), "episode")[:6].tolist()) == pytest.approx(0.5)
-
-
-def test_an_episode_without_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match="without sampled tokens"):
-        token_weights(torch.tensor([0, 2, 2]), "token")
