@@ -62,7 +62,7 @@ def turns_per_second(make_memory: MemoryFactory, *, objectives: int, episodes: i
         make_env=QaEnvConfig(prompt="brief").build(FixedRetriever(), StandardScorer()),
         make_memory=make_memory,
         temperature=1.0,
-        reward=lambda score: score.em_sum,
+        reward=lambda score: score.total("em"),
     )
     requests = group_requests([task(objectives)], episodes, seed=0, label="bench")
     began = time.perf_counter()

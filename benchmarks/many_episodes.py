@@ -97,7 +97,7 @@ async def play() -> dict[tuple[str, CellKey], list[Episode]]:
     env = QaEnvConfig(prompt="brief", top_k=1).build(Bm25Config().build(world.passages), StandardScorer())
     found: dict[tuple[str, CellKey], list[Episode]] = {}
     for strategy, memory in MEMORIES.items():
-        parts = RolloutContext(ScriptedEngine(expert), env, memory, 0.0, lambda score: score.em_sum)
+        parts = RolloutContext(ScriptedEngine(expert), env, memory, 0.0, lambda score: score.total("em"))
         for size in SIZES:
             tasks = compose(
                 [world], composition=Composition.SEQUENTIAL, objectives=size, count=TASKS, seed=0, split="test"

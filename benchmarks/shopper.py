@@ -11,17 +11,17 @@ import asyncio
 import sys
 from pathlib import Path
 
-from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.kinds import Mode
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.shopper import Shopper
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop.config import WebshopConfig
-from mem1.tasks.webshop.source import Webshop
 from mem1.types import Composition, Episode
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.catalogue.source import Webshop
+from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.shop.kinds import Mode
+from mem1.webshop.shopper import Shopper
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
 
@@ -50,7 +50,7 @@ def play(shop: Webshop, mode: Mode, count: int, *, told: bool) -> list[Episode]:
         make_env=env.build(shop),
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
-        reward=lambda score: score.reward_sum,
+        reward=lambda score: score.total("score"),
     )
     return asyncio.run(run_requests(requests, parts, concurrency=16))
 
@@ -59,12 +59,12 @@ def figures(episodes: list[Episode]) -> dict[str, float]:
     """Score, success rate, mean turns, and the mean of each part over the goals that have it."""
     scores = [episode.score for episode in episodes if episode.score is not None]
     found = {
-        "score": 100 * sum(score.reward_sum for score in scores) / len(episodes),
-        "success, %": 100 * sum(score.em_sum for score in scores) / len(episodes),
+        "score": 100 * sum(score.total("score") for score in scores) / len(episodes),
+        "success, %": 100 * sum(score.total("success") for score in scores) / len(episodes),
         "turns": sum(len(episode.turns) for episode in episodes) / len(episodes),
     }
     for part in ("bought", "r_type", "r_att", "r_option", "r_price", "same_product"):
-        values = [value for score in scores for parts in score.parts if (value := parts.get(part)) is not None]
+        values = [value for score in scores for value in score.known(part)]
         found[part] = sum(values) / len(values)
     return found
 

@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,15 @@ from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.findings import findings
-from mem1.evaluation.measures import Measure
+from mem1.evaluation.measures import Measure, spec_of
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
-from mem1.report.verdict import COSTS, QUALITY, verdict_table
+from mem1.report.verdict import COSTS, quality_columns, verdict_table
 from mem1.runtime.build import build
+from mem1.runtime.ceiling import ceilings
 from mem1.runtime.distill import assignment
 from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
@@ -99,25 +100,26 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
-        directory, evaluation = _evaluation(start, resume=resume)
+        directory, evaluation, ceiling = _evaluation(start, resume=resume)
         report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
         "report": str(report.html),
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
-        "quality": table.records(QUALITY) if table else [],
+        "quality": table.records(quality_columns(evaluation)) if table else [],
         "costs": table.records(COSTS) if table else [],
-        **_evaluated(directory, evaluation),
+        **_evaluated(directory, evaluation, ceiling),
     }
 
 
-def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
-    """The evaluation of a recipe, in its run."""
+def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation, list[Summary]]:
+    """The evaluation of a recipe, in its run, and what its expert would reach."""
     built = build(start.recipe)
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
     directory = start.begin(built.engine)
     version = steps_of(start.recipe.model)
-    return directory, run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    return directory, evaluation, ceilings(built, cells)
 
 
 def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
@@ -242,10 +244,11 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
-    """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
+def _evaluated(run: RunDir, evaluation: Evaluation, ceiling: Sequence[Summary]) -> Summary:
+    """The cells of an evaluation, the expert's beside them, how many episodes failed, and what to know first."""
     return {
         "cells": [_row(cell) for cell in evaluation.cells],
+        "ceiling": list(ceiling),
         "failed": evaluation.failed,
         "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
     }
@@ -254,32 +257,33 @@ def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
     first = (
-        Measure.EM,
+        *cell.scored[:1],
         Measure.ANSWER_RATE,
         Measure.MALFORMED,
         Measure.EARLY_STOP,
         Measure.ACTIONS_PER_OBJECTIVE,
-        Measure.F1,
+        *cell.scored[1:2],
     )
     means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
     row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
     row |= {str(name): mean for name, mean in means.items()}
-    return row | ({"scored by": "; ".join(cell.scorers)} if Measure.SCORE in cell.metrics else {})
+    return row | ({"scored by": "; ".join(cell.scorers)} if cell.scored[:1] != ("em",) else {})
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:
-    """Summed EM before and after training, cell by cell, and the paired difference with its interval."""
+    """The main metric summed before and after training, cell by cell, and the paired difference with its interval."""
     old = {(cell.strategy, cell.key): cell for cell in before.cells}
     gains: Summary = {}
     for cell in after.cells:
         was = old.get((cell.strategy, cell.key))
-        difference = bootstrap_of(after).paired(was, cell, Measure.EM) if was is not None else None
+        main = next(iter(cell.scored), "")
+        difference = bootstrap_of(after).paired(was, cell, main) if was is not None else None
         if was is None or difference is None:
             continue
-        text = f"{was.metrics[Measure.EM].mean:.2f} -> {cell.metrics[Measure.EM].mean:.2f}"
+        text = f"{was.metrics[main].mean:.2f} -> {cell.metrics[main].mean:.2f}"
         if difference.low is not None and difference.high is not None:
             percent = f"{100 * after.plan.confidence:g} %"
             text += f" ({difference.mean:+.2f}, {percent} interval {difference.low:+.2f} to {difference.high:+.2f}"
             text += f", n = {difference.n})"
-        gains[f"summed EM, {cell.key.name}"] = text
+        gains[f"summed {spec_of(main).label}, {cell.key.name}"] = text
     return gains

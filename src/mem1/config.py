@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mem1.config_errors import explain, key_path
-from mem1.errors import ConfigError, DataError
+from mem1.config_errors import explain
+from mem1.errors import ConfigError
 from mem1.imports import door, imports
-from mem1.shipped import recipe_path
-from mem1.text import decoded, unstorable
+from mem1.overrides import apply, as_wanted
+from mem1.toml_files import read_recipe
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -32,33 +31,18 @@ class Config(BaseModel):
 def load(
     kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = (), *, allow_imports: bool | None = None
 ) -> ConfigT:
-    """Read ``path``, lay ``overrides`` (``"train.steps=20"``) on top and validate.
+    """Read ``path``, lay ``overrides`` on top (``"train.steps=20"``, ``"!train.kl"``; see ``overrides.py``), validate.
 
-    ``path`` is a TOML file or the name of a shipped recipe.
+    ``path`` is a TOML file or the name of a shipped recipe; it may extend another (see ``toml_files.py``).
 
     ``allow_imports``: whether code that it names may be imported (see ``imports.py``); ``None``: as it is around here.
     Raises ``ConfigError`` naming the field, the value and the nearest existing key.
     """
-    data: dict[str, Any] = {}
-    path = recipe_path(path) if path is not None else None
-    if path is not None:
-        try:
-            data = tomllib.loads(decoded(path.read_bytes(), str(path)))
-        except OSError as error:
-            raise ConfigError(
-                f"cannot read the recipe: {error.strerror}", where=str(path), hint="give a TOML file you may read"
-            ) from error
-        except DataError as error:
-            raise ConfigError(f"cannot read the recipe: {error.what}", where=error.where, hint=error.hint) from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise ConfigError(f"cannot read the recipe: {error}", where=str(path), hint="correct the TOML") from error
-    texts: dict[tuple[int | str, ...], str] = {}
-    for override in overrides:
-        keys, text = _apply(data, override)
-        texts[keys] = text
-    where = " and ".join([str(path)] * (path is not None) + ["the command line"] * bool(texts or path is None))
+    place, data = read_recipe(path) if path is not None else (None, {})
+    texts = apply(data, overrides)
+    where = " and ".join([str(place)] * (place is not None) + ["the command line"] * bool(texts or place is None))
     with imports(door() if allow_imports is None else allow_imports):
-        _keep_texts(kind, data, texts)
+        as_wanted(kind, data, texts)
         return build(kind, data, where=where)
 
 
@@ -83,46 +67,3 @@ def _differ(left: Any, right: Any, name: str) -> Iterable[str]:
             yield from _differ(left.get(key), right.get(key), f"{name}.{key}" if name else str(key))
     elif left != right:
         yield name
-
-
-def _apply(data: dict[str, Any], override: str) -> tuple[tuple[str, ...], str]:
-    """Lay one override on top of ``data``; returns its keys and its text."""
-    if (why := unstorable(override)) is not None:
-        raise ConfigError(f"cannot read an override: {why}", where="command line", hint="write it in UTF-8")
-    name, equals, text = override.partition("=")
-    keys = tuple(name.removeprefix("--").split("."))
-    if not equals or not all(keys):
-        raise ConfigError(
-            f"cannot read the override {override!r}", where="command line", hint="write it as section.key=value"
-        )
-    *parents, key = keys
-    node = data
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise ConfigError(
-                f"{name!r}: {parent!r} is a value, not a section", where=override, hint="drop what follows it"
-            )
-    node[key] = _value(text)
-    return keys, text
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
-
-
-def _keep_texts(kind: type[Config], data: dict[str, Any], texts: Mapping[tuple[int | str, ...], str]) -> None:
-    """Where a text is wanted, ``--name 7`` and ``--name 2026-10-11`` are texts and no number and date."""
-    try:
-        kind.model_validate(data)
-    except ValidationError as error:
-        for problem in error.errors():
-            path = key_path(kind, problem["loc"], data)
-            if problem["type"] in ("string_type", "path_type") and path in texts:
-                node = data
-                for key in path[:-1]:
-                    node = node[str(key)]
-                node[str(path[-1])] = texts[path]

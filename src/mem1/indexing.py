@@ -13,7 +13,7 @@ from mem1.errors import ConfigError
 from mem1.recipe import Recipe
 from mem1.retrieval.config import RetrieverConfig
 from mem1.retrieval.progress import Report
-from mem1.storage.lock import locked
+from mem1.storage.guards.lock import locked
 
 
 class _Corpus(Config):

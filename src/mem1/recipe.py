@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mem1.config import Config
 from mem1.envs.config import EnvConfig
@@ -25,6 +25,14 @@ from mem1.train.tiny.config import TinyConfig
 NEW_TINY = "new:tiny"
 
 
+def _of_version_1(reward: object) -> object:
+    """``"env"`` was the reward of the shop."""
+    return "score" if reward == "env" else reward
+
+
+RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*( *\+ *[a-z][a-z0-9_]*)*$"), BeforeValidator(_of_version_1)]
+
+
 class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
@@ -36,6 +44,7 @@ class Recipe(Config):
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
+    ``reward`` is a metric of the score, summed over objectives, or several with ``+`` between them.
     """
 
     name: str = "run"
@@ -49,7 +58,7 @@ class Recipe(Config):
     sources: tuple[SourceConfig, ...] = ()
     retriever: RetrieverConfig = by_default("retriever", "bm25")
     scorer: ScorerConfig = by_default("scorer", "standard")
-    reward: Literal["em", "f1", "env"] = "em"
+    reward: RewardName = "em"
     env: EnvConfig = by_default("environment", "qa")
     memory: MemoryConfig = by_default("memory", "state")
     strategies: tuple[MemoryConfig, ...] = ()

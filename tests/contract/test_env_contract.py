@@ -70,7 +70,7 @@ def test_contract(
         observation = asyncio.run(world.step(action))
         assert len(world.answers) == size
         score = world.score()  # can be asked for at any time
-        assert len(score.em) == size
+        assert len(score.metrics["em"]) == size
         assert score == world.score()
         assert all(
             value is not None or not answered for value, answered in zip(world.answers, score.answered, strict=True)

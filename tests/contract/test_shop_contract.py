@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.envs.base import Environment
-from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.tasks.compose import make_task
-from mem1.tasks.webshop.config import WebshopConfig
 from mem1.types import Action, Answer, Composition, Malformed, tool_call
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.shop.config import WebshopEnvConfig
 
 SHOP = WebshopConfig(products=60).build()
 FIRST = next(iter(SHOP.products)).lower()
@@ -53,8 +53,8 @@ def test_contract(name: str, size: int, actions: list[Action]) -> None:
         observation = asyncio.run(world.step(action))
         score = world.score()  # can be asked for at any time
         assert score == world.score()
-        assert len(world.answers) == len(score.rewards) == len(score.parts) == size
-        for answer, reward, answered in zip(world.answers, score.rewards, score.answered, strict=True):
+        assert len(world.answers) == len(score.metrics["score"]) == len(score.metrics["r_type"]) == size
+        for answer, reward, answered in zip(world.answers, score.metrics["score"], score.answered, strict=True):
             assert (answer is not None) == answered
             assert answered or reward == 0.0  # no reward without a purchase
         if observation.done:

@@ -121,7 +121,9 @@ def parts(url: str, *, exact: bool, patience: float) -> dict[str, RolloutContext
     )
     engine = OpenAiEngine(config, "scripted", TOKENIZER)
     memories = {"full": FullMemoryConfig().build(), "state": StateMemoryConfig().build()}
-    return {name: RolloutContext(engine, Lookup, memory, 0.0, lambda s: s.em_sum) for name, memory in memories.items()}
+    return {
+        name: RolloutContext(engine, Lookup, memory, 0.0, lambda s: s.total("em")) for name, memory in memories.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_every_episode_is_scored_or_a_typed_error(
         failed = {id: one for id, one in found.items() if one.error is not None}
         assert scored.keys() | failed.keys() == expected
         assert not scored.keys() & failed.keys()
-        assert all(one.score.em == (1.0, 1.0) for one in scored.values() if one.score is not None)
+        assert all(one.score.metrics["em"] == (1.0, 1.0) for one in scored.values() if one.score is not None)
         assert all("from an error" not in turn.action_text for one in found.values() for turn in one.turns)
         kinds = {one.error.type for one in failed.values() if one.error is not None}
         assert kinds == KINDS if count > 100 else kinds <= KINDS
@@ -196,7 +198,7 @@ def test_every_episode_is_scored_or_a_typed_error(
         assert mended is not None
         assert mended.complete
         assert [cell.failed for cell in mended.cells] == [0, 0]
-        assert all(one.score is not None and one.score.em == (1.0, 1.0) for one in newest().values())
+        assert all(one.score is not None and one.score.metrics["em"] == (1.0, 1.0) for one in newest().values())
 
     assert KEY in server.requests[0][1]["authorization"]
     for file in tmp_path.rglob("*"):

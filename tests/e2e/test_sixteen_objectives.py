@@ -108,7 +108,7 @@ def test_exact_match_is_the_share_of_questions_whose_answer_was_found(tmp_path: 
             make_env=QaEnvConfig(top_k=TOP_K).build(retriever, StandardScorer()),
             make_memory=StateMemoryConfig(budgets=Budgets(state=2000, action=1000, observation=4000)).build(),
             temperature=0.0,
-            reward=lambda score: score.em_sum,
+            reward=lambda score: score.total("em"),
         )
         evaluation = asyncio.run(
             evaluate(
@@ -130,7 +130,9 @@ def test_exact_match_is_the_share_of_questions_whose_answer_was_found(tmp_path: 
     local = Bm25Retriever([*read_corpus(corpus)])
     expected = [asyncio.run(found_by(local, task.objectives)) for task in tasks]
     scores = [episodes[task.id].score for task in tasks]
-    assert [list(score.em) if score else None for score in scores] == [[float(f) for f in row] for row in expected]
+    assert [list(score.metrics["em"]) if score else None for score in scores] == [
+        [float(f) for f in row] for row in expected
+    ]
     share = sum(map(sum, expected)) / (TASKS * KEY.objectives)
     assert 0.3 < share < 0.9, "the corpus holds some answers and not others"
     assert cell.metrics[Measure.EM_PER_OBJECTIVE].mean == pytest.approx(share)

@@ -85,7 +85,7 @@ def nasty_episode(number: int) -> Episode:
         stop=StopReason.ERROR if failed else StopReason.ANSWERED,
         seconds=0.1,
         reward=None if failed else number / EPISODES,
-        score=None if failed else Score(em=(1.0,), f1=(1.0,), answered=(True,), scorer="x"),
+        score=None if failed else Score(metrics={"em": (1.0,), "f1": (1.0,)}, answered=(True,), scorer="x"),
         error=EpisodeError(type="<i>Broken", message=NASTY, traceback=NASTY) if failed else None,
     )
 

@@ -75,7 +75,7 @@ def episodes(engine: Engine, model: str) -> list[Episode]:
     tasks = held_out(recipe, world.sources, "test", Composition.SEQUENTIAL, 2, 8, 0)
     memory = recipe.memory
     assert isinstance(memory, StateMemoryConfig)
-    parts = RolloutContext(engine, world.make_env, memory.build(), 1.0, lambda score: score.em_sum)
+    parts = RolloutContext(engine, world.make_env, memory.build(), 1.0, lambda score: score.total("em"))
     done = asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="vllm"), parts, concurrency=8))
     assert not any(episode.failed for episode in done), [episode.error for episode in done]
     return done

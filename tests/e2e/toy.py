@@ -103,7 +103,7 @@ def toy_episode(
         stop=StopReason.ANSWERED,
         seconds=0.0,
         reward=reward,
-        score=Score(em=(reward,), f1=(reward,), answered=(reward > 0,), scorer="toy"),
+        score=Score(metrics={"em": (reward,), "f1": (reward,)}, answered=(reward > 0,), scorer="toy"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from mem1.errors import ConfigError
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
-_DOTTED = re.compile(r"--(?P<key>[A-Za-z_]\w*(?:\.\w+)+)(?:=(?P<value>.*))?", re.DOTALL)
+_FLAG = re.compile(r"--(?P<key>[^\W\d][\w-]*(?:\.[\w-]+)*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
 def positive(text: str) -> int:
@@ -37,7 +38,8 @@ class Parser(argparse.ArgumentParser):
         self._takes_recipe = True
         self.usage = f"{self.prog} RECIPE [options] [--section.key value ...]"
         self.epilog = (
-            "Every key of the recipe is a flag: --train.steps 20, or --set seed=3 for those without a section."
+            "Every key of the recipe is a flag (mem1 recipe lists them): --train.steps 20, --seed 3, "
+            "--evaluate.horizons 1,2,4; --unset train.kl leaves one out."
         )
         if default is None and required:
             self.add_argument(
@@ -56,6 +58,14 @@ class Parser(argparse.ArgumentParser):
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
         self.add_argument(
+            "--unset",
+            metavar="KEY",
+            action="append",
+            type=lambda key: f"!{key}",
+            dest="overrides",
+            help="leave out a key that the recipe sets",
+        )
+        self.add_argument(
             "--allow-imports", action="store_true", help="import the code that the recipe names: only if you trust it"
         )
         if writes_run:
@@ -63,25 +73,53 @@ class Parser(argparse.ArgumentParser):
             self.add_argument("--resume", action="store_true", help="go on with the run in --run")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parse ``argv``; dotted flags end up in ``overrides``, in the order given."""
-        return self.parse_args(as_overrides(argv) if self._takes_recipe else list(argv))
+        """Parse ``argv``; flags that are keys of the recipe end up in ``overrides``, in the order given."""
+        return self.parse_args(as_overrides(argv, self._own) if self._takes_recipe else list(argv))
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """The command's own options, in their long form."""
+        return tuple(option for option in self._option_string_actions if option.startswith("--"))
 
     def error(self, message: str) -> NoReturn:
-        keys = "; keys of the recipe: --section.key value, or --set seed=3" if self._takes_recipe else ""
+        keys = "; keys of the recipe: --section.key value" if self._takes_recipe else ""
         raise ConfigError(message, where=self.prog, hint=f"see {self.prog} --help{keys}")
 
 
-def as_overrides(argv: Sequence[str]) -> list[str]:
-    """Rewrite ``--a.b value`` and ``--a.b=value`` as ``--set a.b=value``; leave the rest as it is."""
+def as_overrides(argv: Sequence[str], own: Sequence[str] = ()) -> list[str]:
+    """Rewrite ``--a.b value``, ``--a.b=value`` and ``--a value`` as ``--set a.b=value``; leave the rest as it is.
+
+    Args:
+        argv: The words of the command line.
+        own: The command's own options, which mean what they always do.
+    """
     rewritten: list[str] = []
     words = iter(argv)
     for word in words:
-        match = _DOTTED.fullmatch(word)
-        if match is None:
+        match = _FLAG.fullmatch(word)
+        if match is None or f"--{match['key']}" in own:
             rewritten.append(word)
             continue
+        key = match["key"].replace("-", "_")
+        if "." not in key:
+            _known(key, word, own)
         value = match["value"] if match["value"] is not None else next(words, None)
         if value is None or value.startswith("--"):
             raise ConfigError(f"{word} has no value", where="command line", hint=f"write {word} VALUE")
-        rewritten += ["--set", f"{match['key']}={value}"]
+        rewritten += ["--set", f"{key}={value}"]
     return rewritten
+
+
+def _known(key: str, word: str, own: Sequence[str]) -> None:
+    """Raise ``ConfigError`` where ``word`` is neither an option nor a key of the recipe without a section."""
+    from mem1.recipe import Recipe  # pydantic: what a command line without such a flag does not pay twice
+
+    if key in Recipe.model_fields:
+        return
+    known = (*own, *(f"--{name}" for name in Recipe.model_fields))
+    near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
+    raise ConfigError(
+        f"there is no option or key {word.partition('=')[0]}" + (f" (did you mean {near[0]}?)" if near else ""),
+        where="command line",
+        hint="--help lists the options, mem1 recipe the keys",
+    )

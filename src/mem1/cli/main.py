@@ -26,6 +26,7 @@ COMMANDS = {
     "distill": "collect demonstrations from a teacher, keeping its good episodes",
     "evaluate": "measure memory strategies on the same tasks over growing horizons",
     "compose": "print the tasks of a recipe as JSON lines",
+    "recipe": "list every key that a recipe can hold, or write a JSON schema of it for editors",
     "index": "write the indexes of a large corpus: BM25 or dense, on disk",
     "export": "take the trained model out of a run, as a plain Hugging Face folder",
     "report": "write a run's report: one HTML file, Markdown and JSON",

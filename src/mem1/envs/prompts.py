@@ -62,14 +62,14 @@ def render_prompt(
     """
     one_by_one = task.reveal == "one_by_one"
     questions = [without_tags(objective.question) for objective in task.objectives]
-    numbered = (f"{i}. {question}" for i, question in enumerate(questions, start=1))
+    numbered = (f"{i}. {question}" for i, question in enumerate(questions, start=task.first))
     listed = "; ".join(questions) if joined else "\n".join(numbered)
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
         how = _FORMAT_JSON if form == "json" else _FORMAT_PAGES if pages else _FORMAT
         return text.replace("{format}", how).replace("{questions}", listed)
     if template == "brief":
-        return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=1))
+        return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=task.first))
     text = _read(Path(template))
     return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
 

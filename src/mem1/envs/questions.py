@@ -161,7 +161,7 @@ class QuestionsEnvironment:
         if self.one_by_one:
             self._answers[self._progress.objective] = text
             return self._next_question(spent=False)
-        given, self._extra = split_answers(text, self.task.size)
+        given, self._extra = split_answers(text, self.task.size, first=self.task.first)
         self._answers = list(given)
         return Observation(head="", done=True)
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from mem1.evaluation.efficiency import efficiency
 from mem1.evaluation.findings.failures import failures
-from mem1.evaluation.measures import Measure, range_of
+from mem1.evaluation.measures import PER_OBJECTIVE, Measure, range_of
 from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
@@ -19,10 +19,8 @@ from mem1.evaluation.statistics.metrics import Values
 from mem1.prices import Prices
 from mem1.types import Episode, StopReason
 
-# What pairs of strategies are compared on.
+# What pairs of strategies are compared on, beside the metrics of their scores.
 COMPARED = (
-    Measure.EM,
-    Measure.F1,
     Measure.ANSWER_RATE,
     Measure.ACTIONS_PER_OBJECTIVE,
     Measure.EARLY_STOP,
@@ -49,13 +47,13 @@ class Bootstrap:
         return Draw(self.seed, self.resamples, self.confidence)
 
     def mean(
-        self, values: Values, measure: Measure, objectives: int, alike: Mapping[str, str] | None = None
+        self, values: Values, measure: str, objectives: int, alike: Mapping[str, str] | None = None
     ) -> Metric | None:
         """Mean of one value per task, with its interval; tasks that are ``alike`` count once."""
         known = averaged(values, alike)
         return mean_interval(list(known.values()), self.draw, within=range_of(measure, objectives))
 
-    def paired(self, left: Cell, right: Cell, measure: Measure) -> Metric | None:
+    def paired(self, left: Cell, right: Cell, measure: str) -> Metric | None:
         """Mean of ``right - left`` over the tasks that have a value in both, with its interval."""
         within = range_of(measure, left.objectives)
         return paired_difference(
@@ -66,7 +64,7 @@ class Bootstrap:
             alike=alike_in(left, right),
         )
 
-    def ratio(self, left: Cell, right: Cell, measure: Measure) -> Metric | None:
+    def ratio(self, left: Cell, right: Cell, measure: str) -> Metric | None:
         """Mean of ``right`` / mean of ``left`` over the tasks that have a value in both, with its interval."""
         return paired_ratio(left.by_task(measure), right.by_task(measure), self.draw, alike=alike_in(left, right))
 
@@ -78,7 +76,7 @@ def alike_in(left: Cell, right: Cell) -> dict[str, str]:
 
 def measure(
     episode: Episode, prices: Prices | None = None, side_prices: Prices | None = None
-) -> dict[Measure, float | None]:
+) -> dict[str, float | None]:
     """Every measure of one episode."""
     return quality(episode) | efficiency(episode) | {Measure.COST: cost(episode, prices, side_prices)}
 
@@ -102,7 +100,10 @@ def make_cell(
     for name, episode in zip(names or [episode.task.id for episode in episodes], episodes, strict=True):
         by_task.setdefault(name, []).append(episode)
     rows = [[measure(one, prices, side_prices) for one in some if not one.failed] for some in by_task.values()]
-    values = {name: tuple(_mean(row[name] for row in some) for some in rows) for name in Measure if episodes}
+    scored = tuple(dict.fromkeys(name for one in episodes if one.score for name in one.score.metrics))
+    names_of = dict.fromkeys((*_measures(scored), *Measure))
+    measured = [name for name in names_of if any(name in row for some in rows for row in some)]
+    values = {str(name): tuple(_mean(row.get(name) for row in some) for some in rows) for name in measured}
     stops = Counter(episode.stop for episode in episodes)
     cell = Cell(
         strategy=strategy,
@@ -112,6 +113,7 @@ def make_cell(
         tasks=tuple(by_task),
         values=values,
         metrics={},
+        scored=scored,
         episodes=len(episodes),
         failed=sum(episode.failed for episode in episodes),
         unscored=sum(not episode.failed and episode.score is None for episode in episodes),
@@ -125,6 +127,12 @@ def make_cell(
         scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
     return with_metrics(cell, bootstrap)
+
+
+def _measures(scored: Iterable[str]) -> list[str]:
+    """The measures that metrics of scores have: their sums, then their means over objectives."""
+    scored = list(scored)
+    return [*scored, *(f"{name}{PER_OBJECTIVE}" for name in scored)]
 
 
 def with_metrics(cell: Cell, bootstrap: Bootstrap) -> Cell:
@@ -192,7 +200,7 @@ def compare(left: Cell, right: Cell, left_name: str, right_name: str, bootstrap:
             right=right_name,
             difference=difference,
         )
-        for name in COMPARED
+        for name in (*left.scored[:2], *COMPARED)
         if (difference := bootstrap.paired(left, right, name)) is not None
     )
 

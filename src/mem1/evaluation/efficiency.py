@@ -10,7 +10,7 @@ from mem1.types import Episode, Malformed, SideCall, StopReason, ToolCall, Turn,
 Call = Turn | SideCall
 
 
-def efficiency(episode: Episode) -> dict[Measure, float | None]:
+def efficiency(episode: Episode) -> dict[str, float | None]:
     """Costs of ``episode``, failed or not; without a single turn everything but time is ``None``.
 
     ``EARLY_STOP`` is 1 when the policy itself ended the episode after fewer look-ups (calls of the
@@ -18,7 +18,7 @@ def efficiency(episode: Episode) -> dict[Measure, float | None]:
     """
     turns, asked, size = episode.turns, episode.calls, episode.task.size
     if not turns:
-        return dict.fromkeys(_MEASURES) | {Measure.SECONDS: episode.seconds}
+        return dict.fromkeys(map(str, _MEASURES)) | {Measure.SECONDS: episode.seconds}
     lookups = sum(isinstance(turn.action, ToolCall) and not turn.by_memory for turn in turns)
     malformed = sum(isinstance(turn.action, Malformed) for turn in turns)
     prefill, reused = sum(len(call.prompt_token_ids) for call in asked), prefill_reused(asked)

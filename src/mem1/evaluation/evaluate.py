@@ -26,6 +26,7 @@ from mem1.rollout.group import run_requests
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.limits import derive_seed
 from mem1.storage.episodes import EpisodeEntry, EpisodeWriter, digest, list_episodes, read_episode
+from mem1.storage.guards.salvage import set_damage_aside
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Task
 
@@ -73,6 +74,7 @@ async def evaluate(
     )
     before = _begin(run, plan, resume)
     path = run.episodes(label, compressed=True)
+    set_damage_aside(path)
     on_disk = {entry.id: entry for entry in list_episodes(path)} if path.is_file() else {}
     book = _Book(run, plan, config.transcripts, dict(tasks), before, Watch(config.concurrency), side_is_policy)
     effort = RolloutHealthCheck(what=f"evaluation {label!r}")
@@ -249,7 +251,7 @@ class _Advance:
         if episode is not None and episode.failed:
             self.failed += 1
         if episode is not None and episode.score is not None:
-            self.scores.setdefault(strategy, []).append(episode.score.em_sum / episode.task.size)
+            self.scores.setdefault(strategy, []).append(episode.score.total(episode.score.main) / episode.task.size)
         figures = "  ".join(f"{name} {sum(some) / len(some):.2f}" for name, some in self.scores.items())
         if figures:
             figures = f"EM/objective {figures}"

@@ -7,18 +7,17 @@ from enum import StrEnum
 
 
 class Measure(StrEnum):
-    """One number per episode (method section 5)."""
+    """One number per episode (method section 5), by name.
+
+    Beside these there are two for each metric of the episodes' scores, whatever its name: ``NAME``, summed over
+    objectives, and ``NAME_per_objective``, the mean over those that have a value.
+    """
 
     EM = "em"
     F1 = "f1"
     EM_PER_OBJECTIVE = "em_per_objective"
     F1_PER_OBJECTIVE = "f1_per_objective"
     REWARD = "reward"
-    SCORE = "score"
-    R_TYPE = "r_type"
-    R_ATT = "r_att"
-    R_OPTION = "r_option"
-    R_PRICE = "r_price"
     ANSWER_RATE = "answer_rate"
     COVERAGE = "coverage"
     TURNS = "turns"
@@ -43,14 +42,10 @@ class Measure(StrEnum):
     COST = "cost"
 
 
-_SUMS = (Measure.EM, Measure.F1)
+PER_OBJECTIVE = "_per_objective"
+# Metrics that lie between 0 and 1 for an objective.
+_UNIT = ("em", "f1", "success", "score", "bought", "r_type", "r_att", "r_option", "r_price")
 _SHARES = (
-    Measure.EM_PER_OBJECTIVE,
-    Measure.F1_PER_OBJECTIVE,
-    Measure.R_TYPE,
-    Measure.R_ATT,
-    Measure.R_OPTION,
-    Measure.R_PRICE,
     Measure.ANSWER_RATE,
     Measure.COVERAGE,
     Measure.EARLY_STOP,
@@ -59,15 +54,17 @@ _SHARES = (
 )
 
 
-def range_of(measure: Measure, objectives: int) -> tuple[float, float | None] | None:
+def range_of(measure: str, objectives: int) -> tuple[float, float | None] | None:
     """Least and largest value with so many objectives; ``(0, None)``: no upper limit, ``None``: none at all."""
-    if measure in _SUMS:
+    if measure in _UNIT:
         return 0.0, float(objectives)
-    if measure in _SHARES:
+    if measure in _SHARES or measure.removesuffix(PER_OBJECTIVE) in _UNIT:
         return 0.0, 1.0
-    if measure is Measure.SCORE:
-        return 0.0, 100.0
-    return None if measure is Measure.REWARD else (0.0, None)
+    return (0.0, None) if measure in _COUNTED else None
+
+
+# What is counted has no upper limit; of other scorers' metrics nothing is known.
+_COUNTED = frozenset(Measure) - {Measure.REWARD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +77,12 @@ class Spec:
     meaning: str
 
 
-SPECS: dict[Measure, Spec] = {
+SPECS: dict[str, Spec] = {
     Measure.EM: Spec("EM", "", 2, "exact matches, summed over objectives"),
     Measure.F1: Spec("F1", "", 2, "F1, summed over objectives"),
     Measure.EM_PER_OBJECTIVE: Spec("EM / objective", "", 3, "exact match, mean over scored objectives"),
     Measure.F1_PER_OBJECTIVE: Spec("F1 / objective", "", 3, "F1, mean over scored objectives"),
     Measure.REWARD: Spec("Reward", "", 3, "the reward of the episode"),
-    Measure.SCORE: Spec("Score", "", 1, "100 x the environment's reward, mean over objectives"),
-    Measure.R_TYPE: Spec("Type", "", 3, "part of the shop's reward: the right kind of product; mean over objectives"),
-    Measure.R_ATT: Spec("Attributes", "", 3, "wanted attributes that were met / wanted, mean over objectives"),
-    Measure.R_OPTION: Spec("Options", "", 3, "wanted options that were chosen / wanted, mean over objectives with any"),
-    Measure.R_PRICE: Spec("Price", "", 3, "purchases within the price limit / objectives"),
     Measure.ANSWER_RATE: Spec("Answered", "", 3, "objectives that got an answer / all objectives"),
     Measure.COVERAGE: Spec("Coverage", "", 3, "objectives that could be scored / all objectives"),
     Measure.TURNS: Spec("Turns", "", 1, "contexts the policy saw"),
@@ -118,3 +110,15 @@ SPECS: dict[Measure, Spec] = {
     Measure.SECONDS: Spec("Seconds", "s", 2, "wall time of an episode, others in flight beside it"),
     Measure.COST: Spec("Cost", "", 6, "money, as the backend says or by the price table"),
 }
+
+
+def spec_of(measure: str) -> Spec:
+    """How ``measure`` is written, also where it is a metric of somebody's scorer."""
+    found = SPECS.get(measure)
+    if found is not None:
+        return found
+    name = measure.removesuffix(PER_OBJECTIVE)
+    label = name.replace("_", " ").capitalize()
+    if name != measure:
+        return Spec(f"{label} / objective", "", 3, f"{name}, mean over scored objectives")
+    return Spec(label, "", 2, f"{name}, summed over objectives")

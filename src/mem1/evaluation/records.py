@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from mem1.evaluation.measures import Measure
 from mem1.prices import Prices
 from mem1.types import Composition, Record, StopReason
 
@@ -95,8 +94,9 @@ class Cell(Record):
     objectives: int
     session: bool = False
     tasks: tuple[str, ...]
-    values: dict[Measure, tuple[float | None, ...]]
-    metrics: dict[Measure, Metric]
+    values: dict[str, tuple[float | None, ...]]
+    metrics: dict[str, Metric]
+    scored: tuple[str, ...] = ("em", "f1")  # the metrics of the episodes' scores, the main one first
     episodes: int
     failed: int
     unscored: int
@@ -124,7 +124,7 @@ class Cell(Record):
         """The tasks this cell was run on."""
         return CellKey(self.composition, self.objectives, self.session)
 
-    def by_task(self, measure: Measure) -> dict[str, float | None]:
+    def by_task(self, measure: str) -> dict[str, float | None]:
         """Value per task id."""
         values = self.values.get(measure)
         return {} if values is None else dict(zip(self.tasks, values, strict=True))
@@ -139,7 +139,7 @@ class Cell(Record):
         """How many tasks there are that differ."""
         return len(set(self.alike)) if self.alike else len(self.tasks)
 
-    def known(self, measure: Measure) -> list[float]:
+    def known(self, measure: str) -> list[float]:
         """The values that are known, in task order."""
         return [value for value in self.values.get(measure, ()) if value is not None]
 
@@ -147,7 +147,7 @@ class Cell(Record):
 class Comparison(Record):
     """A paired difference ``right - left`` on the tasks both have; the sides are strategies or labels."""
 
-    measure: Measure
+    measure: str
     composition: Composition
     objectives: int
     session: bool
@@ -159,7 +159,8 @@ class Comparison(Record):
 class Verdict(Record):
     """What one strategy costs and saves against the baseline, on the tasks that both finished.
 
-    ``em`` and ``f1`` are paired differences of the sums over objectives; the others are ratios of means (0.5 is half).
+    ``scores`` are paired differences of metrics summed over objectives, the main one first; the others are ratios of
+    means (0.5 is half).
     ``None``: not known, or nothing to divide by. ``told_apart`` names those that hold among all of the evaluation's
     verdicts together (``statistics.told_apart``).
     """
@@ -169,8 +170,7 @@ class Verdict(Record):
     composition: Composition
     objectives: int
     session: bool
-    em: Metric | None
-    f1: Metric | None
+    scores: dict[str, Metric | None]
     peak: Metric | None
     tokens: Metric | None
     tokens_reused: Metric | None
@@ -181,7 +181,6 @@ class Verdict(Record):
     @property
     def results(self) -> dict[str, tuple[Metric | None, float]]:
         """Each result by its name, with the value that would mean "no difference"."""
-        differences = {"em": self.em, "f1": self.f1}
         ratios = {
             "peak": self.peak,
             "tokens": self.tokens,
@@ -189,7 +188,7 @@ class Verdict(Record):
             "seconds": self.seconds,
             "cost": self.cost,
         }
-        return {name: (one, 0.0) for name, one in differences.items()} | {
+        return {name: (one, 0.0) for name, one in self.scores.items()} | {
             name: (one, 1.0) for name, one in ratios.items()
         }
 
@@ -245,7 +244,7 @@ class Evaluation(Record):
     that ran episodes; none are known of evaluations that were made before they were recorded.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     plan: Plan
     complete: bool
     cells: tuple[Cell, ...]
@@ -254,6 +253,11 @@ class Evaluation(Record):
     transcripts: tuple[Transcript, ...] = ()
     intervals: str = "percentile"
     conditions: tuple[Conditions, ...] = ()
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """The two metrics that stand for quality where there is room for no more, the main one first."""
+        return tuple(dict.fromkeys(name for cell in self.cells for name in cell.scored[:2]))[:2]
 
     @property
     def failed(self) -> int:

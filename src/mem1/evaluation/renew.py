@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from mem1.evaluation.cells import Bootstrap, compare_strategies, with_metrics
-from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.evaluation.statistics import METHOD
 from mem1.evaluation.verdict import verdicts
-
-_QUALITY = (Measure.EM, Measure.F1, Measure.SCORE)
 
 
 def renewed(evaluation: Evaluation) -> Evaluation:
@@ -35,7 +32,7 @@ def renewed(evaluation: Evaluation) -> Evaluation:
 def _without_failed(cell: Cell) -> Cell:
     if not cell.failed:
         return cell
-    scores = [cell.values[measure] for measure in _QUALITY if measure in cell.values]
+    scores = [cell.values[measure] for measure in cell.scored if measure in cell.values]
     kept = [any(column[k] is not None for column in scores) for k in range(len(cell.tasks))]
     values = {
         measure: tuple(value if keep else None for value, keep in zip(column, kept, strict=True))

@@ -8,13 +8,13 @@ from typing import Any
 
 from mem1.errors import DataError
 from mem1.evaluation.cells import Bootstrap, alike_in
-from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
 from mem1.evaluation.statistics import pairs, told_apart
 from mem1.report.data import bootstrap_of, read_whole_run
 from mem1.report.tables import keys_of, tasks_of
 
-DIFFERENCES = (Measure.SCORE, Measure.EM, Measure.F1, Measure.EM_PER_OBJECTIVE, Measure.ANSWER_RATE, Measure.MALFORMED)
+DIFFERENCES = (Measure.ANSWER_RATE, Measure.MALFORMED)  # beside the scores
 RATIOS = (Measure.PEAK_WITHOUT_PROMPT, Measure.DEPENDENCY, Measure.TOKENS, Measure.SECONDS, Measure.COST)
 
 
@@ -72,7 +72,9 @@ def _pairs(base: Evaluation, run: Evaluation, key: CellKey) -> list[tuple[Cell, 
 
 def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[tuple[dict[str, Any], Metric]]:
     strategy = new.strategy if old.strategy == new.strategy else f"{old.strategy} -> {new.strategy}"
-    for measure in (*DIFFERENCES, *RATIOS):
+    scores = new.scored[:2]
+    per_objective = (f"{name}{PER_OBJECTIVE}" for name in scores[:1])
+    for measure in (*scores, *per_objective, *DIFFERENCES, *RATIOS):
         change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
         if change is None:
             continue
@@ -81,7 +83,7 @@ def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[tuple[dict[str
             {
                 "tasks": tasks_of(new.key),
                 "strategy": strategy,
-                "measure": measure.value,
+                "measure": str(measure),
                 "base": float(before.mean()),
                 "run": float(after.mean()),
                 "change": change.mean,
@@ -96,12 +98,12 @@ def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[tuple[dict[str
 
 def in_words(row: dict[str, Any]) -> dict[str, str]:
     """A row of ``against`` as people read it, without what it is about."""
-    measure = Measure(row["measure"])
-    digits = SPECS[measure].decimals
+    measure: str = row["measure"]
+    digits = spec_of(measure).decimals
     form = "{:.2f}x" if row["kind"] == "multiple" else f"{{:+.{digits}f}}"
     low, high = row["low"], row["high"]
     return {
-        "measure": SPECS[measure].label,
+        "measure": spec_of(measure).label,
         "base": f"{row['base']:,.{digits}f}",
         "run": f"{row['run']:,.{digits}f}",
         "change": form.format(row["change"]) + ("*" if row["told_apart"] else ""),

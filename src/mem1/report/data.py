@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +93,7 @@ def read_run(path: Path) -> RunData:
         lost = damaged_cells(run, evaluation)
         evaluations.append(without(evaluation, [one.cell for one in lost]) if lost else evaluation)
         damage += [f"evaluation {name}: {one}" for one in lost]
+    damage += [f"episodes {name}: {why}" for name, path in run.episode_files().items() if (why := _unreadable(path))]
     views = run.views
     return RunData(
         run=run,
@@ -143,21 +145,43 @@ def sample_episodes(data: RunData, *, per_strategy: int = 3) -> list[Episode]:
     """
     if data.last is None:
         return [
-            read_episode(path, entry)
+            episode
             for path in data.run.episode_files().values()
             # Each may have been run anew once; a whole index is more than a page needs in memory.
-            for entry in latest(deque(iter_episodes(path), maxlen=2 * per_strategy))[-per_strategy:]
+            for entry in latest(deque(_readable(path), maxlen=2 * per_strategy))[-per_strategy:]
+            for episode in _read(path, entry)
         ]
     path = data.run.episodes(data.last.label)
     if not path.is_file():
         return []
-    kept = latest(entry for entry in iter_episodes(path) if entry.id in data.transcripts)
+    kept = latest(entry for entry in _readable(path) if entry.id in data.transcripts)
     found: list[Episode] = []
     for strategy in reversed(data.last.plan.strategies):  # the state strategy comes last in a plan, first here
         mine = sorted((entry for entry in kept if _planned(entry) == strategy), key=lambda e: e.objectives)
         mine = [entry for entry in mine if entry.objectives > 1] or mine
-        found += [read_episode(path, mine[k]) for k in _apart(len(mine), per_strategy)]
+        found += [episode for k in _apart(len(mine), per_strategy) for episode in _read(path, mine[k])]
     return found
+
+
+def _unreadable(path: Path) -> str | None:
+    """Why an episode file cannot be listed to its end, if that is so."""
+    try:
+        deque(iter_episodes(path), maxlen=0)
+    except StorageError as error:
+        return f"{error.what} ({error.where})"
+    return None
+
+
+def _readable(path: Path) -> Iterator[EpisodeEntry]:
+    """The entries up to a damage, which ``RunData.damage`` tells of."""
+    with suppress(StorageError):
+        yield from iter_episodes(path)
+
+
+def _read(path: Path, entry: EpisodeEntry) -> Iterator[Episode]:
+    """The episode, if it can be read."""
+    with suppress(StorageError):
+        yield read_episode(path, entry)
 
 
 def _planned(entry: EpisodeEntry) -> str | None:

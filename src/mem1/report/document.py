@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.evaluation.records import Evaluation
+from mem1.parts import TABLES
+from mem1.registry import functions
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
 from mem1.report.figures.plots import (
     MEMORY,
-    QUALITY,
     WORK,
     Look,
     frontier,
     learning_curves,
     over_horizons,
+    quality_looks,
     session_charts,
 )
 from mem1.report.figures.svg import Chart
-from mem1.report.shop import shop_table
 from mem1.report.summary import Fact, facts
 from mem1.report.tables import (
     Table,
@@ -100,8 +101,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     main, others = data.main_strategy, [name for name in data.strategies if name != data.main_strategy]
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
-    shopping, verdict = shop_table(last), verdict_table(last)
-    tables = (*(table for table in (shopping, change, verdict) if table is not None), side_by_side(last))
+    own, verdict = [table(last) for table in functions(TABLES)], verdict_table(last)
+    tables = (*(table for table in (*own, change, verdict) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
@@ -113,8 +114,8 @@ def _composition(data: RunData, last: Evaluation, composition: Composition) -> S
     def draw(looks: tuple[Look, ...]) -> list[Chart]:
         return [chart for look in looks if (chart := over_horizons(data, last, composition, look))]
 
-    edges = [frontier(data, last, composition, look) for look in QUALITY[:2]]
-    charts = [*draw(QUALITY), *draw(MEMORY), *(edge for edge in edges if edge), *draw(WORK)]
+    edges = [frontier(data, last, composition, look) for look in quality_looks(last)[:2]]
+    charts = [*draw(tuple(quality_looks(last))), *draw(MEMORY), *(edge for edge in edges if edge), *draw(WORK)]
     lead = {
         Composition.PARALLEL: "All questions stand in the prompt; one answer is due at the end.",
         Composition.SEQUENTIAL: "The next question is shown once the one before is answered.",

@@ -33,14 +33,18 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveView:
-    """One question, what was accepted, what was said, what it scored."""
+    """One question, what was accepted, what was said, what it scored by the two first metrics."""
 
     number: int
     question: str
     accepted: str
     answer: str | None
-    em: float | None
-    f1: float | None
+    scores: dict[str, float | None]
+
+    @property
+    def main(self) -> float | None:
+        """Its value by the main metric."""
+        return next(iter(self.scores.values()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,7 @@ def view_objectives(episode: Episode) -> tuple[ObjectiveView, ...]:
             question=objective.standalone or objective.question,
             accepted=" / ".join(objective.answers[:3]),
             answer=episode.answers[k] if k < len(episode.answers) else None,
-            em=score.em[k] if score else None,
-            f1=score.f1[k] if score else None,
+            scores={name: values[k] for name, values in list(score.metrics.items())[:2]} if score else {},
         )
         for k, objective in enumerate(episode.task.objectives)
     )

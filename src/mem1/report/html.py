@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mem1.evaluation.measures import spec_of
 from mem1.report.document import Document
 from mem1.report.figures.svg import Chart, draw
 from mem1.report.tables import chart_table
@@ -38,6 +39,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["svg"] = _svg
+    made.filters["label"] = lambda name: spec_of(name).label
     made.filters["chart_table"] = chart_table
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.measures import spec_of
 from mem1.evaluation.records import Metric
 
 _MINUS = "−"
@@ -38,18 +38,18 @@ def signed(value: float, decimals: int) -> str:
     return text if text.startswith(_MINUS) or not any(digit in text for digit in "123456789") else f"+{text}"
 
 
-def mean_of(measure: Measure, metric: Metric | None) -> str:
+def mean_of(measure: str, metric: Metric | None) -> str:
     """A metric's mean as its measure is written; a dash where nothing is known."""
     if metric is None:
         return "–"
-    return compact(metric.mean, SPECS[measure].decimals)
+    return compact(metric.mean, spec_of(measure).decimals)
 
 
-def interval_of(measure: Measure, metric: Metric | None, *, sign: bool = False) -> str:
+def interval_of(measure: str, metric: Metric | None, *, sign: bool = False) -> str:
     """A metric's interval as ``low … high``; empty where there is none."""
     if metric is None or metric.low is None or metric.high is None:
         return ""
-    decimals = SPECS[measure].decimals
+    decimals = spec_of(measure).decimals
     if sign:
         return f"{signed(metric.low, decimals)} … {signed(metric.high, decimals)}"
     return f"{compact(metric.low, decimals)} … {compact(metric.high, decimals)}"

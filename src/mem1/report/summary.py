@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mem1.evaluation.measures import Measure
+from mem1.evaluation.measures import Measure, spec_of
 from mem1.evaluation.records import Cell, Evaluation, Metric
 from mem1.evaluation.statistics import averaged, ratio_of_means
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions
@@ -31,7 +31,7 @@ def facts(data: RunData) -> list[Fact]:
 
 
 def _learning(data: RunData) -> Fact | None:
-    """EM at two objectives (else the smallest horizon), last policy against first."""
+    """The main metric at two objectives (else the smallest horizon), last policy against first."""
     pair = data.before_and_after
     if pair is None:
         return None
@@ -42,13 +42,17 @@ def _learning(data: RunData) -> Fact | None:
         old, new = first.cell(strategy, key), last.cell(strategy, key)
         if old is None or new is None:
             continue
-        difference = bootstrap_of(last).paired(old, new, Measure.EM)
-        before, after = old.metrics.get(Measure.EM), new.metrics.get(Measure.EM)
+        if not new.scored:
+            continue
+        main = new.scored[0]
+        difference = bootstrap_of(last).paired(old, new, main)
+        before, after = old.metrics.get(main), new.metrics.get(main)
         if difference is None or before is None or after is None:
             continue
+        label = spec_of(main).label
         return Fact(
             figure=f"{number(before.mean, 2)} → {number(after.mean, 2)}",
-            meaning=f"summed EM at {_count(key.objectives)}, {first.label} → {last.label} ({strategy})",
+            meaning=f"summed {label} at {_count(key.objectives)}, {first.label} → {last.label} ({strategy})",
             basis=f"paired difference {signed(difference.mean, 2)}{_interval(difference, 2, sign=True)}, "
             f"n = {difference.n} tasks",
         )

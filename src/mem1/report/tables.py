@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
 from mem1.evaluation.statistics import told_apart
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
@@ -64,9 +64,6 @@ class Table:
 # agent that stops early looks like one that saves memory.
 BESIDE_SCORES = (Measure.ANSWER_RATE, Measure.ACTIONS_PER_OBJECTIVE, Measure.EARLY_STOP)
 SIDE_BY_SIDE = (
-    Measure.EM,
-    Measure.F1,
-    Measure.EM_PER_OBJECTIVE,
     *BESIDE_SCORES,
     Measure.MALFORMED,
     Measure.PEAK_WITHOUT_PROMPT,
@@ -76,7 +73,6 @@ SIDE_BY_SIDE = (
     Measure.SECONDS,
     Measure.COST,
 )
-_WITH_INTERVAL = (Measure.EM, Measure.PEAK_WITHOUT_PROMPT)
 
 
 def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Table | None:
@@ -95,17 +91,18 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
         return None
     rows = _changes(pairs, last)
     columns = [_text("Strategy"), _text("Tasks")]
-    for measure in (Measure.EM, Measure.F1):
-        label = SPECS[measure].label
+    scores = last.scored
+    for measure in scores:
+        label = spec_of(measure).label
         columns += [Column(f"{label} before"), Column("after")]
         columns.append(Column("difference", meaning="after less before, paired by task"))
     for measure in BESIDE_SCORES:
-        columns += [Column(f"{SPECS[measure].label} before"), Column("after")]
+        columns += [Column(f"{spec_of(measure).label} before"), Column("after")]
     columns.append(Column("n", "tasks"))
     return Table(
         title=title,
-        note=f"Before: {first.label}. After: {last.label}. EM and F1 are summed over objectives. "
-        f"{confidence_note(last)} Differences are paired by task. {stars_note(last, '0', 2 * len(rows))}",
+        note=f"Before: {first.label}. After: {last.label}. {_named(scores)} summed over objectives. "
+        f"{confidence_note(last)} Differences are paired by task. {stars_note(last, '0', len(scores) * len(rows))}",
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -113,10 +110,12 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
 
 def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table:
     """Every strategy at every horizon: the main measures, or all of them with all intervals."""
-    known = {measure for cell in evaluation.cells for measure in cell.metrics}
-    wanted = tuple(m for m in Measure if m in known) if all_measures else SIDE_BY_SIDE
-    measures = tuple(m for m in wanted if m is not Measure.COST or priced(evaluation))
-    bounded = tuple(Measure) if all_measures else _WITH_INTERVAL
+    scores = evaluation.scored
+    every = tuple(unique(measure for cell in evaluation.cells for measure in cell.metrics))
+    main = (*scores, *(f"{name}{PER_OBJECTIVE}" for name in scores[:1]), *SIDE_BY_SIDE)
+    wanted = every if all_measures else main
+    measures = tuple(m for m in wanted if m != Measure.COST or priced(evaluation))
+    bounded = every if all_measures else None
     title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]
     columns += [_column(evaluation, m) for m in measures]
@@ -135,7 +134,7 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     ]
     return Table(
         title=f"{title}: {evaluation.label}",
-        note=f"{confidence_note(evaluation)} EM and F1 are summed over objectives. Failed episodes are "
+        note=f"{confidence_note(evaluation)} {_named(scores)} summed over objectives. Failed episodes are "
         "counted, and in no score and no cost." + budget_note(evaluation),
         columns=tuple(columns),
         rows=tuple(rows),
@@ -171,7 +170,7 @@ def endings(evaluation: Evaluation) -> Table:
 
 def strategy_differences(evaluation: Evaluation) -> Table | None:
     """Paired differences between strategies."""
-    shown = (Measure.EM, Measure.F1, *BESIDE_SCORES, Measure.PEAK_WITHOUT_PROMPT)
+    shown = (*evaluation.scored, *BESIDE_SCORES, Measure.PEAK_WITHOUT_PROMPT)
     found = [one for one in evaluation.comparisons if one.measure in shown]
     if not found:
         return None
@@ -195,7 +194,7 @@ def strategy_differences(evaluation: Evaluation) -> Table | None:
         columns=(
             _text("Tasks"),
             _text("Difference"),
-            *(Column(SPECS[m].label, SPECS[m].unit, True, SPECS[m].meaning) for m in shown),
+            *(Column(spec_of(m).label, spec_of(m).unit, True, spec_of(m).meaning) for m in shown),
             Column("n", "tasks"),
         ),
         rows=tuple(rows),
@@ -247,7 +246,7 @@ def stars_note(evaluation: Evaluation, null: str, count: int) -> str:
 
 def _changes(pairs: list[tuple[Cell, Cell]], last: Evaluation) -> list[tuple[Entry, ...]]:
     """A line for each pair of cells, before and after."""
-    scores = (Measure.EM, Measure.F1)
+    scores = last.scored
     found = [[bootstrap_of(last).paired(old, new, measure) for measure in scores] for old, new in pairs]
     apart = iter(told_apart([(one, 0.0) for line in found for one in line], last.plan.confidence))
     rows = []
@@ -261,8 +260,9 @@ def _changes(pairs: list[tuple[Cell, Cell]], last: Evaluation) -> list[tuple[Ent
     return rows
 
 
-def entry_of(cell: Cell, measure: Measure, bounded: tuple[Measure, ...] = _WITH_INTERVAL) -> Entry:
-    """A measure's mean, with its interval where it is one of ``bounded``."""
+def entry_of(cell: Cell, measure: str, bounded: tuple[str, ...] | None = None) -> Entry:
+    """A measure's mean, with its interval where it is one of ``bounded``, by default the main metric and the peak."""
+    bounded = (*cell.scored[:1], Measure.PEAK_WITHOUT_PROMPT) if bounded is None else bounded
     metric = cell.metrics.get(measure)
     aside = interval_of(measure, metric) if measure in bounded else ""
     return Entry(mean_of(measure, metric), aside)
@@ -295,11 +295,11 @@ def budget_note(evaluation: Evaluation) -> str:
     )
 
 
-def difference_entry(measure: Measure, difference: Metric | None, *, strong: bool) -> Entry:
+def difference_entry(measure: str, difference: Metric | None, *, strong: bool) -> Entry:
     """A paired difference."""
     if difference is None:
         return Entry("–")
-    text = signed(difference.mean, SPECS[measure].decimals)
+    text = signed(difference.mean, spec_of(measure).decimals)
     return Entry(text, interval_of(measure, difference, sign=True), strong=strong)
 
 
@@ -314,10 +314,16 @@ def tasks_of(key: CellKey) -> str:
     return f"session of {key.objectives}" if key.session else f"{key.composition} {key.objectives}"
 
 
-def _column(evaluation: Evaluation, measure: Measure) -> Column:
-    spec, prices = SPECS[measure], evaluation.plan.prices
-    unit = prices.currency if measure is Measure.COST and prices is not None else spec.unit
+def _column(evaluation: Evaluation, measure: str) -> Column:
+    spec, prices = spec_of(measure), evaluation.plan.prices
+    unit = prices.currency if measure == Measure.COST and prices is not None else spec.unit
     return Column(spec.label, unit, True, spec.meaning)
+
+
+def _named(scores: Sequence[str]) -> str:
+    """Metrics and a verb: ``EM and F1 are``."""
+    labels = [spec_of(name).label for name in scores]
+    return f"{' and '.join(labels)} {'is' if len(labels) == 1 else 'are'}" if labels else "Scores are"
 
 
 def _text(head: str) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.measures import Measure, spec_of
 from mem1.evaluation.records import Evaluation, Metric, Verdict
 from mem1.report.conditions import conditions_note
 from mem1.report.numbers import number
@@ -23,8 +23,17 @@ from mem1.report.tables import (
     tasks_of,
 )
 
-QUALITY = ("Tasks", "Strategy", "ΔEM", "ΔF1", "Answered", "Actions", "Early", "n")
 COSTS = ("Tasks", "Strategy", "Peak", "Tokens", "Cached", "Time", "Money", "n")
+
+
+def quality_heads(evaluation: Evaluation) -> list[str]:
+    """The columns of differences: ``ΔEM``, ``ΔF1``."""
+    return [f"Δ{spec_of(name).label}" for name in evaluation.scored]
+
+
+def quality_columns(evaluation: Evaluation) -> tuple[str, ...]:
+    """The columns about quality."""
+    return ("Tasks", "Strategy", *quality_heads(evaluation), "Answered", "Actions", "Early", "n")
 
 
 def verdict_table(evaluation: Evaluation) -> Table | None:
@@ -39,14 +48,17 @@ def verdict_table(evaluation: Evaluation) -> Table | None:
         if verdict.key == key
     ]
     baseline = evaluation.plan.baseline
+    labels = [spec_of(name).label for name in evaluation.scored]
     columns = [
         Column("Tasks", numeric=False),
         Column("Strategy", numeric=False),
-        Column("ΔEM", meaning=f"EM less that of {baseline}, summed over objectives, paired by task"),
-        Column("ΔF1", meaning=f"F1 less that of {baseline}, summed over objectives, paired by task"),
-        Column("Answered", meaning=SPECS[Measure.ANSWER_RATE].meaning),
-        Column("Actions", "per objective", meaning=SPECS[Measure.ACTIONS_PER_OBJECTIVE].meaning),
-        Column("Early", meaning=SPECS[Measure.EARLY_STOP].meaning),
+        *(
+            Column(f"Δ{label}", meaning=f"{label} less that of {baseline}, summed over objectives, paired by task")
+            for label in labels
+        ),
+        Column("Answered", meaning=spec_of(Measure.ANSWER_RATE).meaning),
+        Column("Actions", "per objective", meaning=spec_of(Measure.ACTIONS_PER_OBJECTIVE).meaning),
+        Column("Early", meaning=spec_of(Measure.EARLY_STOP).meaning),
         Column("Peak", "×", meaning=f"peak less P / that of {baseline}"),
         Column("Tokens", "×", meaning="prefill + decode, nothing cached"),
         Column("Cached", "× tokens", meaning="prefill + decode, what a prefix cache holds left out"),
@@ -57,9 +69,9 @@ def verdict_table(evaluation: Evaluation) -> Table | None:
     columns.append(Column("n", "tasks"))
     return Table(
         title=f"What each strategy costs and saves against {baseline}",
-        note=f"Each line: the strategy less {baseline} (ΔEM, ΔF1), or as a multiple of it (×; below 1 is saved). n: "
-        f"tasks that both finished. {confidence_note(evaluation)} "
-        + stars_note(evaluation, "0, or 1", sum(_told(rows)))
+        note=f"Each line: the strategy less {baseline} ({', '.join(quality_heads(evaluation))}), or as a multiple of "
+        f"it (×; below 1 is saved). n: tasks that both finished. {confidence_note(evaluation)} "
+        + stars_note(evaluation, "0, or 1", sum(_told(rows, len(labels))))
         + " Side calls are in all figures. "
         + conditions_note(evaluation)
         + budget_note(evaluation),
@@ -77,18 +89,20 @@ def _row(evaluation: Evaluation, verdict: Verdict, with_money: bool) -> tuple[En
     return (
         Entry(tasks_of(verdict.key)),
         Entry(verdict.strategy),
-        difference_entry(Measure.EM, verdict.em, strong="em" in verdict.told_apart),
-        difference_entry(Measure.F1, verdict.f1, strong="f1" in verdict.told_apart),
+        *(
+            difference_entry(name, verdict.scores.get(name), strong=name in verdict.told_apart)
+            for name in evaluation.scored
+        ),
         *(entry_of(cell, measure) for measure in BESIDE_SCORES),
         *(_ratio(ratios[name], strong=name in verdict.told_apart) for name in ratios),
-        _count([verdict.em, verdict.f1], list(ratios.values())),
+        _count(list(verdict.scores.values()), list(ratios.values())),
     )
 
 
-def _told(rows: list[tuple[Entry, ...]]) -> Iterator[int]:
+def _told(rows: list[tuple[Entry, ...]], scores: int) -> Iterator[int]:
     """How many comparisons each line holds."""
     for row in rows:
-        yield sum(entry.text != "–" for entry in (*row[2:4], *row[7:-1]))
+        yield sum(entry.text != "–" for entry in (*row[2 : 2 + scores], *row[5 + scores : -1]))
 
 
 def _count(quality: list[Metric | None], costs: list[Metric | None]) -> Entry:

@@ -66,8 +66,8 @@ class JudgeScorer:
     def __call__(self, task: Task, answers: Sequence[str | None], *, extra_answers: int = 0) -> Score:
         """Score one answer per objective. Raises ``ValueError`` when their numbers differ, ``HttpError``."""
         plain = self._standard(task, answers, extra_answers=extra_answers)
-        judged = background.wait(self._judge(task.objectives, answers, plain.em))
-        return plain.model_copy(update={"em": tuple(judged), "scorer": self.name})
+        judged = background.wait(self._judge(task.objectives, answers, plain.metrics["em"]))
+        return plain.model_copy(update={"metrics": plain.metrics | {"em": tuple(judged)}, "scorer": self.name})
 
     async def check(self) -> None:
         """Ask the judge whether it is there and takes the key. Raises ``HttpError``."""

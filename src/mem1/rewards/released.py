@@ -26,12 +26,10 @@ class ReleasedScorer:
         """Score one answer per objective. Raises ``ValueError`` when their numbers differ."""
         pairs = list(zip(task.objectives, answers, strict=True))
         complete = extra_answers == 0 and all(answer is not None for answer in answers)
+        em = (exact_match(answer or "", one.answers, normalise_released) if complete else 0.0 for one, answer in pairs)
+        f1 = (f1_set(answer or "", one.answers) if complete else 0.0 for one, answer in pairs)
         return Score(
-            em=tuple(
-                exact_match(answer or "", objective.answers, normalise_released) if complete else 0.0
-                for objective, answer in pairs
-            ),
-            f1=tuple(f1_set(answer or "", objective.answers) if complete else 0.0 for objective, answer in pairs),
+            metrics={"em": tuple(em), "f1": tuple(f1)},
             answered=tuple(given(answer) for answer in answers),
             extra_answers=extra_answers,
             scorer=self.name,

@@ -21,18 +21,18 @@ class SplitAnswers(NamedTuple):
     extra: int
 
 
-def split_answers(text: str, count: int) -> SplitAnswers:
+def split_answers(text: str, count: int, *, first: int = 1) -> SplitAnswers:
     """Split ``text`` on ``;`` for ``count`` objectives; piece i answers objective i. A single answer is not split.
 
     Where every piece bears a number, as prompts that number their questions invite, a piece answers the objective of
     its number: ``(k)`` in any order, ``k.`` where they count from 1 on (a league can be called "2. Liga"). Of two
-    pieces with the same number the first counts.
+    pieces with the same number the first counts. ``first``: the number of the first objective.
 
     Pieces are stripped. A blank piece keeps its place as ``""``. Everything beyond ``count`` is extra,
     blank or not, because the released script refuses a trailing ``;`` too.
     """
     pieces = [piece.strip() for piece in (text.split(SEPARATOR) if count > 1 else [text])]
-    numbered = _numbered(pieces, count)
+    numbered = _numbered(pieces, count, first)
     if numbered is not None:
         return numbered
     missing = max(0, count - len(pieces))
@@ -43,22 +43,22 @@ _KEY = re.compile(r"\((\d{1,4})\)\s*")
 _COUNTED = re.compile(r"(\d{1,4})\.\s+")
 
 
-def _numbered(pieces: Sequence[str], count: int) -> SplitAnswers | None:
+def _numbered(pieces: Sequence[str], count: int, first: int) -> SplitAnswers | None:
     """The answers by number; ``None`` where a piece bears none. The piece after a last ``;`` may be blank."""
     shown = pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces
     keys = [_KEY.match(piece) for piece in shown]
-    if count == 1 and (keys[0] is None or keys[0][1] != "1"):
+    if count == 1 and (keys[0] is None or int(keys[0][1]) != first):
         return None
     if not all(keys):
         keys = [_COUNTED.match(piece) for piece in shown]
-        if any(key is None or int(key[1]) != i for i, key in enumerate(keys, start=1)):
+        if any(key is None or int(key[1]) != i for i, key in enumerate(keys, start=first)):
             return None
     answers: list[str | None] = [None] * count
     extra = len(pieces) - len(shown)
     for key, piece in zip(keys, shown, strict=True):
         if key is None:
             return None
-        at = int(key[1]) - 1
+        at = int(key[1]) - first
         if 0 <= at < count and answers[at] is None:
             answers[at] = piece[key.end() :]
         else:
@@ -97,8 +97,7 @@ class StandardScorer:
         pairs = list(zip(task.objectives, answers, strict=True))
         both = [self._one(objective.answers, answer) for objective, answer in pairs]
         return Score(
-            em=tuple(em for em, _ in both),
-            f1=tuple(f1 for _, f1 in both),
+            metrics={"em": tuple(em for em, _ in both), "f1": tuple(f1 for _, f1 in both)},
             answered=tuple(given(answer) for answer in answers),
             extra_answers=extra_answers,
             scorer=self.name,

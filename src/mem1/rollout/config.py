@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from mem1.config import Config
 from mem1.types import Composition
@@ -13,6 +13,21 @@ from mem1.types import Composition
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Part = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ordered(ends: tuple[int, int]) -> tuple[int, int]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"a range has its smaller end first, got {list(ends)}")
+    return ends
+
+
+Range = Annotated[tuple[Count, Count], AfterValidator(_ordered)]
+"""From the first to the second, both included."""
+
+
+def ends(one: int | tuple[int, int]) -> tuple[int, int]:
+    """A number or a range, as a range."""
+    return (one, one) if isinstance(one, int) else one
 
 
 class KeepConfig(Config):
@@ -69,9 +84,18 @@ class LessonsConfig(Config):
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
     of ``countries`` invented countries (see ``tasks/factbook/synthetic.py``), for the shop one of ``products``
-    invented products (``tasks/webshop/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
+    invented products (``webshop/catalogue/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
     objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
-    shuffled together. Of the two-hop questions a share of ``two_hop`` is kept.
+    shuffled together. Of the two-hop questions a share of ``two_hop`` is kept. With ``objectives = [1, 4]`` each lesson
+    draws its number of objectives, and with ``delays = [1, 4]`` the delay of delayed ones.
+
+    ``memories``: each lesson is shown under one of these, with equal chances, in the recipe's budgets; without any,
+    under the recipe's own. ``instruction``: that of ``state_gated`` where the recipe's memory is another. ``turns``: at
+    most so many turns of a demonstration are imitated.
+
+    For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
+    ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
+    spoils (they are not imitated) to show how it goes on from there.
     """
 
     real: Part = 0.25
@@ -79,7 +103,15 @@ class LessonsConfig(Config):
     countries: int = Field(default=24, ge=2)
     per_lesson: int = Field(default=32, ge=1)
     mixed: int = Field(default=8, ge=1)
-    objectives: int = Field(default=1, ge=1)
+    objectives: Count | Range = 1
+    delays: Count | Range = 1
     compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
+    memories: tuple[Literal["state", "state_gated"], ...] = ()
+    instruction: str = "Edit."
+    turns: Annotated[int, Field(ge=2)] | None = None
+    numbers: Count = 72
+    anywhere: Part = 0.0
+    remarks: Part = 0.0
+    slips: Part = 0.0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3

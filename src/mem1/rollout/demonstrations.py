@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,18 +32,26 @@ class Demonstrator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Tasks, the environment to do them in, who shows how, and how actions are written."""
+    """Tasks, the environment to do them in, who shows how, and how actions are written.
+
+    ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, drawn from
+    ``seed``; ``None``: all. Of long ones a few turns show what there is to learn at a fraction of the price.
+    """
 
     tasks: Sequence[Task]
     make_env: Callable[[Task], Environment]
     make_expert: Callable[[], Demonstrator] = Expert
     form: ActionForm = "tags"
+    make_memory: MemoryFactory | None = None
+    turns: int | None = None
+    seed: int = 0
 
 
 def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer, *, label: str) -> list[Episode]:
     """The expert's episodes of ``lesson`` in which every objective was answered right; the others are dropped.
 
-    Token ids are ``tokenizer``'s, as if the policy it belongs to had written them.
+    They hold the turns that are to be imitated. Token ids are ``tokenizer``'s, as if the policy it belongs to had
+    written them.
     """
     expert = lesson.make_expert()
     requests = group_requests(lesson.tasks, 1, seed=0, label=label)
@@ -52,13 +60,29 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     parts = RolloutContext(
         engine=ScriptedEngine(expert, tokenizer),
         make_env=lesson.make_env,
-        make_memory=make_memory,
+        make_memory=lesson.make_memory or make_memory,
         temperature=0.0,
-        reward=lambda score: score.em_sum,
+        reward=lambda score: score.total(score.main),
         form=lesson.form,
     )
     episodes = asyncio.run(run_requests(requests, parts, concurrency=16))
-    return [episode for episode in episodes if episode.reward == episode.task.size]
+    slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
+    rng = random.Random(f"turns {lesson.seed} {label}")
+    return [
+        _imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng)
+        for episode in episodes
+        if episode.reward == episode.task.size
+    ]
+
+
+def _imitated(episode: Episode, slipped: Collection[int], most: int | None, rng: random.Random) -> Episode:
+    """The episode with at most ``most`` turns, none that was spoiled on purpose; with its last one half the time."""
+    good = [turn for turn in episode.turns if turn.index not in slipped]
+    if most is None or len(good) <= most:
+        return episode if len(good) == len(episode.turns) else episode.model_copy(update={"turns": tuple(good)})
+    chosen = rng.sample(good[:-1], most - 1)
+    chosen.append(good[-1] if rng.random() < 0.5 else rng.choice([turn for turn in good if turn not in chosen]))
+    return episode.model_copy(update={"turns": tuple(sorted(chosen, key=lambda turn: turn.index))})
 
 
 class DemonstrationSource:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mem1.memory.base import MemoryFactory
+from mem1.memory.config import MemoryConfig
 from mem1.retrieval.base import Passage, Retriever
 from mem1.rewards.base import Scorer
 from mem1.rollout.config import LessonsConfig
@@ -21,7 +21,7 @@ class Setting:
     config: LessonsConfig
     seed: int
     env: Any  # the environment's own configuration
-    memory: MemoryFactory
+    memory: MemoryConfig
     sources: Sequence[Source]
     retriever: Retriever | None
     make_retriever: Callable[[Sequence[Passage]], Retriever]

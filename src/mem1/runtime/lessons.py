@@ -25,7 +25,7 @@ def build_lessons(recipe: Recipe, sources: Sequence[Source], retriever: Retrieve
         config=recipe.lessons,
         seed=recipe.seed,
         env=env,
-        memory=recipe.memory.build(),
+        memory=recipe.memory,
         sources=tuple(sources),
         retriever=retriever,
         make_retriever=recipe.retriever.build,

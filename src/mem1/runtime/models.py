@@ -71,7 +71,7 @@ def build_tokenizer(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> HfTok
     from mem1.train.tiny.model import train_tokenizer
 
     if recipe.model == NEW_TINY:
-        return train_tokenizer(texts(), recipe.tiny.vocabulary, Tags().control_strings)
+        return train_tokenizer(texts(), recipe.tiny.vocabulary, Tags().control_strings, recipe.tiny.keys)
     return load_tokenizer(recipe.model, chat=local_settings(recipe).chat)
 
 
@@ -94,7 +94,8 @@ def _policy(recipe: Recipe, settings: TransformersConfig, tokenizer: HfTokenizer
     from mem1.train.tiny.model import make_tiny
 
     if recipe.model == NEW_TINY:
-        return Policy(make_tiny(recipe.tiny, tokenizer.vocabulary_size))
+        size = tokenizer.vocabulary_size
+        return Policy(make_tiny(recipe.tiny, size, range(size - recipe.tiny.keys, size)))
     return Policy(load_model(recipe.model, dtype=settings.dtype, device=settings.device))
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mem1.inference.base import Engine
 from mem1.memory.config import MemoryConfig
 from mem1.recipe import Recipe
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
+from mem1.rollout.reward import reward_of
 from mem1.runtime.build import Runtime
 from mem1.runtime.world import EnvMaker
-from mem1.types import Episode, Score, Task
+from mem1.types import Episode, Task
 
 
 def context(runtime: Runtime, *, memory: MemoryConfig | None = None, temperature: float = 1.0) -> RolloutContext:
@@ -42,7 +43,7 @@ def context_of(
         make_env=make_env,
         make_memory=(memory or recipe.memory).build(),
         temperature=temperature,
-        reward=_REWARDS[recipe.reward],
+        reward=reward_of(recipe.reward),
         form=recipe.env.action_form,
         side_engine=side_engine,
         scoring_waits=recipe.scorer.waits,
@@ -56,18 +57,3 @@ def play(
     requests = group_requests(tasks, size, seed=runtime.recipe.seed, label=label)
     parts = context(runtime, temperature=temperature)
     return asyncio.run(run_requests(requests, parts, concurrency=runtime.recipe.engine.slots))
-
-
-def _em_sum(score: Score) -> float | None:
-    return None if None in score.em else score.em_sum
-
-
-def _f1_sum(score: Score) -> float | None:
-    return None if None in score.f1 else score.f1_sum
-
-
-def _env_sum(score: Score) -> float | None:
-    return None if None in score.rewards else score.reward_sum
-
-
-_REWARDS: dict[str, Callable[[Score], float | None]] = {"em": _em_sum, "f1": _f1_sum, "env": _env_sum}

@@ -17,7 +17,7 @@ from mem1.imports import imports
 from mem1.inference.base import Engine
 from mem1.recipe import Recipe
 from mem1.runtime.services import check_services
-from mem1.storage.lock import check_unlocked, locked
+from mem1.storage.guards.lock import check_unlocked, locked
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import keep_vocabulary
 from mem1.train.config import may_go_on

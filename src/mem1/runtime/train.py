@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
+from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime
 from mem1.runtime.play import play
 from mem1.storage.run_dir import RunDir
@@ -35,6 +36,7 @@ def train(
         runtime.recipe.train,
         run,
         rollout=lambda step: _rollout(runtime, pool, step),
+        objective_rewards=objective_rewards_of(runtime.recipe.reward),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
@@ -61,8 +63,7 @@ def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str,
     scores = [episode.score for episode in done if episode.score is not None]
     if not scores:
         return {}
-    return {
-        "em": sum(score.em_sum for score in scores) / len(scores),
-        "f1": sum(score.f1_sum for score in scores) / len(scores),
+    sums = {name: sum(score.total(name) for score in scores) / len(scores) for name in scores[0].metrics}
+    return sums | {
         "answer_rate": sum(sum(score.answered) / len(score.answered) for score in scores) / len(scores),
     }

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mem1.actions import ActionSpace, make_format
+from mem1.envs.qa import QaEnvConfig
+from mem1.recipe import Recipe
+from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
 from mem1.rollout.distillation.retokenize import TargetSpec
@@ -17,6 +20,7 @@ from mem1.runtime.build import Runtime, lessons
 from mem1.runtime.tasks import held_out, train_tasks
 from mem1.runtime.train import watcher
 from mem1.storage.run_dir import RunDir
+from mem1.tasks.base import Source
 from mem1.types import Composition, Episode, Task
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
@@ -83,10 +87,17 @@ def demonstrations(runtime: Runtime) -> Shown:
         mixed=recipe.lessons.mixed,
         seed=recipe.seed,
     )
-    count = recipe.lessons.objectives
-    singles = held_out(recipe, runtime.world.sources, "dev", Composition.SEQUENTIAL, count, _MEASURED, recipe.seed)
-    unseen = replace(lesson(0), tasks=singles, make_env=runtime.world.make_env)
+    unseen = replace(lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env)
     return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
+
+
+def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:
+    """Dev tasks in the lessons' own compositions, as large as the largest of them."""
+    own = recipe.lessons
+    kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else [Composition.SEQUENTIAL]
+    _, most = ends(own.objectives)
+    each = max(1, _MEASURED // len(kinds))
+    return [task for kind in kinds for task in held_out(recipe, sources, "dev", kind, most, each, recipe.seed)]
 
 
 def letters(tokenizer: HfTokenizer) -> list[str]:

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
+from mem1.runtime.numbered_lessons import expert_for, remarking, renumbered, shown_under
 from mem1.runtime.world import make_environments, passages_of
 from mem1.tasks.compose import compose
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.factbook.synthetic import synthetic_world
 from mem1.tasks.factbook.world import World
+from mem1.types import Composition
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,12 @@ class WorldLessons:
         objectives = [
             one for one in world.objectives("train") if one.metadata.get("hops") == 1 or rng.random() < config.two_hop
         ]
+        composition = rng.choice(config.compositions)
         tasks = compose(
-            objectives,
-            composition=rng.choice(config.compositions),
-            objectives=config.objectives,
+            [world] if composition is Composition.CHAINED else objectives,
+            # Delayed tasks get their numbers and delays below.
+            composition=Composition.SEQUENTIAL if composition is Composition.DELAYED else composition,
+            objectives=rng.randint(*ends(config.objectives)),
             count=config.per_lesson,
             seed=number,
             split="train",
@@ -47,7 +52,15 @@ class WorldLessons:
             "retriever": lambda: self.setting.retriever if own else self.setting.make_retriever(passages_of(world)),
             "scorer": self.setting.make_scorer,
         }
-        return Lesson(tasks, make_environments(env, parts))
+        shown = shown_under(self.setting.memory, config, rng)
+        return Lesson(
+            renumbered(tasks, composition, config, rng),
+            remarking(make_environments(env, parts), config, rng, pieces),
+            make_expert=expert_for(shown.pages, config, number),
+            make_memory=shown.make_memory,
+            turns=config.turns,
+            seed=self.setting.seed,
+        )
 
     def texts(self) -> Iterable[str]:
         """Train countries' cards and questions, and invented names."""

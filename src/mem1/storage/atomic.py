@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import StorageError
-from mem1.storage.limits import DOCUMENT, check_parts, too_large
+from mem1.storage.guards.limits import DOCUMENT, check_parts, too_large
 
 _HINTS = {
     errno.ENOSPC: "free some space on this disk, or write the run to another one; what was finished before is intact",

@@ -16,8 +16,8 @@ from pydantic import Field, ValidationError
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
+from mem1.storage.guards.limits import line_limit
 from mem1.storage.json_lines import Line, LineWriter, read_lines, read_span
-from mem1.storage.limits import line_limit
 from mem1.storage.upgrade import upgraded_episode
 from mem1.storage.written import from_json, to_json
 from mem1.types import Composition, Episode, Record, StopReason
@@ -42,7 +42,7 @@ class EpisodeEntry(Record):
     stop: StopReason
     reward: float | None
     advantage: float | None
-    em_sum: float | None
+    met: float | None
     f1_sum: float | None
     peak: Count
     peak_without_prompt: Count
@@ -85,8 +85,8 @@ def index_line(episode: Episode, line: Line) -> IndexLine:
         stop=episode.stop,
         reward=episode.reward,
         advantage=episode.advantage,
-        em_sum=episode.score.em_sum if episode.score else None,
-        f1_sum=episode.score.f1_sum if episode.score else None,
+        met=episode.score.total(episode.score.main) if episode.score else None,
+        f1_sum=episode.score.total("f1") if episode.score and "f1" in episode.score.metrics else None,
         peak=episode.peak,
         peak_without_prompt=episode.peak_without_prompt,
         tokens=sum(call.peak for call in episode.calls),

@@ -18,8 +18,8 @@ from typing import IO, NamedTuple
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import storage_errors
-from mem1.storage.limits import line_limit, line_too_large, too_large
-from mem1.storage.lock import try_lock
+from mem1.storage.guards.limits import line_limit, line_too_large, too_large
+from mem1.storage.guards.lock import try_lock
 
 _BLOCK = 1 << 20
 _GZIP = 31  # zlib's window bits for a gzip header

@@ -5,9 +5,10 @@ versions.json  seeds.json   what it ran on, and from which seeds
 metrics.jsonl               one line of numbers a step
 episodes/NAME.jsonl[.gz]    episodes, each with NAME.index.jsonl beside it
 evaluation/NAME.json        evaluations
+damaged/NAME-1.jsonl.gz     episode files that could not be read to their end, as they were (see guards/salvage.py)
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
-.lock                       who writes here now, if anybody does (see lock.py)
+.lock                       who writes here now, if anybody does (see guards/lock.py)
 clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
@@ -34,15 +35,16 @@ from pydantic import BaseModel
 from mem1.config import Config, ConfigT, build
 from mem1.errors import ConfigError, StorageError
 from mem1.storage.atomic import read_document, read_json, storage_errors, write_atomic, write_json
-from mem1.storage.limits import DOCUMENT, too_large
-from mem1.storage.lock import LOCK
-from mem1.storage.own import refuse_strange_files
+from mem1.storage.guards.limits import DOCUMENT, too_large
+from mem1.storage.guards.lock import LOCK
+from mem1.storage.guards.own import refuse_strange_files
+from mem1.storage.upgrade import upgraded_evaluation
 from mem1.storage.versions import versions
 from mem1.storage.written import from_json, to_json
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_NAME = re.compile(r"[^\W_][\w.+-]{0,199}")  # letters of any script; nothing that leaves the folder
 
 
 class RunDir:
@@ -104,7 +106,7 @@ class RunDir:
     def open(cls, path: Path) -> RunDir:
         """Open an existing run.
 
-        Raises ``StorageError`` if ``path`` holds none, or something that leads out of it (see ``storage/own.py``).
+        Raises ``StorageError`` if ``path`` holds none, or something that leads out of it (``storage/guards/own.py``).
         """
         run = cls(path)
         absent = [name for name in ("config.json", "versions.json") if not (path / name).is_file()]
@@ -259,6 +261,7 @@ class RunDir:
             where=str(path),
             hint="read it with the version of mem1 that wrote it (see versions.json), or delete it and evaluate again "
             "with --resume: episodes that are on disk are not run anew",
+            upgrade=upgraded_evaluation if "schema_version" in kind.model_fields else None,
         )
 
 

@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 
 from mem1.errors import StorageError
 from mem1.storage.atomic import read_document, write_atomic
+from mem1.storage.guards.limits import VOCABULARY
 from mem1.storage.json_lines import inflate
-from mem1.storage.limits import VOCABULARY
 from mem1.types import Turn
 
 _MOST = 16  # vocabularies of one run

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from mem1.errors import StorageError
-from mem1.storage.limits import check_parts
+from mem1.storage.guards.limits import check_parts
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -67,6 +67,8 @@ def from_json(
         why = f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg']}"
     except ValueError as error:
         why = f"it is not JSON: {error}"
+    except (TypeError, AttributeError, LookupError, ArithmeticError) as error:  # what no former version wrote
+        why = f"it is of no former version either: {error}"
     raise StorageError(f"this is no {what} of this version: {why}", where=where, hint=hint)
 
 

@@ -15,17 +15,17 @@ from mem1.types import Objective
 _MOST = 64  # accepted answers: every pair of what either question accepts, up to so many
 
 
-def delayed(objectives: Sequence[Objective], delay: int) -> list[Objective]:
+def delayed(objectives: Sequence[Objective], delay: int, *, first: int = 1) -> list[Objective]:
     """``objectives`` as numbered questions, each with the answer asked ``delay`` questions earlier in it.
 
     An answer is then "own, earlier". ``metadata`` has the question's ``number``, and ``recalls``, the number whose
-    answer is asked again. Raises ``ValueError`` for a delay under 1.
+    answer is asked again; the first number is ``first``. Raises ``ValueError`` for a delay under 1.
     """
     if delay < 1:
         raise ValueError(f"an answer is recalled 1 or more questions later, got {delay}")
     return [
-        _numbered(one, number, objectives[number - 1 - delay] if number > delay else None, delay)
-        for number, one in enumerate(objectives, start=1)
+        _numbered(one, first + index, objectives[index - delay] if index >= delay else None, delay)
+        for index, one in enumerate(objectives)
     ]
 
 

@@ -4,7 +4,7 @@ Names are ``section/name``. A list has one entry for each turn index.
 
 ======================================  ==============================================================================
 reward/mean, reward/max                 over scored episodes
-quality/em, quality/f1                  per objective; ``quality/em_sum``, ``quality/f1_sum``: summed over objectives
+quality/em, quality/f1, ...             each metric of the scores per objective; ``quality/em_sum``: summed
 quality/answer_rate                     answered objectives / objectives
 episode/turns, episode/sampled          turns and sampled tokens an episode
 episode/state_length                    tokens a state
@@ -13,6 +13,7 @@ episode/peak, episode/peak_max          largest prompt + completion of an episod
 episode/peak_without_prompt             the same less the task prompt, mean over episodes
 episode/stopped_REASON                  share of episodes
 count/episodes, count/failed            all episodes; those with an error record; ``count/unscored``: no reward
+count/masked                            cut off and therefore not trained on (``train.overlong``)
 count/groups, count/without_signal      groups; those in which no two rewards differ
 policy/entropy, policy/loss             nats a token; the minibatch loss, mean over updates
 policy/kl_reference                     k3 estimate against the reference before the update, nats a token
@@ -38,7 +39,7 @@ from torch import Tensor
 
 from mem1.train.advantages.kl import kl
 from mem1.train.rows.samples import sampled_count
-from mem1.train.selection import Selection
+from mem1.train.selection import Selection, rewards_of
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup, Malformed, StopReason
 
@@ -50,12 +51,13 @@ def rollout_metrics(groups: Sequence[EpisodeGroup], selection: Selection) -> Val
     episodes = [e for group in groups for e in group.episodes]
     finished = [e for e in episodes if not e.failed]
     turns = [turn for e in finished for turn in e.turns]
-    rewards = [e.reward for e in finished if e.reward is not None]
+    rewards = rewards_of(finished)
     peaks = [e.peak for e in finished]
     values: Values = {
         "count/episodes": selection.episodes,
         "count/failed": selection.failed,
         "count/unscored": selection.unscored,
+        "count/masked": len(selection.masked),
         "count/groups": selection.groups_seen,
         "count/without_signal": selection.without_signal,
     }
@@ -77,13 +79,13 @@ def rollout_metrics(groups: Sequence[EpisodeGroup], selection: Selection) -> Val
 
 
 def quality_metrics(episodes: Iterable[Episode]) -> Values:
-    """Exact match, F1 and answer rate of the episodes that have a score."""
+    """Each metric and the answer rate of the episodes that have a score."""
     scores = [e.score for e in episodes if e.score is not None]
     values: Values = {}
-    _put_mean(values, "quality/em_sum", [s.em_sum for s in scores])
-    _put_mean(values, "quality/f1_sum", [s.f1_sum for s in scores])
-    _put_mean(values, "quality/em", [v for s in scores for v in s.em if v is not None])
-    _put_mean(values, "quality/f1", [v for s in scores for v in s.f1 if v is not None])
+    for name in dict.fromkeys(name for s in scores for name in s.metrics):
+        having = [s for s in scores if name in s.metrics]
+        _put_mean(values, f"quality/{name}_sum", [s.total(name) for s in having])
+        _put_mean(values, f"quality/{name}", [v for s in having for v in s.known(name)])
     _put_mean(values, "quality/answer_rate", [a for s in scores for a in s.answered])
     return values
 

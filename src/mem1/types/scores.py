@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mem1.types.record import Many, Record, same_length
 
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _known(value: object) -> object:
+    """A value that is no number, or infinite, says nothing: the objective could not be scored."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Value = Annotated[float | None, BeforeValidator(_known)]
+
 
 class Score(Record):
-    """Per-objective scores of one episode; ``None`` where an objective could not be scored.
+    """Named metrics of one episode, a value for each objective; ``None`` where an objective could not be scored.
 
-    Environments that give rewards themselves put them into ``rewards`` (0 to 1 each) and what they are made of into
-    ``parts``, both empty elsewhere; ``em`` then says whether the objective was fully met, and ``f1`` is ``None``.
+    The first metric is the main one: 1 where an objective was fully met, 0 where it was not met at all. Others may be
+    parts of it, or other scales. Which of them is the reward is configuration. ``scorer`` says how it was scored.
     """
 
-    em: Annotated[tuple[float | None, ...], Many]
-    f1: Annotated[tuple[float | None, ...], Many]
-    answered: Annotated[tuple[bool, ...], Many]
+    metrics: dict[MetricName, Annotated[tuple[Value, ...], Many]] = Field(min_length=1)
+    answered: Annotated[tuple[bool, ...], Many] = Field(min_length=1)
     extra_answers: int = 0
     scorer: str
-    rewards: Annotated[tuple[float | None, ...], Many] = ()
-    parts: Annotated[tuple[dict[str, float | None], ...], Many] = ()
 
     @model_validator(mode="after")
     def _aligned(self) -> Score:
-        same_length(em=self.em, f1=self.f1, answered=self.answered)
-        if self.rewards or self.parts:
-            same_length(em=self.em, rewards=self.rewards, parts=self.parts)
+        same_length(answered=self.answered, **self.metrics)
         return self
 
     @property
-    def em_sum(self) -> float:
-        """Exact matches summed over objectives (the paper's figure)."""
-        return sum(v for v in self.em if v is not None)
+    def main(self) -> str:
+        """Name of the main metric."""
+        return next(iter(self.metrics))
 
-    @property
-    def f1_sum(self) -> float:
-        """F1 summed over objectives."""
-        return sum(v for v in self.f1 if v is not None)
+    def known(self, metric: str) -> list[float]:
+        """The values of ``metric`` that are known; none where there is no such metric."""
+        return [value for value in self.metrics.get(metric, ()) if value is not None]
 
-    @property
-    def reward_sum(self) -> float:
-        """The environment's rewards summed over objectives; 0 where it gives none."""
-        return sum(v for v in self.rewards if v is not None)
+    def total(self, metric: str) -> float:
+        """``metric`` summed over objectives (of ``em``, the paper's figure), those without a value left out."""
+        return sum(self.known(metric))
 
     @property
     def coverage(self) -> float:
-        """Scored objectives / all objectives."""
-        return sum(v is not None for v in self.em) / len(self.em)
+        """Objectives with a value of the main metric / all objectives."""
+        return len(self.known(self.main)) / len(self.answered)

@@ -55,6 +55,12 @@ class Task(Record):
         return len(self.objectives)
 
     @property
+    def first(self) -> int:
+        """The number of the first objective; the others follow."""
+        number = self.objectives[0].metadata.get("number", 1)
+        return number if isinstance(number, int) else 1
+
+    @property
     def content(self) -> str:
         """The same for tasks that ask the same: the id, less the ``~2`` that tells the second from the first."""
         return self.id.partition("~")[0]

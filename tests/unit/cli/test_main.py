@@ -188,8 +188,8 @@ def test_the_demo_finds_its_own_recipe_from_anywhere(
     ("words", "message"),
     [
         (["train"], "required: RECIPE"),
-        (["train", "x.toml", "--seed", "3"], "unrecognized arguments: --seed 3"),
-        (["train", "x.toml", "--resum"], "unrecognized arguments: --resum"),
+        (["train", "x.toml", "--sed", "3"], "there is no option or key --sed (did you mean --seed?)"),
+        (["train", "x.toml", "--resum"], "there is no option or key --resum (did you mean --resume?)"),
         (["train", "x.toml", "--train.steps"], "--train.steps has no value"),
         (["train", "x.toml", "--train.steps", "--resume"], "--train.steps has no value"),
         (["evaluate", "x.toml", "--equal-budget", "much"], "'much' is no whole number above 0"),

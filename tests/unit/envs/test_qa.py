@@ -82,7 +82,7 @@ def test_upfront_turn_by_turn() -> None:
     assert world.objective == 0
     assert step(world, Answer(text="lima; ndjamena")) == Observation(head="", done=True)
     assert world.answers == ("lima", "ndjamena")
-    assert world.score().em == (1.0, 1.0)  # normalisation takes the apostrophe out
+    assert world.score().metrics["em"] == (1.0, 1.0)  # normalisation takes the apostrophe out
 
 
 def test_upfront_the_turns_are_used_up() -> None:
@@ -90,14 +90,14 @@ def test_upfront_the_turns_are_used_up() -> None:
     step(world, tool_call("search", query="Peru"))
     assert step(world, tool_call("search", query="Chad")) == Observation(head="No turns left.", done=True, spent=True)
     score = world.score()
-    assert score.em == (0.0, 0.0)
+    assert score.metrics["em"] == (0.0, 0.0)
     assert score.answered == (False, False)
 
 
 def test_upfront_the_last_turn_can_answer() -> None:
     world = env(task(), max_turns=1)
     assert step(world, Answer(text="Lima; x")) == Observation(head="", done=True)
-    assert world.score().em == (1.0, 0.0)
+    assert world.score().metrics["em"] == (1.0, 0.0)
 
 
 def test_fewer_and_extra_answers() -> None:
@@ -108,7 +108,7 @@ def test_fewer_and_extra_answers() -> None:
     step(extra, Answer(text="Lima; Quito; Bogotá"))
     assert extra.answers == ("Lima", "Quito")
     assert extra.score().extra_answers == 1
-    assert extra.score().em == (1.0, 0.0)
+    assert extra.score().metrics["em"] == (1.0, 0.0)
     step(single, Answer(text="Lima; Quito"))
     assert single.answers == ("Lima; Quito",)
     assert single.score().extra_answers == 0
@@ -167,7 +167,7 @@ def test_one_by_one_turn_by_turn() -> None:
     assert world.objective == 2
     assert world.answers == ("Lima", None, "Havana; Lima")
     score = world.score()
-    assert score.em == (1.0, 0.0, 0.0)
+    assert score.metrics["em"] == (1.0, 0.0, 0.0)
     assert score.answered == (True, False, True)
 
 

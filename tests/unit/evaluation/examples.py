@@ -78,6 +78,7 @@ def episode(
     """An episode over ``turns``; a failed one carries an error record and no score."""
     made = of or task()
     failed = stop is StopReason.ERROR
+    score = Score(metrics={"em": em, "f1": f1}, answered=answered, scorer="made up")
     return Episode(
         id=id,
         group_id=made.id,
@@ -88,7 +89,7 @@ def episode(
         stop=stop,
         seconds=seconds,
         reward=None if failed else sum(value or 0.0 for value in em),
-        score=Score(em=em, f1=f1, answered=answered, scorer="made up") if scored and not failed else None,
+        score=score if scored and not failed else None,
         error=EpisodeError(type="BackendError", message="gone") if failed else None,
     )
 

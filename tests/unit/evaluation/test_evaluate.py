@@ -61,7 +61,7 @@ class Lookup:
     def score(self) -> Score:
         """Exact match against the first accepted answer."""
         em = tuple(float(a == o.answers[0]) for a, o in zip(self.answers, self.task.objectives, strict=True))
-        return Score(em=em, f1=em, answered=tuple(a is not None for a in self.answers), scorer="test")
+        return Score(metrics={"em": em, "f1": em}, answered=tuple(a is not None for a in self.answers), scorer="test")
 
 
 def answer_all(session: str, context: str) -> str:
@@ -79,7 +79,7 @@ def parts(write: Callable[[str, str], str]) -> dict[str, RolloutContext]:
     engine = ScriptedEngine(write, CharTokenizer())
     memories = {"full": FullMemoryConfig().build(), "state": StateMemoryConfig().build()}
     return {
-        name: RolloutContext(engine, Lookup, memory, 1.0, lambda score: score.em_sum)
+        name: RolloutContext(engine, Lookup, memory, 1.0, lambda score: score.total("em"))
         for name, memory in memories.items()
     }
 
@@ -111,7 +111,7 @@ def test_every_strategy_runs_on_the_same_tasks(run: RunDir) -> None:
     assert (full.metrics[Measure.TURNS].mean, state.metrics[Measure.TURNS].mean) == (3, 2)
     assert (full.metrics[Measure.EARLY_STOP].mean, state.metrics[Measure.EARLY_STOP].mean) == (0, 1)
     turns = {
-        (c.left, c.right): c.difference.mean for c in evaluation.comparisons if c.measure is Measure.PEAK_WITHOUT_PROMPT
+        (c.left, c.right): c.difference.mean for c in evaluation.comparisons if c.measure == Measure.PEAK_WITHOUT_PROMPT
     }
     assert turns["full", "state"] < 0
 
@@ -278,7 +278,7 @@ def test_what_the_first_to_come_pays_is_shared_by_all(run: RunDir) -> None:
 
     engine = ScriptedEngine(lambda session, context: "<think>x</think><answer>answer 0</answer>", CharTokenizer())
     same = {
-        name: RolloutContext(engine, Cached, StateMemoryConfig().build(), 1.0, lambda score: score.em_sum)
+        name: RolloutContext(engine, Cached, StateMemoryConfig().build(), 1.0, lambda score: score.total("em"))
         for name in ("full", "state")
     }
     config = CONFIG.model_copy(update={"concurrency": 1})

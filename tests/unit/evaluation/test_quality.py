@@ -38,5 +38,8 @@ def test_failed_episode_has_no_quality() -> None:
     assert set(quality(episode((), stop=StopReason.ERROR)).values()) == {None}
 
 
-def test_every_kind_of_episode_has_the_same_measures() -> None:
-    assert quality(episode(())).keys() == quality(episode((), stop=StopReason.ERROR)).keys()
+def test_every_scored_episode_has_the_measures_of_its_metrics_and_a_failed_one_none_of_them() -> None:
+    scores = ["em", "em_per_objective", "f1", "f1_per_objective"]
+    failed = quality(episode((), stop=StopReason.ERROR))
+    assert [name for name in quality(episode(())) if name not in failed] == scores
+    assert set(failed.values()) == {None}

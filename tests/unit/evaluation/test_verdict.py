@@ -36,8 +36,9 @@ def one(found: tuple[Verdict, ...]) -> Verdict:
 def test_differences_and_ratios_by_hand() -> None:
     found = one(verdicts([FULL, STATE], "full", Bootstrap(resamples=500)))
     assert (found.strategy, found.baseline, found.key) == ("state", "full", KEY)
-    assert found.em is not None
-    assert (found.em.mean, found.em.n) == (-0.5, 2)
+    em = found.scores["em"]
+    assert em is not None
+    assert (em.mean, em.n) == (-0.5, 2)
     assert found.peak is not None
     assert (found.peak.mean, found.peak.low) == (0.5, None)  # 10 / 20; two tasks are too few for an interval
     assert found.tokens is not None

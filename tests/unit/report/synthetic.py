@@ -118,7 +118,9 @@ def _episode(label: str, strategy: str, key: CellKey, k: int, skill: float, vers
     turns = tuple(_turn(strategy, key, i, count, random_, version) for i in range(count))
     failed = k == 5 and strategy == "window" and size == 4
     score = Score(
-        em=em, f1=tuple(min(1.0, v + 0.2 * random_.random()) for v in em), answered=(True,) * size, scorer="em"
+        metrics={"em": em, "f1": tuple(min(1.0, v + 0.2 * random_.random()) for v in em)},
+        answered=(True,) * size,
+        scorer="em",
     )
     return Episode.model_validate(
         {

@@ -131,7 +131,7 @@ def test_headline_numbers_are_those_of_the_evaluation(run: RunDir) -> None:
         next(cell for cell in one.cells if cell.strategy == "state" and cell.key.name == "parallel-2").metrics
         for one in (first, last)
     ]
-    assert [row[2].text, row[3].text] == [f"{metrics['em'].mean:.2f}" for metrics in means]  # type: ignore[index]
+    assert [row[2].text, row[3].text] == [f"{metrics['em'].mean:.2f}" for metrics in means]
     assert row[-1].text == "12"
     assert data.last is not None
     assert data.last.label == "trained"
@@ -143,10 +143,10 @@ def test_the_verdict_is_the_evaluations(run: RunDir) -> None:
     assert table is not None
     rows = {(row[0].text, row[1].text): row for row in table.rows}
     verdict = next(one for one in evaluation.verdicts if one.strategy == "state" and one.key.name == "parallel-2")
-    assert verdict.em is not None
+    assert (difference := verdict.scores["em"]) is not None
     assert verdict.peak is not None
     row = rows["parallel 2", "state"]
-    assert row[2].text == signed(verdict.em.mean, 2)
+    assert row[2].text == signed(difference.mean, 2)
     heads = [column.head for column in table.columns]
     assert heads[4:7] == ["Answered", "Actions", "Early"]  # beside the scores
     assert row[heads.index("Peak")].text == f"{verdict.peak.mean:.2f}"

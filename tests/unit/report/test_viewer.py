@@ -123,7 +123,7 @@ def test_an_episode_shows_its_turns_page_by_page(viewer: Viewer) -> None:
 
 
 def test_next_and_previous_go_through_the_filtered_list(viewer: Viewer) -> None:
-    query = {"strategy": "window", "objectives": "4", "order": "-em"}
+    query = {"strategy": "window", "objectives": "4", "order": "-met"}
     first = re.findall(r'<td class="name"><a href="([^"]*)"', viewer.index(query))
     second = query_of(unescape(first[1]))
     html = viewer.episode(second)

@@ -65,28 +65,28 @@ def test_splitting_gives_one_place_per_objective(text: str, count: int) -> None:
 
 def test_standard_scores_each_objective_by_itself() -> None:
     score = StandardScorer()(TASK, ("lima.", "river nile", "no"), extra_answers=2)
-    assert score.em == (1.0, 0.0, 0.0)
-    assert score.f1 == (1.0, 1.0, 0.0)
+    assert score.metrics["em"] == (1.0, 0.0, 0.0)
+    assert score.metrics["f1"] == (1.0, 1.0, 0.0)
     assert score.answered == (True, True, True)
-    assert (score.extra_answers, score.scorer, score.em_sum, score.f1_sum) == (2, "standard", 1.0, 2.0)
+    assert (score.extra_answers, score.scorer, score.total("em"), score.total("f1")) == (2, "standard", 1.0, 2.0)
     assert score.coverage == 1.0
 
 
 def test_standard_gives_missing_and_blank_answers_zero() -> None:
     score = StandardScorer()(TASK, ("Lima", " ", None))
-    assert score.em == (1.0, 0.0, 0.0)
-    assert score.f1 == (1.0, 0.0, 0.0)
+    assert score.metrics["em"] == (1.0, 0.0, 0.0)
+    assert score.metrics["f1"] == (1.0, 0.0, 0.0)
     assert score.answered == (True, False, False)
 
 
 def test_released_scores_a_complete_set_only() -> None:
     scorer = ReleasedScorer()
     whole = scorer(TASK, ("lima", "nile", "no"))
-    assert whole.em == (1.0, 0.0, 0.0)  # "nile" is neither "the nile" nor "nile river" with articles kept
-    assert list(whole.f1) == pytest.approx([1.0, 2 / 3, 0.0])
-    assert scorer(TASK, ("lima", "nile", None)).em_sum == 0.0
-    assert scorer(TASK, ("lima", "nile", "no"), extra_answers=1).f1_sum == 0.0
-    assert scorer(TASK, ("lima", "", "no")).em == (1.0, 0.0, 0.0)  # a blank piece still counts as an answer
+    assert whole.metrics["em"] == (1.0, 0.0, 0.0)  # "nile" is neither "the nile" nor "nile river" with articles kept
+    assert list(whole.metrics["f1"]) == pytest.approx([1.0, 2 / 3, 0.0])
+    assert scorer(TASK, ("lima", "nile", None)).total("em") == 0.0
+    assert scorer(TASK, ("lima", "nile", "no"), extra_answers=1).total("f1") == 0.0
+    assert scorer(TASK, ("lima", "", "no")).metrics["em"] == (1.0, 0.0, 0.0)  # a blank piece still counts as an answer
     assert scorer(TASK, ("lima", "nile", None)).answered == (True, True, False)
 
 
@@ -116,7 +116,7 @@ def test_a_single_answer_is_not_split(text: str) -> None:
 def test_the_answer_to_a_single_objective_may_hold_the_sign_that_parts_several() -> None:
     given, extra = split_answers("smith;  Jones", 1)
     for scorer in (StandardScorer(), ReleasedScorer()):
-        assert scorer(asked("Smith; Jones"), given, extra_answers=extra).em == (1.0,), scorer.name
+        assert scorer(asked("Smith; Jones"), given, extra_answers=extra).metrics["em"] == (1.0,), scorer.name
 
 
 def asked(*golds: str) -> Task:
@@ -126,11 +126,16 @@ def asked(*golds: str) -> Task:
 @pytest.mark.parametrize("gold", ["", "---", "*", ")", "The", " a ", "?!", "an the"])
 def test_an_accepted_answer_that_normalises_to_nothing_accepts_nothing(gold: str) -> None:
     for answer in ("The", "...", "a", gold or "-"):
-        assert StandardScorer()(asked("Oslo", gold), (answer,)).em == (0.0,), answer
+        assert StandardScorer()(asked("Oslo", gold), (answer,)).metrics["em"] == (0.0,), answer
         only = StandardScorer()(asked(gold), (answer,))
-        assert (only.em, only.f1, only.coverage, only.em_sum) == ((None,), (None,), 0.0, 0)  # cannot be scored
-    assert StandardScorer()(asked(gold, "Oslo"), ("oslo",)).em == (1.0,)
-    assert StandardScorer()(asked(gold), (None,)).em == (None,)
+        assert (only.metrics["em"], only.metrics["f1"], only.coverage, only.total("em")) == (
+            (None,),
+            (None,),
+            0.0,
+            0,
+        )  # cannot be scored
+    assert StandardScorer()(asked(gold, "Oslo"), ("oslo",)).metrics["em"] == (1.0,)
+    assert StandardScorer()(asked(gold), (None,)).metrics["em"] == (None,)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +152,6 @@ def test_an_accepted_answer_that_normalises_to_nothing_accepts_nothing(gold: str
 )
 def test_folding_takes_for_equal_what_only_looks_different_to_a_machine(answer: str, gold: str) -> None:
     scorer = build(ScorerConfig, {"name": "folding"}, where="test").build()
-    assert (scorer(asked(gold), (answer,)).em, scorer.name) == ((1.0,), "folding")
-    assert StandardScorer()(asked(gold), (answer,)).em == (0.0,)  # the field's rule stays as it is
-    assert scorer(asked("Jose"), ("José",)).em == (0.0,)  # an accent tells words apart
+    assert (scorer(asked(gold), (answer,)).metrics["em"], scorer.name) == ((1.0,), "folding")
+    assert StandardScorer()(asked(gold), (answer,)).metrics["em"] == (0.0,)  # the field's rule stays as it is
+    assert scorer(asked("Jose"), ("José",)).metrics["em"] == (0.0,)  # an accent tells words apart

@@ -15,6 +15,7 @@ from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.rollout.episode import run_episode
 from mem1.rollout.limits import derive_seed
+from mem1.rollout.reward import reward_of
 from mem1.types import (
     Action,
     Answer,
@@ -77,7 +78,7 @@ class Judged(World):
 
     def score(self) -> Score:
         self.both.wait()
-        return Score(em=(None,), f1=(1.0,), answered=(True,), scorer="judge")
+        return Score(metrics={"em": (None,), "f1": (1.0,)}, answered=(True,), scorer="judge")
 
 
 def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() -> None:
@@ -86,7 +87,9 @@ def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() 
     async def scenario() -> list[Episode]:
         engine = ScriptedEngine(lambda *_: ANSWER, CharTokenizer())
         some = replace(
-            parts(engine, Judged), scoring_waits=True, reward=lambda score: None if None in score.em else score.em_sum
+            parts(engine, Judged),
+            scoring_waits=True,
+            reward=reward_of("em"),
         )
         return list(await asyncio.gather(run_episode(request("a"), some), run_episode(request("b"), some)))
 
@@ -94,6 +97,15 @@ def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() 
         assert (episode.stop, episode.reward, episode.failed) == (StopReason.ANSWERED, None, False)
         assert episode.score is not None
         assert episode.score.coverage == 0.0
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf"), None])
+def test_a_reward_that_is_no_number_is_not_known(odd: float | None) -> None:
+    engine = ScriptedEngine(lambda *_: ANSWER, CharTokenizer())
+    episode = asyncio.run(run_episode(request(), replace(parts(engine), reward=lambda score: odd)))
+    assert (episode.failed, episode.reward) == (False, None)
+    assert episode.score is not None
+    assert episode.score.total("em") == 1
 
 
 def test_an_environment_may_run_out_of_patience_itself() -> None:

@@ -57,7 +57,7 @@ class World:
 
     def score(self) -> Score:
         right = float(self.answer == "Lima")
-        return Score(em=(right,), f1=(right,), answered=(self.answer is not None,), scorer="test")
+        return Score(metrics={"em": (right,), "f1": (right,)}, answered=(self.answer is not None,), scorer="test")
 
 
 def parts(
@@ -71,5 +71,5 @@ def parts(
         make_env=make_env,
         make_memory=memory if memory is not None else StateMemoryConfig(budgets=BUDGETS).build(),
         temperature=1.0,
-        reward=lambda score: 2 * score.em_sum,
+        reward=lambda score: 2 * score.total("em"),
     )

@@ -38,5 +38,5 @@ def episode(name: str = "e1", turns: int = 2) -> Episode:
         stop=StopReason.ANSWERED,
         seconds=0.5,
         reward=1.0,
-        score=Score(em=(1.0,), f1=(1.0,), answered=(True,), scorer="standard"),
+        score=Score(metrics={"em": (1.0,), "f1": (1.0,)}, answered=(True,), scorer="standard"),
     )

@@ -35,7 +35,7 @@ def test_the_index_shows_the_figures_and_finds_the_episode(tmp_path: Path, name:
     entries = list_episodes(path)
     second = entries[1]
     assert [entry.id for entry in entries] == ["e1", "e2"]
-    assert (second.turns, second.objectives, second.em_sum, second.reward) == (2, 1, 1.0, 1.0)
+    assert (second.turns, second.objectives, second.met, second.reward) == (2, 1, 1.0, 1.0)
     assert second.stop is StopReason.ANSWERED
     assert (second.peak, second.peak_without_prompt) == (8, 6)  # prompt 4 + completion 4, less prefix 2
     assert read_episode(path, second) == episode("e2")

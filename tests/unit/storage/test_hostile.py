@@ -204,6 +204,26 @@ def test_a_file_with_anything_else_in_it_is_an_error_that_names_it(tmp_path: Pat
     assert path.name in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", [5, "x", [1], {"a": {"b": 1}}, [[1]], None, True, 1e300])
+@pytest.mark.parametrize(
+    "place", ["turns", "score", "metrics", "parts", "rewards", "em", "cells", "verdicts", "values"]
+)
+def test_a_record_that_only_looks_like_one_of_a_former_version_is_refused(
+    tmp_path: Path, place: str, wrong: object
+) -> None:
+    score = {"em": [1], "f1": [1], "rewards": [1.0], "parts": [{"r_att": 1}]} | {place: wrong}
+    old = {"schema_version": 1, "turns": [{"action": {"type": "search", "query": 3}}], "score": score}
+    cell = {"metrics": {"score": {"mean": 1}}, "values": {"score": [1]}, "objectives": 2}
+    old |= {"cells": [cell | {place: wrong}], "verdicts": [{"told_apart": wrong}], "comparisons": wrong, place: wrong}
+    (tmp_path / "a.jsonl").write_text(json.dumps(old) + "\n")
+    with pytest.raises(StorageError, match="this is no episode"):
+        list(read_episodes(tmp_path / "a.jsonl"))
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "e.json").write_text(json.dumps(old))
+    with pytest.raises(StorageError, match="this is no Evaluation"):
+        RunDir(tmp_path).read_evaluation("e", Evaluation)
+
+
 @pytest.mark.parametrize(
     "row",
     [

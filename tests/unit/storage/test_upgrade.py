@@ -119,3 +119,20 @@ def test_an_index_of_version_1_is_read_or_made_anew() -> None:
     listed = list_episodes(path)
     assert [one.id for one in listed] == [one.id for one in read_episodes(path)]
     assert all(one.stop is not StopReason.ERROR for one in listed)
+
+
+def test_scores_are_metrics_and_the_shops_success_stands_under_its_name() -> None:
+    for text in lines("qa"):
+        was, score = json.loads(text)["score"], parse_episode(text, "here").score
+        assert score is not None
+        assert {name: list(values) for name, values in score.metrics.items()} == {"em": was["em"], "f1": was["f1"]}
+    for text in lines("shop"):
+        was, score = json.loads(text)["score"], parse_episode(text, "here").score
+        assert score is not None
+        assert (score.main, list(score.metrics["success"]), list(score.metrics["score"])) == (
+            "success",
+            was["em"],
+            was["rewards"],
+        )
+        assert score.metrics["r_type"] == tuple(part["r_type"] for part in was["parts"])
+        assert "f1" not in score.metrics

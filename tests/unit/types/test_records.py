@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ EPISODE: dict[str, Any] = {
     "stop": StopReason.TURN_LIMIT,
     "seconds": 0.25,
 }
-SCORE = Score(em=(1.0, None, 0.0), f1=(1.0, None, 0.5), answered=(True, False, True), scorer="standard")
+SCORE = Score(metrics={"em": (1.0, None, 0.0), "f1": (1.0, None, 0.5)}, answered=(True, False, True), scorer="standard")
 USAGE = Usage(calls=2, prompt_tokens=30, cached_tokens=8, completion_tokens=5, seconds=0.25, cost=0.5)
 ERROR = EpisodeError(type="BackendError", message="no answer from the server", traceback="...")
 SIDE_CALL = SideCall(
@@ -184,12 +185,32 @@ def test_an_episode_without_turns_has_peak_zero() -> None:
 
 
 def test_unscored_objectives_are_neither_right_nor_wrong() -> None:
-    assert (SCORE.em_sum, SCORE.f1_sum, SCORE.coverage) == (1.0, 1.5, 2 / 3)
+    assert (SCORE.total("em"), SCORE.total("f1"), SCORE.coverage) == (1.0, 1.5, 2 / 3)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_is_not_scored(bad: float) -> None:
+    for values in ((bad, 1.0), (1.0, bad)):
+        score = Score(metrics={"em": values}, answered=(True, True), scorer="odd")
+        assert score.metrics["em"] == tuple(None if value == bad or value != value else value for value in values)
+        assert (score.total("em"), score.coverage) == (1.0, 0.5)
+
+
+def test_the_first_metric_is_the_main_one_and_stays_so_on_disk() -> None:
+    score = Score(metrics={"success": (1.0,), "em": (None,)}, answered=(True,), scorer="shop")
+    assert (score.main, score.coverage, score.known("em"), score.total("r_type")) == ("success", 1.0, [], 0)
+    assert Score.model_validate_json(score.model_dump_json()).main == "success"
+
+
+@pytest.mark.parametrize("metrics", [{}, {"EM": (1.0,)}, {"a b": (1.0,)}, {"": (1.0,)}])
+def test_a_score_has_metrics_with_plain_names(metrics: dict[str, tuple[float | None, ...]]) -> None:
+    with pytest.raises(ValidationError):
+        Score(metrics=metrics, answered=(True,), scorer="standard")
 
 
 def test_scores_of_different_length_are_refused() -> None:
     with pytest.raises(ValidationError, match="lengths differ"):
-        Score(em=(1.0,), f1=(1.0, 0.0), answered=(True,), scorer="standard")
+        Score(metrics={"em": (1.0,), "f1": (1.0, 0.0)}, answered=(True,), scorer="standard")
 
 
 @pytest.mark.parametrize(

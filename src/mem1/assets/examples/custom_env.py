@@ -90,7 +90,9 @@ def main() -> None:
     objectives = [Objective(id=str(n), question="Which number?", answers=(str(n),), source="guess") for n in numbers]
     tasks = [make_task(objectives[:size], Composition.SEQUENTIAL, "test") for size in (1, 4, 16, 64)]
     memory = StateMemoryConfig(budgets=Budgets(state=32, action=16, observation=24)).build()
-    parts = RolloutContext(ScriptedEngine(bisect), Guessing, memory, temperature=0.0, reward=lambda score: score.em_sum)
+    parts = RolloutContext(
+        ScriptedEngine(bisect), Guessing, memory, temperature=0.0, reward=lambda score: score.total("em")
+    )
     print(f"proven bound: {memory(parts.engine.tokenizer).bound()} tokens beside the prompt")
     for episode in asyncio.run(run_requests(group_requests(tasks, 1, seed=0, label="guess"), parts, concurrency=4)):
         turns, peak = len(episode.turns), episode.peak_without_prompt

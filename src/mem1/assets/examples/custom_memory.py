@@ -74,7 +74,9 @@ def peaks(make_memory: MemoryFactory, tasks: list[Task]) -> str:
     for request in requests:
         expert.enlist(request.episode_id, request.task)
     env = QaEnvConfig(prompt="brief").build(Bm25Config().build(world.passages), StandardScorer())
-    parts = RolloutContext(ScriptedEngine(expert), env, make_memory, temperature=0.0, reward=lambda score: score.em_sum)
+    parts = RolloutContext(
+        ScriptedEngine(expert), env, make_memory, temperature=0.0, reward=lambda score: score.total("em")
+    )
     found = asyncio.run(run_requests(requests, parts, concurrency=8))
     return "  ".join(f"{e.task.size}: {e.reward:g} right, peak {e.peak_without_prompt}" for e in found)
 

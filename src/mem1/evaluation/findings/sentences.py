@@ -138,7 +138,7 @@ def _few(evaluation: Evaluation) -> Iterator[str]:
         )
 
 
-def _mean(cells: Iterable[Cell], measure: Measure) -> float | None:
+def _mean(cells: Iterable[Cell], measure: str) -> float | None:
     known = [value for cell in cells for value in cell.known(measure)]
     return sum(known) / len(known) if known else None
 

@@ -10,12 +10,13 @@ Questions of a dataset, of which only the answers are known, are looked up as th
 
 from __future__ import annotations
 
+import random
 import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mem1.inference.scripted.pages import Change, Item, Pages, listing, write_page
+from mem1.inference.scripted.pages import Change, Item, Pages, listing, spoiled, write_page
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
@@ -50,12 +51,13 @@ class _Script:
     """What is left to do in one episode, and what stands on the page."""
 
     upfront: bool
-    size: int
+    end: int  # the number after the last question
     objectives: deque[_Asked]
     asked: _Asked | None = None
     awaited: _Lookup | None = None
     items: dict[int, str] = field(default_factory=dict)
     was_pending: bool = False
+    turns: int = 0
 
     def next_lookup(self) -> _Lookup:
         if self.asked is None or not self.asked.lookups:
@@ -68,12 +70,28 @@ class Expert:
     """Callable for ``ScriptedEngine``: (session, context text) -> text. ``enlist`` the tasks first.
 
     ``pages``: how it writes its page (see ``pages.py``). Values of tasks with numbered questions (asked upfront, or
-    delayed) stand on a list under their numbers; of other questions nothing is kept once they are answered.
+    delayed) stand on a list under their numbers, and a number that is asked again stands behind what is pending. Of
+    other questions nothing is kept once they are answered. What no longer stands in the context is lost to it too: its
+    score is what budgets and turns allow.
+
+    ``slips``: the share of its pages that it spoils, by an item that stands twice or in the wrong place. It puts the
+    list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
+    says in which turns it did so, since those are not to be imitated.
     """
 
-    def __init__(self, *, observation_tag: str = "<information>", pages: Pages = "rewritten") -> None:
+    def __init__(
+        self,
+        *,
+        observation_tag: str = "<information>",
+        pages: Pages = "rewritten",
+        slips: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self._observation_tag = observation_tag
         self._pages: Pages = pages
+        self._slips = slips
+        self._rng = random.Random(f"slips {seed}")
+        self.slipped: dict[str, set[int]] = {}
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
@@ -85,14 +103,16 @@ class Expert:
                 deque(_lookups(objective)),
                 objective.metadata.get("recalls", 0),
             )
-            for number, objective in enumerate(task.objectives, start=1)
+            for number, objective in enumerate(task.objectives, start=task.first)
         )
-        self._scripts[session] = _Script(upfront, task.size, deque(asked))
+        self._scripts[session] = _Script(upfront, task.first + task.size, deque(asked))
 
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn. Raises ``KeyError`` for a session that was not enlisted."""
         script = self._scripts[session]
+        script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
+        script.items = {number: one for number, one in script.items.items() if self._stands(number, one, context)}
         read, value = self._take_in(script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
@@ -100,13 +120,21 @@ class Expert:
         before = tuple(item for item in script.items.items() if item not in added)
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
-            end = Change(read, before, (), added, f"({script.size + 1}) {LAST}", was)
+            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
             return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
         number = f"({script.asked.number}) " if script.asked.number else ""
-        page = Change(read, before, (), added, f"{number}{lookup.pending}", was)
+        again = f", ({script.asked.recalls})" if script.asked.recalls else ""
+        page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
+        if page.list and self._slips and self._rng.random() < self._slips:
+            page = spoiled(page, self._rng, self._pages)
+            self.slipped.setdefault(session, set()).add(script.turns - 1)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
+
+    def _stands(self, number: int, value: str, context: str) -> bool:
+        """Whether a value is still there to be copied: on the page, or anywhere where no page is kept."""
+        return (value if self._pages == "none" else f"({number}) {value}") in context
 
     def _take_in(self, script: _Script, shown: str) -> tuple[str, str | None]:
         """What was read in the observation, as it is noted; and the value, where it completes an objective."""
@@ -131,7 +159,7 @@ class Expert:
         """The answer to one question, with what it asks again; the page keeps what is asked again later."""
         assert script.asked is not None
         again = script.asked.recalls
-        given = f"{value}, {script.items.pop(again)}" if again else value
+        given = f"{value}, {script.items.pop(again, UNKNOWN)}" if again else value
         before = tuple(script.items.items())
         page = Change(read, before, (again,) if again else (), self._kept(script, value), "", script.was_pending)
         script.was_pending = False

@@ -8,7 +8,8 @@ Words stand after a blank, as in running text, so that they have the same tokens
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Pages = Literal["rewritten", "edited", "none"]
@@ -16,6 +17,7 @@ Pages = Literal["rewritten", "edited", "none"]
 ``none``: for memories that keep what was read themselves."""
 
 Item = tuple[int, str]
+_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Change:
         return self.items + self.added
 
 
+def pages_under(memory: str) -> Pages:
+    """How the expert writes under a memory, by its ``type``."""
+    return _UNDER.get(memory, "rewritten")
+
+
 def write_page(change: Change, pages: Pages) -> str:
     """The state block of a turn."""
     if pages == "edited":
@@ -47,6 +54,18 @@ def write_page(change: Change, pages: Pages) -> str:
     listed = change.list if pages == "rewritten" else ()
     read = f" {change.read}" if change.read else ""
     return f"<think>{read}{'|' if listed else ''}{listing(listed)}{_pending(change)}</think>"
+
+
+def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
+    """The same with a mistake on the page: an item twice, or (where the page is rewritten) one in the wrong place."""
+    if pages == "edited":
+        return replace(change, added=change.added * 2)
+    items = list(change.list)
+    moved = items.pop(rng.randrange(len(items)))
+    if rng.random() < 0.7:
+        items.insert(rng.randint(0, len(items)), moved)
+    items.insert(rng.randint(0, len(items)), moved)
+    return replace(change, items=tuple(items), added=())
 
 
 def listing(items: tuple[Item, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,11 @@ from mem1.inference.tokenizers.detokenize import BYTES, spell
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
+
+
+_LINE = re.compile(
+    r"\(\d+\)"
+)  # a number that a vocabulary holds whole, as "(12)": it counts lines and controls nothing
 
 
 class FastTokenizer:
@@ -38,7 +44,8 @@ class FastTokenizer:
         self._backend = backend
         self._eos_id: int | None = backend.token_to_id(eos) if eos else None
         added = backend.get_added_tokens_decoder()
-        self._special = tuple(added[number].content for number in sorted(added))
+        contents = (added[number] for number in sorted(added))
+        self._special = tuple(one.content for one in contents if one.special or not _LINE.fullmatch(one.content))
         self._chat = chat
         own = () if self._eos_id is None else (self._eos_id,)
         self._eos_ids = frozenset((*own, *(number for number in ends if number in added)))
@@ -55,7 +62,7 @@ class FastTokenizer:
 
     @property
     def special_strings(self) -> tuple[str, ...]:
-        """Every added token's text, in the order of ids."""
+        """Every added token's text, in the order of ids; not that of numbers such as "(12)", which control nothing."""
         return self._special
 
     @cached_property

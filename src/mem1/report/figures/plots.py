@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from zlib import crc32
 
-from mem1.evaluation.measures import SPECS, Measure
+from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.report.data import RunData, horizons, sessions
 from mem1.report.figures.svg import Axis, Chart, Point, Series
@@ -23,6 +23,7 @@ MAX_NOTES = 120
 LEARNING = (
     ("reward/mean", "Reward", "mean over episodes", "reward"),
     ("quality/em", "EM per objective", "mean over objectives", "EM"),
+    ("quality/success", "Success per objective", "mean over objectives", "success"),
     ("quality/answer_rate", "Answer rate", "answered objectives / objectives", "share"),
     ("episode/state_length", "State length", "tokens a state", "tokens"),
     ("episode/peak_without_prompt", "Peak less P", "mean over episodes", "tokens"),
@@ -53,7 +54,7 @@ def slot_of(strategy: str, strategies: Sequence[str]) -> int:
 class Look:
     """One measure over horizons: what the figure is called and how its axis runs."""
 
-    measure: Measure
+    measure: str
     title: str
     caption: str
     low: float | None = 0.0
@@ -61,11 +62,14 @@ class Look:
     log2: bool = False
 
 
-QUALITY = (
-    Look(Measure.EM_PER_OBJECTIVE, "EM per objective", "share of objectives answered exactly", high=1.0),
-    Look(Measure.F1_PER_OBJECTIVE, "F1 per objective", "word overlap with the accepted answers", high=1.0),
-    Look(Measure.EM, "EM, summed", "exact matches a task, as the literature reports it"),
-)
+_KNOWN = {
+    look.measure: look
+    for look in (
+        Look(Measure.EM_PER_OBJECTIVE, "EM per objective", "share of objectives answered exactly", high=1.0),
+        Look(Measure.F1_PER_OBJECTIVE, "F1 per objective", "word overlap with the accepted answers", high=1.0),
+        Look(Measure.EM, "EM, summed", "exact matches a task, as the literature reports it"),
+    )
+}
 MEMORY = (
     Look(
         Measure.PEAK_WITHOUT_PROMPT,
@@ -83,16 +87,22 @@ WORK = (
 )
 
 
+def quality_looks(evaluation: Evaluation) -> list[Look]:
+    """The two main metrics per objective, and the first summed."""
+    names = [*(f"{name}{PER_OBJECTIVE}" for name in evaluation.scored), *evaluation.scored[:1]]
+    return [_KNOWN.get(name) or Look(name, spec_of(name).label, spec_of(name).meaning) for name in names]
+
+
 def over_horizons(data: RunData, evaluation: Evaluation, composition: Composition, look: Look) -> Chart | None:
     """A measure against the number of objectives, one line a strategy; the untrained policy dashed."""
-    spec = SPECS[look.measure]
+    spec = spec_of(look.measure)
     series = [
         Series(name, slot_of(name, data.strategies), points)
         for name in evaluation.plan.strategies
         if (points := _horizon_points(evaluation, name, composition, look.measure))
     ]
     pair = data.before_and_after
-    if pair is not None and look.measure in (Measure.EM_PER_OBJECTIVE, Measure.F1_PER_OBJECTIVE, Measure.EM):
+    if pair is not None and look in quality_looks(evaluation):
         name = data.main_strategy
         points = _horizon_points(pair[0], name, composition, look.measure)
         if points:
@@ -113,7 +123,7 @@ def over_horizons(data: RunData, evaluation: Evaluation, composition: Compositio
 
 def frontier(data: RunData, evaluation: Evaluation, composition: Composition, look: Look) -> Chart | None:
     """Quality, as ``look`` measures it, against peak: up and to the left is better."""
-    label = SPECS[look.measure].label
+    label = spec_of(look.measure).label
     series = []
     for name in evaluation.plan.strategies:
         points = []
@@ -211,9 +221,7 @@ def running_mean(points: Sequence[tuple[float, float]], window: int) -> list[tup
     return found
 
 
-def _horizon_points(
-    evaluation: Evaluation, strategy: str, composition: Composition, measure: Measure
-) -> tuple[Point, ...]:
+def _horizon_points(evaluation: Evaluation, strategy: str, composition: Composition, measure: str) -> tuple[Point, ...]:
     points = []
     for key in horizons(evaluation, composition):
         cell = evaluation.cell(strategy, key)
@@ -222,7 +230,7 @@ def _horizon_points(
             continue
         interval = interval_of(measure, metric)
         note = f"{strategy}, {evaluation.label}, {key.objectives} objectives: {mean_of(measure, metric)}"
-        note += f" {SPECS[measure].unit}".rstrip() + (f" ({interval})" if interval else "") + f", n = {metric.n}"
+        note += f" {spec_of(measure).unit}".rstrip() + (f" ({interval})" if interval else "") + f", n = {metric.n}"
         points.append(Point(key.objectives, metric.mean, metric.low, metric.high, note))
     return tuple(points)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mem1.errors import DataError
 from mem1.report.data import RunData, compositions, read_run
-from mem1.report.figures.plots import MEMORY, QUALITY, learning_curves, over_horizons, session_charts
+from mem1.report.figures.plots import MEMORY, learning_curves, over_horizons, quality_looks, session_charts
 from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
 from mem1.report.html import chart_style
 from mem1.storage.atomic import write_atomic
@@ -34,7 +34,9 @@ def headline_charts(data: RunData) -> list[Chart]:
     charts: list[Chart | None] = []
     if data.last is not None:
         for composition in compositions(data.last)[:1]:
-            charts += [over_horizons(data, data.last, composition, look) for look in (QUALITY[0], MEMORY[0])]
+            charts += [
+                over_horizons(data, data.last, composition, look) for look in (*quality_looks(data.last)[:1], MEMORY[0])
+            ]
         charts += session_charts(data, data.last)[:1]
     found = [chart for chart in charts if chart is not None]
     return found or learning_curves(data)[:3]

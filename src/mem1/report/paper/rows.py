@@ -31,8 +31,8 @@ _AS_STORED = (
     Measure.REWARD,
     Measure.ANSWER_RATE,
 )
-Metrics = dict[Measure, Metric]
-_Values = dict[tuple[str, str], dict[str, dict[Measure, float | None]]]
+Metrics = dict[str, Metric]
+_Values = dict[tuple[str, str], dict[str, dict[str, float | None]]]
 """By strategy and cell name: by task, the measures of its episode."""
 
 
@@ -139,7 +139,7 @@ def rescored(episode: Episode, scorer: Scorer) -> Episode:
     return episode.model_copy(update={"score": score})
 
 
-def _means(cell: Cell, values: Mapping[str, Mapping[Measure, float | None]], bootstrap: Bootstrap) -> Metrics:
+def _means(cell: Cell, values: Mapping[str, Mapping[str, float | None]], bootstrap: Bootstrap) -> Metrics:
     found: Metrics = {}
     for measure in _SCORED:
         column = {task: values[task][measure] for task in cell.tasks}
@@ -149,7 +149,7 @@ def _means(cell: Cell, values: Mapping[str, Mapping[Measure, float | None]], boo
     return found
 
 
-def _some(metrics: Mapping[Measure, Metric], wanted: Iterable[Measure]) -> Metrics:
+def _some(metrics: Mapping[str, Metric], wanted: Iterable[str]) -> Metrics:
     return {measure: metrics[measure] for measure in wanted if measure in metrics}
 
 

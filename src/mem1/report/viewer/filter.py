@@ -11,10 +11,10 @@ from mem1.errors import DataError
 from mem1.types import Composition, Record, StopReason
 
 OUTCOMES: dict[str, str] = {
-    "all right": "em_sum >= objectives",
-    "some wrong": "em_sum < objectives",
-    "none right": "em_sum = 0",
-    "not scored": "em_sum IS NULL",
+    "all right": "met >= objectives",
+    "some wrong": "met < objectives",
+    "none right": "met = 0",
+    "not scored": "met IS NULL",
     "failed": "error IS NOT NULL",
 }
 ORDERS: dict[str, str] = {
@@ -24,7 +24,7 @@ ORDERS: dict[str, str] = {
     "objectives": "objectives",
     "reward": "reward",
     "advantage": "advantage",
-    "em": "em_sum",
+    "met": "met",
     "f1": "f1_sum",
     "turns": "turns",
     "peak": "peak_without_prompt",

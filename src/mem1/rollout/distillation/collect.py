@@ -15,6 +15,7 @@ from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.transcript import run_recorded
 from mem1.storage.distillation import Distillation, ScriptWriter, read_scripts, write_distillation
 from mem1.storage.episodes import EpisodeWriter, list_episodes, read_episode
+from mem1.storage.guards.salvage import set_damage_aside
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode
 
@@ -103,6 +104,7 @@ def _on_disk(run: RunDir) -> dict[str, Episode]:
     path, scripts = run.episodes(TEACHER, compressed=True), run.scripts(TEACHER)
     if not path.is_file() or not scripts.is_file():
         return {}
+    set_damage_aside(path)
     scripted = {script.id for script in read_scripts(scripts)}
     entries = {entry.id: entry for entry in list_episodes(path) if entry.id in scripted}
     episodes = (read_episode(path, entry) for entry in entries.values())

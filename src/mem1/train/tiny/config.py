@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,9 +16,13 @@ class TinyConfig(Config):
 
     The dimensions without positions find a token by its content at any distance, which is what reaches beyond
     the lengths seen in training. ``copying`` starts from weights that already repeat what came before
-    (see ``copying.py``); off, all weights are random.
+    (see ``copying.py``); off, all weights are random. ``keys``: so many numbers, ``(1)``, ``(2)``, ..., are tokens of
+    their own, and the circuit tells lines apart that begin with them. ``architecture``: ``qwen2`` has rotary positions
+    on the whole of each head (``rotary_share`` does not apply), most of them so slow that they tell nothing.
     """
 
+    architecture: Literal["stablelm", "qwen2"] = "stablelm"
+    keys: Annotated[int, Field(ge=0)] = 0
     vocabulary: Annotated[int, Field(ge=512)] = 2048
     hidden: Count = 256
     layers: Annotated[int, Field(ge=2)] = 4
@@ -34,8 +38,9 @@ class TinyConfig(Config):
         if self.hidden % self.heads:
             raise ValueError(f"heads must divide hidden, got {self.heads} and {self.hidden}")
         size = self.hidden // self.heads
-        if self.copying and (self.heads < 3 or size < 64 or self.hidden < 96 + 2 * size):
+        heads = 4 if self.keys else 3
+        if self.copying and (self.heads < heads or size < 64 or self.hidden < 32 * heads + 2 * size):
             raise ValueError(
-                f"copying needs 3 heads or more of 64 dimensions or more, got {self.heads} heads of {size}"
+                f"copying needs {heads} heads or more of 64 dimensions or more, got {self.heads} heads of {size}"
             )
         return self

@@ -82,7 +82,7 @@ def test_a_search_shows_results_in_their_order(double: SearchDouble) -> None:
     assert found.head == "Turns left: 49."
     assert step(world, tool_call("search", query="nothing")).head == "Turns left: 48. Nothing was found."
     assert step(world, Answer(text="Lima")).done
-    assert world.score().em == (1.0,)
+    assert world.score().metrics["em"] == (1.0,)
 
 
 def test_a_passage_has_the_form_that_the_recipe_says(double: SearchDouble) -> None:

@@ -89,5 +89,5 @@ def test_a_real_difference_is_told_apart() -> None:
     (found,) = verdicts(cells, "full", SOME)
     assert {"seconds", "tokens"} <= set(found.told_apart)
     assert not {"em", "f1"} & set(found.told_apart)
-    peak = [one for one in compare_strategies(cells, SOME) if one.measure is Measure.PEAK]
+    peak = [one for one in compare_strategies(cells, SOME) if one.measure == Measure.PEAK]
     assert peak[0].difference.excludes(0)

@@ -37,7 +37,11 @@ def script(of: Task, *observations: str, pages: Pages = "rewritten") -> list[str
     """What the expert writes when it is shown these observations, one after the other."""
     expert = Expert(pages=pages)
     expert.enlist("s", of)
-    return [expert("s", f"P<information>{shown}</information>") for shown in ("", *observations)]
+    written: list[str] = []
+    for shown in ("", *observations):
+        page = written[-1] if pages == "rewritten" and written else " ".join(written)
+        written.append(expert("s", f"P{page}<information>{shown}</information>"))
+    return written
 
 
 # ---------------------------------------------------------------- what is written
@@ -101,14 +105,24 @@ def test_delayed_by_hand() -> None:
         "<search> country whose capital is Beijing</search>",
         "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
         "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
-        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
         "<think> capital: Accra|(2) .cn;(3) Accra</think><answer> Accra, Lima</answer>",
     ]
     assert script(asked, *shown, pages="edited")[4:] == [
         "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
-        "<think>=\n+?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>=\n+?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
         "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
     ]
+
+
+def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:
+    """The page was cut: the first value is in no context, and the answer leaves it out."""
+    expert = Expert()
+    expert.enlist("s", task("Peru/capital", "Ghana/capital"))
+    expert("s", "P")
+    expert("s", "P<think>?(1) capital of Peru</think><information>Lima</information>")
+    last = expert("s", "P<think> capital: Lima|(1</think><information>Accra</information>")
+    assert last.endswith("<answer>(2) Accra</answer>")
 
 
 def test_sequential_by_hand() -> None:
@@ -240,7 +254,7 @@ def episodes(tasks: Sequence[Task], retriever: Retriever) -> list[Episode]:
         make_env=QaEnvConfig(turns_per_objective=6).build(retriever, StandardScorer()),
         make_memory=StateMemoryConfig().build(),
         temperature=0.0,
-        reward=lambda score: score.em_sum,
+        reward=lambda score: score.total("em"),
     )
     return asyncio.run(run_requests(requests, parts, concurrency=8))
 
@@ -251,7 +265,7 @@ def test_exact_match_is_what_was_found_by_hand(composition: Composition) -> None
     names = ("Peru/capital", "Ghana/capital", "China/capital>internet code", "China/internet code>capital")
     (episode,) = episodes([task(*names, composition=composition)], retriever)
     assert episode.score is not None
-    assert episode.score.em == (1.0, 0.0, 0.0, 1.0)
+    assert episode.score.metrics["em"] == (1.0, 0.0, 0.0, 1.0)
     assert episode.answers == ("Lima", "unknown", "unknown", "Beijing")
     assert len([turn for turn in episode.turns if calls(turn.action, "search")]) == 5  # the third is given up
 
@@ -272,7 +286,7 @@ def test_exact_match_is_the_share_of_answers_that_were_shown(composition: Compos
             found += len(shown) == len(steps) and all(
                 any(wanted.lower() in text for wanted in step) for step, text in zip(steps, shown, strict=True)
             )
-            right += episode.score.em[index] == 1.0
+            right += episode.score.metrics["em"][index] == 1.0
     assert right == found
     assert 30 < found < 90
 
@@ -280,5 +294,5 @@ def test_exact_match_is_the_share_of_answers_that_were_shown(composition: Compos
 def test_the_expert_finds_nearly_everything_in_the_whole_corpus() -> None:
     world = factbook_world()
     tasks = compose([world], composition=Composition.SEQUENTIAL, objectives=4, count=25, seed=0, split="dev")
-    scores = [episode.score.em_sum for episode in episodes(tasks, Bm25Retriever(world.passages)) if episode.score]
+    scores = [episode.score.total("em") for episode in episodes(tasks, Bm25Retriever(world.passages)) if episode.score]
     assert sum(scores) >= 97

@@ -295,7 +295,7 @@ def test_the_cases_of_scoring(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     scorer = StandardScorer()
     task = composed(tmp_path, "qa_files", "questions/semicolon_answer.jsonl", capsys)[1][-1]
     given, extra = split_answers("Smith; Jones", task.size)
-    assert scorer(task, given, extra_answers=extra).em == (1.0,)
+    assert scorer(task, given, extra_answers=extra).metrics["em"] == (1.0,)
     blank = composed(tmp_path, "qa_files", "questions/blank_in_golden.jsonl", capsys)[1][-1]
-    assert scorer(blank, ("The",)).em == (0.0,)
-    assert scorer(blank, ("Oslo",)).em == (1.0,)
+    assert scorer(blank, ("The",)).metrics["em"] == (0.0,)
+    assert scorer(blank, ("Oslo",)).metrics["em"] == (1.0,)

@@ -1,0 +1,125 @@
+"""Lessons whose questions bear numbers: counted from anywhere, with remarks between them, under several memories."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mem1.envs.base import Environment
+from mem1.inference.scripted.expert import Expert
+from mem1.inference.scripted.pages import Pages, pages_under
+from mem1.memory.base import MemoryFactory
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
+from mem1.rollout.config import LessonsConfig, ends
+from mem1.tasks.compose import make_task
+from mem1.tasks.delayed import delayed
+from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks
+from mem1.types import Action, Composition, Observation, Score, Task, ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Under which memory a lesson is shown, and how the expert writes there. ``None``: the recipe's memory."""
+
+    make_memory: MemoryFactory | None
+    pages: Pages
+
+
+def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random) -> Shown:
+    """One of ``config.memories`` in the recipe's budgets, or the recipe's own."""
+    if not config.memories:
+        return Shown(None, pages_under(memory.type))
+    name = rng.choice(config.memories)
+    if name == "state":
+        return Shown(StateMemoryConfig(tags=memory.tags, budgets=memory.budgets).build(), "rewritten")
+    edit = memory.instruction if isinstance(memory, GatedStateMemoryConfig) else config.instruction
+    gated = GatedStateMemoryConfig(tags=memory.tags, budgets=memory.budgets, instruction=edit)
+    return Shown(gated.build(), "edited")
+
+
+def expert_for(pages: Pages, config: LessonsConfig, number: int) -> Callable[[], Expert]:
+    """Who shows lesson ``number``."""
+    return partial(Expert, pages=pages, slips=config.slips, seed=number)
+
+
+def renumbered(
+    tasks: Sequence[Task], composition: Composition, config: LessonsConfig, rng: random.Random
+) -> list[Task]:
+    """Parallel tasks with their numbers; sequential ones made delayed ones, all with one delay."""
+    delay = rng.randint(*ends(config.delays))
+    if composition is Composition.PARALLEL:
+        return [numbered_from(task, _first(task.size, config, rng)) for task in tasks]
+    if composition is Composition.DELAYED:
+        numbered = ((task, _first(task.size, config, rng)) for task in tasks)
+        return [make_task(delayed(one.objectives, delay, first=n), composition, one.split) for one, n in numbered]
+    return list(tasks)
+
+
+def remarking(
+    make_env: Callable[[Task], Environment], config: LessonsConfig, rng: random.Random, pieces: Sequence[str]
+) -> Callable[[Task], Environment]:
+    """Environments of which a share has prompts with numbered remarks."""
+    return lambda task: _Remarking(make_env(task), config, random.Random(f"{task.id} {rng.random()}"), pieces)
+
+
+def _first(size: int, config: LessonsConfig, rng: random.Random) -> int:
+    last = config.numbers - size
+    return rng.randint(1, last) if last > 1 and rng.random() < config.anywhere else 1
+
+
+class _Remarking:
+    """An environment whose upfront prompt may hold remarks: numbered lines of words that mean nothing."""
+
+    def __init__(self, inner: Environment, config: LessonsConfig, rng: random.Random, pieces: Sequence[str]) -> None:
+        self._inner, self._config, self._rng, self._pieces = inner, config, rng, pieces
+
+    @property
+    def task(self) -> Task:
+        return self._inner.task
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return self._inner.tools
+
+    @property
+    def takes_answer(self) -> bool:
+        return self._inner.takes_answer
+
+    @property
+    def max_turns(self) -> int:
+        return self._inner.max_turns
+
+    @property
+    def objective(self) -> int:
+        return self._inner.objective
+
+    @property
+    def answers(self) -> tuple[str | None, ...]:
+        return self._inner.answers
+
+    def reset(self) -> tuple[str, Observation | None]:
+        prompt, observation = self._inner.reset()
+        rng, task = self._rng, self._inner.task
+        if task.reveal != "upfront" or rng.random() >= self._config.remarks:
+            return prompt, observation
+        free = free_numbers(task, self._config.numbers)
+        count = rng.randint(1, 10) if rng.random() < 0.75 else rng.randint(10, 60)
+        chosen = rng.sample(free, min(count, len(free)))
+        return with_remarks(prompt, [(number, self._words()) for number in chosen], rng), observation
+
+    async def step(self, action: Action) -> Observation:
+        return await self._inner.step(action)
+
+    def score(self) -> Score:
+        return self._inner.score()
+
+    def _words(self) -> str:
+        rng, pieces = self._rng, self._pieces or ("so", "it", "be")
+        words = (
+            "".join(rng.choice(pieces) for _ in range(rng.randint(1, 3))).strip() for _ in range(rng.randint(1, 6))
+        )
+        return " ".join(words)

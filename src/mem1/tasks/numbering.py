@@ -1,0 +1,44 @@
+"""Tasks whose questions are counted from another number than 1, and prompts with further numbered lines.
+
+What a policy learns about the number 7 it should not learn about the seventh line. Lessons count from anywhere, and put
+remarks with numbers of their own between the questions: lines to be told apart that ask nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+
+from mem1.types import Objective, Task
+
+
+def numbered_from(task: Task, first: int) -> Task:
+    """``task`` with its questions numbered ``first``, ``first + 1``, ... (``metadata["number"]``)."""
+    objectives = tuple(_numbered(one, first + index) for index, one in enumerate(task.objectives))
+    return task.model_copy(update={"objectives": objectives})
+
+
+def with_remarks(prompt: str, remarks: Iterable[tuple[int, str]], rng: random.Random) -> str:
+    """A prompt whose first line is a heading, with numbered remarks among the lines behind it.
+
+    Half the time they stand before and behind the other lines, which stay together; else they are mixed with them.
+    """
+    heading, *lines = prompt.splitlines()
+    extra = [f"({number}) {remark}" for number, remark in remarks]
+    if rng.random() < 0.5:
+        cut = rng.randint(0, len(extra))
+        lines = [*extra[:cut], *lines, *extra[cut:]]
+    else:
+        lines += extra
+        rng.shuffle(lines)
+    return "".join(f"{line}\n" for line in (heading, *lines))
+
+
+def free_numbers(task: Task, last: int) -> Sequence[int]:
+    """The numbers from 1 to ``last`` that no line of the task's prompt bears."""
+    used = range(task.first, task.first + task.size + 1)
+    return [number for number in range(1, last + 1) if number not in used]
+
+
+def _numbered(objective: Objective, number: int) -> Objective:
+    return objective.model_copy(update={"metadata": objective.metadata | {"number": number}})

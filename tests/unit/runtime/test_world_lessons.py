@@ -1,0 +1,135 @@
+"""Lessons as a mixture: sizes, compositions, numbers, memories, and which turns are imitated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mem1.config import build
+from mem1.errors import ConfigError
+from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.text.format import Budgets
+from mem1.recipe import Recipe
+from mem1.retrieval.base import Passage, Retriever
+from mem1.retrieval.bm25.memory import Bm25Retriever
+from mem1.rewards.standard import StandardScorer
+from mem1.rollout.config import LessonsConfig
+from mem1.rollout.demonstrations import demonstrate
+from mem1.rollout.lessons import Setting
+from mem1.runtime.world_lessons import WorldLessons
+from mem1.tasks.factbook.source import factbook_world
+from mem1.types import Composition, Episode
+
+TOKENIZER = CharTokenizer()
+BUDGETS = Budgets(state=400, action=300, observation=600)
+
+
+def lessons(**config: Any) -> WorldLessons:
+    settings: Mapping[str, Any] = {"real": 0.0, "countries": 8, "per_lesson": 6, "top_k": [2]}
+    made = build(LessonsConfig, {**settings, **config}, where="lessons")
+    recipe = build(Recipe, {"env": {"prompt": "brief"}}, where="test")
+
+    def retriever(passages: Any) -> Retriever:
+        return Bm25Retriever(tuple(passages))
+
+    return WorldLessons(
+        Setting(
+            config=made,
+            seed=0,
+            env=recipe.env,
+            memory=StateMemoryConfig(budgets=BUDGETS),
+            sources=(factbook_world(),),
+            retriever=Bm25Retriever((Passage(id="x", title="x", text="x"),)),
+            make_retriever=retriever,
+            make_scorer=StandardScorer,
+        )
+    )
+
+
+def shown(count: int, **config: Any) -> list[Episode]:
+    """The demonstrations of the first ``count`` lessons."""
+    made = lessons(**config)
+    memory = StateMemoryConfig(budgets=BUDGETS).build()
+    return [
+        episode
+        for number in range(count)
+        for episode in demonstrate(made.lesson(number, ("zu ", "ba")), memory, TOKENIZER, label=str(number))
+    ]
+
+
+def prompt_of(episode: Episode) -> str:
+    turn = episode.turns[0]
+    return TOKENIZER.decode(turn.prompt_token_ids[: turn.prefix_length])
+
+
+def test_sizes_and_compositions_are_mixed() -> None:
+    made = lessons(objectives=[1, 3], compositions=["parallel", "sequential", "chained"])
+    tasks = [task for number in range(30) for task in made.lesson(number, ()).tasks]
+    assert {task.size for task in tasks} == {1, 2, 3}
+    assert {task.composition for task in tasks} == {Composition.PARALLEL, Composition.SEQUENTIAL, Composition.CHAINED}
+
+
+@pytest.mark.parametrize("composition", ["parallel", "delayed"])
+def test_lessons_that_count_from_anywhere_are_answered_right_all_the_same(composition: str) -> None:
+    episodes = shown(8, objectives=3, delays=[1, 2], compositions=[composition], anywhere=1.0, numbers=20, remarks=0.5)
+    assert len(episodes) > 12
+    firsts = {episode.task.first for episode in episodes}
+    assert len(firsts) > 5
+    assert max(firsts) <= 17
+    if composition == "delayed":
+        asked = [one.metadata for episode in episodes for one in episode.task.objectives if "recalls" in one.metadata]
+        assert {one["number"] - one["recalls"] for one in asked} == {1, 2}
+
+
+def test_remarks_stand_in_their_share_of_prompts_and_bear_other_numbers() -> None:
+    episodes = shown(6, objectives=2, compositions=["parallel"], remarks=0.5, numbers=30)
+    prompts = [prompt_of(episode) for episode in episodes]
+    remarked = [prompt for prompt in prompts if prompt.count("\n") > 4]
+    assert 0.25 < len(remarked) / len(prompts) < 0.75
+    for prompt in prompts:
+        numbers = re.findall(r"^\((\d+)\)", prompt, flags=re.MULTILINE)
+        assert len(set(numbers)) == len(numbers)
+
+
+def test_lessons_are_shown_under_several_memories() -> None:
+    episodes = shown(12, objectives=2, compositions=["parallel"], memories=["state", "state_gated"])
+    edits = [TOKENIZER.decode(episode.turns[-1].completion_token_ids).startswith("<think>=") for episode in episodes]
+    assert 0.2 < sum(edits) / len(edits) < 0.8
+    for episode, edited in zip(episodes, edits, strict=True):
+        assert edited == (episode.strategy == "state_gated")
+
+
+def test_at_most_so_many_turns_are_imitated_and_each_in_its_own_context() -> None:
+    whole = {episode.id: episode for episode in shown(3, objectives=4, compositions=["parallel"])}
+    part = shown(3, objectives=4, compositions=["parallel"], turns=2)
+    assert len(part) == len(whole)
+    for episode in part:
+        assert len(episode.turns) == 2
+        assert set(map(str, episode.turns)) <= set(map(str, whole[episode.id].turns))
+    ended = [episode.turns[-1].index == len(whole[episode.id].turns) - 1 for episode in part]
+    assert 0.2 < sum(ended) / len(ended) < 0.95
+
+
+def test_spoiled_pages_are_seen_and_not_imitated() -> None:
+    """A context may hold an item twice; what is imitated never does."""
+    episodes = shown(6, objectives=4, compositions=["parallel"], slips=0.5)
+    twice = re.compile(r"(\(\d+\) [^;?]*)(?:;.*)?;\1[;?]")
+    spoiled = 0
+    for episode in episodes:
+        for turn in episode.turns:
+            written = TOKENIZER.decode(turn.completion_token_ids)
+            page = written.partition("</think>")[0]
+            numbers = re.findall(r"[|;]\((\d+)\)", page)
+            assert numbers == sorted(set(numbers), key=int)
+            old = TOKENIZER.decode(turn.prompt_token_ids[turn.prefix_length :]).partition("</think>")[0]
+            spoiled += twice.search(old) is not None
+    assert spoiled > 5
+
+
+def test_a_range_that_runs_backwards_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a range has its smaller end first"):
+        lessons(objectives=[4, 1])

@@ -1,0 +1,38 @@
+"""Questions counted from anywhere, among remarks that ask nothing."""
+
+from __future__ import annotations
+
+import random
+
+from mem1.envs.prompts import render_prompt
+from mem1.tasks.compose import make_task
+from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks
+from mem1.types import Composition, Objective, Task
+
+
+def task(size: int = 2) -> Task:
+    asked = [Objective(id=str(i), question=f"What is the q{i}?", answers=("a",), source="s") for i in range(size)]
+    return make_task(asked, Composition.PARALLEL, "train")
+
+
+def test_numbers_in_the_prompt_by_hand() -> None:
+    moved = numbered_from(task(), 40)
+    assert moved.first == 40
+    assert task().first == 1
+    assert render_prompt("brief", moved) == "Answer all.\n(40) q0\n(41) q1\n(42) Answer all.\n"
+    assert render_prompt("instruct", moved).endswith("\n40. What is the q0?\n41. What is the q1?\n")
+
+
+def test_free_numbers_are_those_of_no_line() -> None:
+    assert free_numbers(numbered_from(task(), 3), 8) == [1, 2, 6, 7, 8]
+
+
+def test_remarks_leave_the_heading_first_and_every_line_whole() -> None:
+    prompt = render_prompt("brief", task())
+    orders = set()
+    for seed in range(30):
+        lines = with_remarks(prompt, [(9, "so it"), (7, "be")], random.Random(seed)).splitlines()
+        assert lines[0] == "Answer all."
+        assert sorted(lines[1:]) == ["(1) q0", "(2) q1", "(3) Answer all.", "(7) be", "(9) so it"]
+        orders.add(tuple(lines))
+    assert len(orders) > 10
