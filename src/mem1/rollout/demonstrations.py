@@ -62,7 +62,7 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         make_env=lesson.make_env,
         make_memory=lesson.make_memory or make_memory,
         temperature=0.0,
-        reward=lambda score: score.total("em"),
+        reward=lambda score: score.total(score.main),
         form=lesson.form,
     )
     episodes = asyncio.run(run_requests(requests, parts, concurrency=16))

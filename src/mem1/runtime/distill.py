@@ -11,6 +11,7 @@ from rich.console import Console
 from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.inference.scripted.pages import pages_under
 from mem1.recipe import Recipe
 from mem1.rollout.distillation.collect import TEACHER, Teacher
 from mem1.rollout.distillation.collect import distill as collect
@@ -62,7 +63,7 @@ def _experts(recipe: Recipe) -> Assignment:
     tokenizer = build_tokenizer(recipe, texts(recipe, world))
     requests = _requests(recipe, train_tasks(recipe, world.sources))
     tags = recipe.memory.tags
-    expert = Expert(observation_tag=tags.opening(tags.observation))
+    expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(recipe.memory.type))
     enlist_all(expert, ((request.episode_id, request.task) for request in requests))
     engine = ScriptedEngine(expert, tokenizer)
     parts = context_of(recipe, world.make_env, engine, side_engine=build_side_engine(recipe))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,11 @@ from torch import nn
 from mem1.errors import ConfigError, NoSignalError
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
+from mem1.train.advantages.earnings import ObjectiveRewards
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
+from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.monitors.config import MonitorConfig
@@ -26,8 +30,8 @@ from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.saving.checkpoint import Progress, Trained
-from mem1.train.selection import Selection, select
-from mem1.train.update import StepStats, update
+from mem1.train.selection import Selection, scored, select
+from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
 
 SHOWN = {
@@ -51,6 +55,8 @@ class Trainer:
         run: The run directory.
         rollout: Episodes for step ``step`` (counted from 0), scored and with rewards. It may depend on ``step`` and
             the weights only, else a resumed run is not the same as an undisturbed one.
+        objective_rewards: What each objective adds to an episode's reward, from its score; needed for
+            ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
@@ -66,6 +72,7 @@ class Trainer:
         run: RunDir,
         *,
         rollout: Callable[[int], list[EpisodeGroup]],
+        objective_rewards: ObjectiveRewards | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -76,8 +83,8 @@ class Trainer:
         self._policy = policy
         self._config = config
         self._rollout = rollout
+        self._ledger = Ledger(config, objective_rewards)
         policy.autocast = config.autocast == "bfloat16"
-        self._view = training_view(policy.model, length=config.rows.capacity)
         self._reference = None
         if config.kl.coef > 0:
             self._reference = reference or reference_of(policy)
@@ -85,7 +92,8 @@ class Trainer:
         if isinstance(config.algorithm, Ppo):
             self._critic = make_critic(policy, config.algorithm.critic)
         trained = _trained(policy, self._critic, config)
-        self._optimizer = trained.optimizer
+        view = training_view(policy.model, length=config.rows.capacity)
+        self._backend = LocalBackend(policy, self._critic, trained.optimizer, config, view=view)
         self._loop = Loop(
             run,
             config,
@@ -115,7 +123,7 @@ class Trainer:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        groups = self._rollout(progress.step)
+        groups = [_with_known_rewards(group) for group in self._rollout(progress.step)]
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
@@ -123,7 +131,12 @@ class Trainer:
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
-        selection = select(gathered, compare_in_groups=self._config.uses_groups)
+        selection = select(
+            gathered,
+            compare_in_groups=self._config.uses_groups,
+            amounts=self._ledger.amounts,
+            masked=self._config.overlong.masked,
+        )
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
@@ -160,7 +173,8 @@ class Trainer:
         return prepare(
             selection,
             self._config,
-            view=self._view,
+            ledger=self._ledger,
+            view=self._backend.view,
             policy=self._policy,
             critic=self._critic,
             reference=self._reference,
@@ -168,14 +182,24 @@ class Trainer:
         )
 
     def _update(self, minibatches: list[Minibatch], factor: float) -> list[StepStats]:
-        set_rate(self._optimizer, factor)
-        updates = [
-            update(self._policy, self._critic, self._optimizer, minibatch, self._config)
-            for _ in range(self._config.epochs)
-            for minibatch in minibatches
-        ]
-        self._optimizer.zero_grad(set_to_none=True)
+        set_rate(self._backend.optimizer, factor)
+        updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
+        self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
+
+
+def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
+    """``group`` with no reward where there was one that is no number."""
+    if all(episode.reward is None or math.isfinite(episode.reward) for episode in group.episodes):
+        return group
+    return group.model_copy(
+        update={
+            "episodes": tuple(
+                episode if scored(episode) else episode.model_copy(update={"reward": None})
+                for episode in group.episodes
+            )
+        }
+    )
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:

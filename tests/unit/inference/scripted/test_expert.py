@@ -37,7 +37,11 @@ def script(of: Task, *observations: str, pages: Pages = "rewritten") -> list[str
     """What the expert writes when it is shown these observations, one after the other."""
     expert = Expert(pages=pages)
     expert.enlist("s", of)
-    return [expert("s", f"P<information>{shown}</information>") for shown in ("", *observations)]
+    written: list[str] = []
+    for shown in ("", *observations):
+        page = written[-1] if pages == "rewritten" and written else " ".join(written)
+        written.append(expert("s", f"P{page}<information>{shown}</information>"))
+    return written
 
 
 # ---------------------------------------------------------------- what is written
@@ -109,6 +113,16 @@ def test_delayed_by_hand() -> None:
         "<think>=\n+?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
         "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
     ]
+
+
+def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:
+    """The page was cut: the first value is in no context, and the answer leaves it out."""
+    expert = Expert()
+    expert.enlist("s", task("Peru/capital", "Ghana/capital"))
+    expert("s", "P")
+    expert("s", "P<think>?(1) capital of Peru</think><information>Lima</information>")
+    last = expert("s", "P<think> capital: Lima|(1</think><information>Accra</information>")
+    assert last.endswith("<answer>(2) Accra</answer>")
 
 
 def test_sequential_by_hand() -> None:
