@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mem1.config import Config
 from mem1.registry import by_default
 from mem1.train.advantages.config import Algorithm
+from mem1.train.rows.row import Normalisation
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -79,6 +80,11 @@ class TrainConfig(Config):
     the objective it worked on, on (``advantages/objectives.py``); with PPO each reward then stands at the token that
     earned it, which ``chain = "per_segment"`` cannot tell.
 
+    ``loss``: PPO's clip, CISPO or GSPO (``losses/``). ``cut = "mask"`` does not train on episodes that ended because
+    their turns or their context were used up, which says little about what they wrote; they count in baselines.
+    ``normalisation``: the mean over tokens, over episodes, or (``constant``, Dr. GRPO) each episode's sum over
+    ``constant_length`` tokens, so that a long episode's tokens count as much as a short one's.
+
     ``max_rollout_gap`` bounds what the trainer and the engine may differ by before an update: the mean over a
     minibatch's tokens of |log p of the trainer - log p reported when sampling|, in nats (``policy/rollout_gap``).
     Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
@@ -86,6 +92,8 @@ class TrainConfig(Config):
 
     algorithm: Algorithm = by_default("estimator", "grpo")
     credit: Literal["episode", "objective"] = "episode"
+    loss: Literal["clip", "cispo", "gspo"] = "clip"
+    cut: Literal["keep", "mask"] = "keep"
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -98,7 +106,8 @@ class TrainConfig(Config):
     kl: KlConfig = KlConfig()
     tis_cap: Positive | None = 2.0
     max_rollout_gap: Positive | None = 0.1
-    normalisation: Literal["token", "episode"] = "token"
+    normalisation: Normalisation = "token"
+    constant_length: Count = 1024
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()
     autocast: Literal["none", "bfloat16"] = "none"

@@ -24,7 +24,7 @@ from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
-from mem1.train.rows.row import Normalisation, Row, make_rows, trained_values
+from mem1.train.rows.row import Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
 
 
@@ -100,7 +100,7 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config)
-    rows = [_rows(batch, estimated, config.normalisation) for batch, estimated in zip(batches, advantages, strict=True)]
+    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
@@ -118,11 +118,17 @@ def prepare(
     ]
 
 
-def _rows(batch: Batch, estimated: Advantages, normalisation: Normalisation) -> list[Row]:
+def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
     """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
     each, starts = estimated.advantages.tolist(), batch.starts.tolist()
     advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
-    return make_rows(batch.episodes, advantages, normalisation=normalisation, samples=batch.samples)
+    return make_rows(
+        batch.episodes,
+        advantages,
+        normalisation=config.normalisation,
+        length=config.constant_length,
+        samples=batch.samples,
+    )
 
 
 @torch.no_grad()

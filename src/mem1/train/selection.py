@@ -6,12 +6,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from mem1.errors import DataError
 from mem1.train.advantages.groups import has_signal
 from mem1.train.advantages.objectives import differs
 from mem1.train.rows.samples import sampled_count
-from mem1.types import Episode, EpisodeGroup
+from mem1.types import Episode, EpisodeGroup, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +31,32 @@ class Selection:
     groups_seen: int
     without_signal: int
     signal: bool
+    cut: Literal["keep", "mask"] = "keep"
 
     @property
     def trainable(self) -> tuple[tuple[Episode, ...], ...]:
         """The groups' episodes that have tokens to train, empty groups left out."""
-        kept = (tuple(e for e in group if sampled_count(e)) for group in self.groups)
+        kept = (tuple(e for e in group if sampled_count(e) and not self._masked(e)) for group in self.groups)
         return tuple(group for group in kept if group)
 
+    def _masked(self, episode: Episode) -> bool:
+        return self.cut == "mask" and episode.stop in (StopReason.TURN_LIMIT, StopReason.CONTEXT_LIMIT)
 
-def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool, by_objective: bool = False) -> Selection:
+
+def select(
+    groups: Sequence[EpisodeGroup],
+    *,
+    compare_in_groups: bool,
+    by_objective: bool = False,
+    cut: Literal["keep", "mask"] = "keep",
+) -> Selection:
     """Leave out failed and unscored episodes, and groups that teach nothing.
 
     Args:
         groups: One rollout.
         compare_in_groups: Whether the algorithm compares episodes of a group only, so that a group with equal
             rewards has nothing to teach and is dropped. Otherwise rewards are compared over the batch.
+        cut: ``mask``: episodes that ran out of turns or context count in baselines and are not trained on.
         by_objective: Equal rewards teach something where they were earned by different objectives.
 
     Raises:
@@ -71,6 +83,7 @@ def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool, by_object
         without_signal=len(groups) - len(differing),
         signal=has_signal([reward for group in kept for reward in rewards_of(group)])
         or (by_objective and any(differs(group) for group in kept)),
+        cut=cut,
     )
 
 

@@ -124,6 +124,7 @@ class Trainer:
             gathered,
             compare_in_groups=self._config.uses_groups,
             by_objective=self._config.credit == "objective",
+            cut=self._config.cut,
         )
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()

@@ -11,7 +11,9 @@ from mem1.errors import InexactError
 from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
-from mem1.train.loss import policy_loss, truncated_importance, value_loss
+from mem1.train.loss import PolicyLoss, policy_loss, truncated_importance, value_loss
+from mem1.train.losses.cispo import cispo_loss
+from mem1.train.losses.gspo import gspo_loss
 from mem1.train.policy.forward import TokenOutputs
 from mem1.train.policy.optimizer import clip_gradient
 from mem1.train.policy.policy import Policy
@@ -123,14 +125,7 @@ def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: Tra
     detached = out.logprobs.detach()
     old = detached if minibatch.old_logprobs is None else minibatch.old_logprobs[flat].to(device)
     weights = minibatch.weights[flat].to(device)
-    found = policy_loss(
-        out.logprobs,
-        old,
-        minibatch.advantages[flat].to(device),
-        clip_low=config.clip_low,
-        clip_high=config.clip_high,
-        dual_clip=config.dual_clip,
-    )
+    found = _policy_loss(out.logprobs, old, flat, minibatch, config)
     per_token = found.loss
     if config.tis_cap is not None:
         rollout = minibatch.batch.rollout_logprobs[flat].to(device)
@@ -146,6 +141,27 @@ def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: Tra
     seen.ratio[flat] = found.ratio.cpu()
     seen.clipped[flat] = found.clipped.cpu()
     return (weights * per_token).sum()
+
+
+def _policy_loss(logprobs: Tensor, old: Tensor, flat: Tensor, minibatch: Minibatch, config: TrainConfig) -> PolicyLoss:
+    """The loss that the recipe names. A row holds whole contexts, so all tokens of a sequence are in it."""
+    advantages = minibatch.advantages[flat].to(logprobs.device)
+    match config.loss:
+        case "cispo":
+            return cispo_loss(logprobs, old, advantages, clip_high=config.clip_high)
+        case "gspo":
+            sequences = minibatch.batch.sample_of[flat].to(logprobs.device)
+            bounds = {"clip_low": config.clip_low, "clip_high": config.clip_high}
+            return gspo_loss(logprobs, old, advantages, sequences, **bounds)
+        case "clip":
+            return policy_loss(
+                logprobs,
+                old,
+                advantages,
+                clip_low=config.clip_low,
+                clip_high=config.clip_high,
+                dual_clip=config.dual_clip,
+            )
 
 
 def _row_value_loss(values: Tensor, flat: Tensor, minibatch: Minibatch, config: TrainConfig) -> Tensor:

@@ -90,3 +90,13 @@ def test_the_number_of_minibatches_does_not_depend_on_turns(parts: int, groups: 
     assert sorted(name for part in divided[0] for name in part) == sorted(
         e.id for g in made(random.Random(0)) for e in g
     )
+
+
+def test_episodes_that_were_cut_off_count_in_baselines_and_are_not_trained_on() -> None:
+    whole = toy_episode("whole", PROMPTS[0], [([7], [-1.0])], 1.0)
+    cut = toy_episode("cut", PROMPTS[0], [([7], [-1.0])], 0.0).model_copy(update={"stop": StopReason.TURN_LIMIT})
+    group = EpisodeGroup(id="g", episodes=(whole, cut))
+    assert select([group], compare_in_groups=True).trainable == ((whole, cut),)
+    masked = select([group], compare_in_groups=True, cut="mask")
+    assert masked.groups == ((whole, cut),)
+    assert masked.trainable == ((whole,),)

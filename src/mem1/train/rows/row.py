@@ -14,7 +14,7 @@ from mem1.errors import DataError
 from mem1.train.rows.samples import Sample, sampled_count, samples_of
 from mem1.types import Episode, Turn
 
-Normalisation = Literal["token", "episode"]
+Normalisation = Literal["token", "episode", "constant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def make_rows(
     advantages: Mapping[str, float | Sequence[float]],
     *,
     normalisation: Normalisation,
+    length: int = 1,
     samples: Sequence[Sample] | None = None,
 ) -> list[Row]:
     """The rows of one minibatch, episodes in the order given, the contexts of each in time order.
@@ -55,7 +56,8 @@ def make_rows(
         episodes: None of them failed, and the policy wrote something in each.
         advantages: By episode id: one number for the whole episode, or one for each sampled token in time order.
         normalisation: ``token``: every trained token of the minibatch counts the same, 1 / N. ``episode``: every
-            episode does, whatever the number of its rows and tokens, and its tokens share that.
+            episode does, whatever the number of its rows and tokens, and its tokens share that. ``constant``: a token
+            counts 1 / (episodes * ``length``), however long its episode (Dr. GRPO, arXiv 2503.20783).
         samples: Those of ``episodes``, where they were made already.
 
     Raises:
@@ -69,7 +71,7 @@ def make_rows(
     made = samples or [one for k, episode in enumerate(episodes) for one in samples_of(episode, k, starts[k])]
     given = [_each(episode, count, advantages[episode.id]) for episode, count in zip(episodes, counts, strict=True)]
     written = [_logprobs(episode) for episode in episodes]
-    weights = [1.0 / (sum(counts) if normalisation == "token" else len(counts) * count) for count in counts]
+    weights = _weights(counts, normalisation, length)
     taken = [0] * len(episodes)
     rows = []
     for sample in made:
@@ -90,6 +92,17 @@ def make_rows(
         )
     assert taken == counts, "every sampled token is in exactly one row"
     return rows
+
+
+def _weights(counts: Sequence[int], normalisation: Normalisation, length: int) -> list[float]:
+    """What a token of each episode counts."""
+    match normalisation:
+        case "token":
+            return [1.0 / sum(counts)] * len(counts)
+        case "episode":
+            return [1.0 / (len(counts) * count) for count in counts]
+        case "constant":
+            return [1.0 / (len(counts) * length)] * len(counts)
 
 
 def trained_values(rows: Sequence[Row], values: Sequence[Sequence[float]]) -> list[float]:

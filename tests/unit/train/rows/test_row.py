@@ -120,3 +120,9 @@ def test_what_cannot_be_weighted_is_refused() -> None:
 def test_rows_are_made_without_torch() -> None:
     code = "import sys, mem1.train.rows.row, mem1.train.backend; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_constant_length_weighs_every_token_alike_whatever_its_episode_s_length() -> None:
+    """Dr. GRPO: 1 / (episodes * length) each."""
+    rows = make_rows(GROUP, {one.id: 1.0 for one in GROUP}, normalisation="constant", length=50)
+    assert {row.weight for row in rows} == {1.0 / (len(GROUP) * 50)}
