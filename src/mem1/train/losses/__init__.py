@@ -1,1 +1,0 @@
-"""Policy losses beside PPO's clipped one (``train/loss.py``), a file each."""

@@ -1,19 +1,18 @@
-"""CISPO: the importance weight is clipped, not the update (MiniMax-M1, arXiv 2506.13585, equation 4)."""
+"""CISPO: clipped importance weights (arXiv 2506.13585, equations 4 and 5)."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from mem1.train.loss import MAX_LOG_RATIO, PolicyLoss
+from mem1.train.losses.base import LossInput, PolicyLoss, ratio_of
 
 
-def cispo_loss(logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, *, clip_high: float) -> PolicyLoss:
-    """``-sg(min(ratio, 1 + clip_high)) * advantage * log p`` for each token, float [N].
+def cispo(given: LossInput) -> PolicyLoss:
+    """``- weight * advantage * log p`` with the ratio, held within its range and without gradient, as weight.
 
-    Every token keeps a gradient: one whose probability rose far is weighted by ``1 + clip_high``, where PPO's clip
-    would drop it. There is no bound from below, as in the paper's experiments. ``clipped`` says where it was cut.
+    No token loses its gradient, so none counts as clipped. ``dual_clip`` plays no part. The paper leaves the lower end
+    open: ``clip_low = 1``.
     """
-    ratio = torch.exp((logprobs - old_logprobs).detach().clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO))
-    weight = ratio.clamp(max=1.0 + clip_high)
-    return PolicyLoss(-weight * advantages * logprobs, ratio, ratio > weight)
+    ratio = ratio_of(given).detach()
+    weight = ratio.clamp(1.0 - given.clip_low, 1.0 + given.clip_high)
+    return PolicyLoss(-weight * given.advantages * given.logprobs, ratio, torch.zeros_like(ratio, dtype=torch.bool))

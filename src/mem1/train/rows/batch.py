@@ -38,17 +38,14 @@ class Batch:
     rollout_logprobs: Tensor
 
     @property
-    def sample_of(self) -> Tensor:
-        """int64 [N], the index of the context each token was sampled in."""
-        found = torch.empty(self.size, dtype=torch.int64)
-        for index, sample in enumerate(self.samples):
-            found[list(sample.flat)] = index
-        return found
-
-    @property
     def size(self) -> int:
         """Number of sampled tokens, N."""
         return len(self.rollout_logprobs)
+
+    @property
+    def sequence_of(self) -> Tensor:
+        """int64 [N], the same number for the tokens of one completion."""
+        return self.episode_of * (int(self.turn_of.max()) + 1) + self.turn_of
 
 
 def make_batch(
