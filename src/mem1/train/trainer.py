@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import ConfigError, NoSignalError
+from mem1.event_loop import run_here
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.ppo import Ppo
@@ -29,6 +30,9 @@ from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
+
+Rollout = Callable[[int], list[EpisodeGroup] | Awaitable[list[EpisodeGroup]]]
+"""Episodes for a step."""
 
 SHOWN = {
     "reward/mean": "reward",
@@ -49,8 +53,9 @@ class Trainer:
         policy: What is trained; the engine that ``rollout`` uses may share its model.
         config: Settings.
         run: The run directory.
-        rollout: Episodes for step ``step`` (counted from 0), scored and with rewards. It may depend on ``step`` and
-            the weights only, else a resumed run is not the same as an undisturbed one.
+        rollout: Episodes for step ``step`` (counted from 0), scored and with rewards, or an awaitable of them: it is
+            awaited on the command's event loop (``event_loop``). It may depend on ``step`` and the weights only, else a
+            resumed run is not the same as an undisturbed one.
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
@@ -64,26 +69,20 @@ class Trainer:
         config: TrainConfig,
         run: RunDir,
         *,
-        rollout: Callable[[int], list[EpisodeGroup]],
+        rollout: Rollout,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
         extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
     ) -> None:
-        self._policy = policy
-        self._config = config
-        self._rollout = rollout
         policy.autocast = config.autocast == "bfloat16"
-        self._reference = None
-        if config.kl.coef > 0:
-            self._reference = reference or reference_of(policy)
-        self._critic = None
-        if isinstance(config.algorithm, Ppo):
-            self._critic = make_critic(policy, config.algorithm.critic)
-        trained = _trained(policy, self._critic, config)
         view = training_view(policy.model, length=config.rows.capacity)
-        self._backend = LocalBackend(policy, self._critic, trained.optimizer, config, view=view)
+        compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
+        trained = _trained(policy, critic, config)
+        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view)
+        self._learner = _Reinforcement(config, backend, compared, rollout)
         self._loop = Loop(
             run,
             config,
@@ -104,7 +103,23 @@ class Trainer:
             CheckpointError: As ``Loop.run``.
             NoSignalError: Too many steps in a row without any difference between rewards.
         """
-        return self._loop.run(self, resume=resume)
+        return self._loop.run(self._learner, resume=resume)
+
+
+class _Reinforcement:
+    """What reinforcement learning does in each step (a ``Learner``)."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        backend: LocalBackend,
+        reference: Policy | None,
+        rollout: Rollout,
+    ) -> None:
+        self._config = config
+        self._backend = backend
+        self._reference = reference
+        self._rollout = rollout
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
         """The rollout of the next step.
@@ -112,7 +127,8 @@ class Trainer:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        groups = self._rollout(progress.step)
+        found = self._rollout(progress.step)
+        groups = found if isinstance(found, list) else run_here(_awaited(found))
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
@@ -152,14 +168,14 @@ class Trainer:
 
     def _prepare(self, selection: Selection, step: int) -> list[Minibatch]:
         """Minibatches to train on; none where the rewards say nothing (a critic learns from any)."""
-        if not selection.trainable or not (selection.signal or self._critic is not None):
+        if not selection.trainable or not (selection.signal or self._backend.critic is not None):
             return []
         return prepare(
             selection,
             self._config,
             view=self._backend.view,
-            policy=self._policy,
-            critic=self._critic,
+            policy=self._backend.policy,
+            critic=self._backend.critic,
             reference=self._reference,
             rng=random.Random(f"{self._config.seed}/{step}"),
         )
@@ -169,6 +185,10 @@ class Trainer:
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
         self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
+
+
+async def _awaited(found: Awaitable[list[EpisodeGroup]]) -> list[EpisodeGroup]:
+    return await found
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
