@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from mem1.errors import ConfigError, NoSignalError
 from mem1.event_loop import run_here
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
+from mem1.train.advantages.earnings import ObjectiveRewards
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
@@ -27,7 +30,7 @@ from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.saving.checkpoint import Progress, Trained
-from mem1.train.selection import Selection, select
+from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
 
@@ -56,6 +59,8 @@ class Trainer:
         rollout: Episodes for step ``step`` (counted from 0), scored and with rewards, or an awaitable of them: it is
             awaited on the command's event loop (``event_loop``). It may depend on ``step`` and the weights only, else a
             resumed run is not the same as an undisturbed one.
+        objective_rewards: What each objective adds to an episode's reward, from its score; needed for
+            ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
@@ -70,6 +75,7 @@ class Trainer:
         run: RunDir,
         *,
         rollout: Rollout,
+        objective_rewards: ObjectiveRewards | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -82,7 +88,7 @@ class Trainer:
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
         backend = LocalBackend(policy, critic, trained.optimizer, config, view=view)
-        self._learner = _Reinforcement(config, backend, compared, rollout)
+        self._learner = _Reinforcement(config, backend, compared, rollout, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,
             config,
@@ -115,11 +121,13 @@ class _Reinforcement:
         backend: LocalBackend,
         reference: Policy | None,
         rollout: Rollout,
+        ledger: Ledger,
     ) -> None:
         self._config = config
         self._backend = backend
         self._reference = reference
         self._rollout = rollout
+        self._ledger = ledger
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
         """The rollout of the next step.
@@ -128,7 +136,8 @@ class _Reinforcement:
         inexact tokens.
         """
         found = self._rollout(progress.step)
-        groups = found if isinstance(found, list) else run_here(_awaited(found))
+        rolled_out = found if isinstance(found, list) else run_here(_awaited(found))
+        groups = [_with_known_rewards(group) for group in rolled_out]
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
@@ -136,7 +145,12 @@ class _Reinforcement:
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
-        selection = select(gathered, compare_in_groups=self._config.uses_groups)
+        selection = select(
+            gathered,
+            compare_in_groups=self._config.uses_groups,
+            amounts=self._ledger.amounts,
+            masked=self._config.overlong.masked,
+        )
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
@@ -173,6 +187,7 @@ class _Reinforcement:
         return prepare(
             selection,
             self._config,
+            ledger=self._ledger,
             view=self._backend.view,
             policy=self._backend.policy,
             critic=self._backend.critic,
@@ -189,6 +204,20 @@ class _Reinforcement:
 
 async def _awaited(found: Awaitable[list[EpisodeGroup]]) -> list[EpisodeGroup]:
     return await found
+
+
+def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
+    """``group`` with no reward where there was one that is no number."""
+    if all(episode.reward is None or math.isfinite(episode.reward) for episode in group.episodes):
+        return group
+    return group.model_copy(
+        update={
+            "episodes": tuple(
+                episode if scored(episode) else episode.model_copy(update={"reward": None})
+                for episode in group.episodes
+            )
+        }
+    )
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
