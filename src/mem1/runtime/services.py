@@ -15,6 +15,7 @@ def check_services(recipe: Recipe) -> None:
 
 
 async def _check(recipe: Recipe) -> None:
+    await recipe.env.check()
     await recipe.writer.check(recipe.model)
     if "scorer" in recipe.env.needs:
         await recipe.scorer.check()
