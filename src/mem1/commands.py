@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,14 @@ from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.verdict import COSTS, quality_columns, verdict_table
 from mem1.runtime.build import build
+from mem1.runtime.ceiling import ceilings
 from mem1.runtime.distill import assignment
 from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.sharing.card import CARD
+from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
 from mem1.runtime.tasks import evaluation_tasks, train_tasks, watched_tasks
 from mem1.runtime.train import train as run_training
@@ -99,7 +102,7 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
-        directory, evaluation = _evaluation(start, resume=resume)
+        directory, evaluation, ceiling = _evaluation(start, resume=resume)
         report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
@@ -107,25 +110,37 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(quality_columns(evaluation)) if table else [],
         "costs": table.records(COSTS) if table else [],
-        **_evaluated(directory, evaluation),
+        **_evaluated(directory, evaluation, ceiling),
     }
 
 
-def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
-    """The evaluation of a recipe, in its run."""
+def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation, list[Summary]]:
+    """The evaluation of a recipe, in its run, and what its expert would reach."""
     built = build(start.recipe)
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
     directory = start.begin(built.engine)
     version = steps_of(start.recipe.model)
-    return directory, run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    return directory, evaluation, ceilings(built, cells)
 
 
 def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
-    step = export_model(RunDir.open(run), folder, dtype=dtype, adapter=adapter)
-    return {"folder": str(folder), "step": step, "dtype": "float32" if adapter else dtype}
+    directory = RunDir.open(run)
+
+    def beside(inside: Path, step: int) -> None:
+        describe(directory, inside, step, name=folder.resolve().name)
+
+    step = export_model(directory, folder, dtype=dtype, adapter=adapter, beside=beside)
+    return {
+        "folder": str(folder),
+        "step": step,
+        "dtype": "float32" if adapter else dtype,
+        "card": str(folder / CARD),
+        "evaluate it": f"mem1 evaluate {folder}",
+    }
 
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
@@ -242,10 +257,11 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
-    """The cells of an evaluation, how many episodes failed, and what to know before reading any figure."""
+def _evaluated(run: RunDir, evaluation: Evaluation, ceiling: Sequence[Summary]) -> Summary:
+    """The cells of an evaluation, the expert's beside them, how many episodes failed, and what to know first."""
     return {
         "cells": [_row(cell) for cell in evaluation.cells],
+        "ceiling": list(ceiling),
         "failed": evaluation.failed,
         "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
     }

@@ -51,12 +51,17 @@ class BracketActions:
 
 
 def parse_brackets(text: str, tools: Sequence[ToolSpec], without: Collection[str] = ()) -> Action:
-    """``search[words]`` with nothing around it; what is inside may hold brackets too. Case does not matter."""
+    """``search[words]`` with nothing around it; what is inside may hold brackets too. Case does not matter.
+
+    A text that holds two actions is none: which of them was meant cannot be known.
+    """
     named = {tool.name.lower(): tool for tool in tools}
     possible = choice([tool.name for tool in tools if tool.name not in without], "{}[...]")
     found = _pattern(tuple(named)).fullmatch(text)
     if found is None or not found["inner"].strip():
         return Malformed(reason=f"no action was found; write {possible}")
+    if _pattern_between(tuple(named)).search(found["inner"]):
+        return Malformed(reason=f"more than one action was found; write one, {possible}")
     tool = named[found["name"].lower()]
     if tool.name in without:
         return Malformed(reason=f"{tool.name} is not possible here; write {possible}")
@@ -68,6 +73,11 @@ def parse_brackets(text: str, tools: Sequence[ToolSpec], without: Collection[str
 def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     name = "|".join(map(re.escape, names)) or "(?!)"
     return re.compile(rf"\s*(?P<name>{name})\s*\[(?P<inner>.*)\]\s*", re.DOTALL | re.IGNORECASE)
+
+
+def _pattern_between(names: tuple[str, ...]) -> re.Pattern[str]:
+    name = "|".join(map(re.escape, names)) or "(?!)"
+    return re.compile(rf"\].*\b(?:{name})\s*\[", re.DOTALL | re.IGNORECASE)
 
 
 def _check(space: ActionSpace) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
+from mem1.event_loop import run_here
 from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.inference.scripted.pages import pages_under
 from mem1.recipe import Recipe
 from mem1.rollout.distillation.collect import TEACHER, Teacher
 from mem1.rollout.distillation.collect import distill as collect
@@ -52,7 +53,7 @@ def assignment(recipe: Recipe) -> Assignment:
 def distill(recipe: Recipe, run: RunDir, given: Assignment, console: Console) -> Distillation:
     """Demonstrations of the recipe's tasks by the teacher."""
     with distill_bar(len(given.requests), console) as tell:
-        return asyncio.run(collect(list(given.requests), given.teacher, recipe.distill, run, on_episode=tell))
+        return run_here(collect(list(given.requests), given.teacher, recipe.distill, run, on_episode=tell))
 
 
 def _experts(recipe: Recipe) -> Assignment:
@@ -62,7 +63,7 @@ def _experts(recipe: Recipe) -> Assignment:
     tokenizer = build_tokenizer(recipe, texts(recipe, world))
     requests = _requests(recipe, train_tasks(recipe, world.sources))
     tags = recipe.memory.tags
-    expert = Expert(observation_tag=tags.opening(tags.observation))
+    expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(recipe.memory.type))
     enlist_all(expert, ((request.episode_id, request.task) for request in requests))
     engine = ScriptedEngine(expert, tokenizer)
     parts = context_of(recipe, world.make_env, engine, side_engine=build_side_engine(recipe))

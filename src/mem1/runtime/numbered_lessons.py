@@ -9,7 +9,7 @@ from functools import partial
 
 from mem1.envs.base import Environment
 from mem1.inference.scripted.expert import Expert
-from mem1.inference.scripted.pages import Pages
+from mem1.inference.scripted.pages import Pages, pages_under
 from mem1.memory.base import MemoryFactory
 from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
@@ -19,8 +19,6 @@ from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks
 from mem1.types import Action, Composition, Observation, Score, Task, ToolSpec
-
-_PAGES: dict[str, Pages] = {"state_gated": "edited", "full": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Shown:
 def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random) -> Shown:
     """One of ``config.memories`` in the recipe's budgets, or the recipe's own."""
     if not config.memories:
-        return Shown(None, _PAGES.get(memory.type, "rewritten"))
+        return Shown(None, pages_under(memory.type))
     name = rng.choice(config.memories)
     if name == "state":
         return Shown(StateMemoryConfig(tags=memory.tags, budgets=memory.budgets).build(), "rewritten")

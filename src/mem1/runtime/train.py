@@ -9,8 +9,9 @@ from rich.console import Console
 
 from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
+from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime
-from mem1.runtime.play import play
+from mem1.runtime.play import play, played
 from mem1.storage.run_dir import RunDir
 from mem1.types import EpisodeGroup, Task
 
@@ -35,10 +36,12 @@ def train(
         runtime.recipe.train,
         run,
         rollout=lambda step: _rollout(runtime, pool, step),
+        objective_rewards=objective_rewards_of(runtime.recipe.reward),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
         console=console,
+        monitors=runtime.recipe.monitors,
     )
     return trainer.train(resume=resume)
 
@@ -48,11 +51,11 @@ def watcher(runtime: Runtime, watched: Sequence[Task]) -> Callable[[int], Mappin
     return (lambda step: _watch(runtime, watched, step)) if watched else None
 
 
-def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
+async def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
     config = runtime.recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    return as_groups(play(runtime, tasks, f"train/{step}", size=config.group_size))
+    return as_groups(await played(runtime, tasks, f"train/{step}", size=config.group_size))
 
 
 def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str, float]:

@@ -20,7 +20,11 @@ SPACE = ActionSpace(TOOLS, takes_answer=False, form="brackets")
         ("search[red lamp]", tool_call("search", query="red lamp")),
         (" Click[ buy now ] ", tool_call("click", target="buy now")),
         ("click[size [small]]", tool_call("click", target="size [small]")),
-        ("click[8]\nclick[9]", tool_call("click", target="8]\nclick[9")),  # one thing with that name, which no page has
+        ("click[a] b]", tool_call("click", target="a] b")),
+        *(
+            (text, Malformed(reason="more than one action was found; write one, search[...] or click[...]"))
+            for text in ("click[8]\nclick[9]", "search[a] click[b]", "search[a], then Click [b]", "click[a]search[b]")
+        ),
         ("click[]", Malformed(reason="no action was found; write search[...] or click[...]")),
         ("buy[lamp]", Malformed(reason="no action was found; write search[...] or click[...]")),
         ("I search[lamp]", Malformed(reason="no action was found; write search[...] or click[...]")),

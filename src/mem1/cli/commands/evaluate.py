@@ -42,8 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = command(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
     if not arguments.json:
         output.show(found["cells"], as_json=False, title="evaluated")
+        if found["ceiling"]:
+            output.show(found["ceiling"], as_json=False, title="the scripted expert on the same tasks: what they allow")
     elif arguments.compare:
-        output.show({key: found[key] for key in ("report", "verdicts", "cells", "failed", "findings")}, as_json=True)
+        output.show(
+            {key: found[key] for key in ("report", "verdicts", "cells", "ceiling", "failed", "findings")}, as_json=True
+        )
     else:
         output.show(found["cells"], as_json=True)
     if arguments.compare and not arguments.json:

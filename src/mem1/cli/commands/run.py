@@ -12,7 +12,6 @@ from typing import Any
 from mem1.cli import output
 from mem1.cli.arguments import INTERRUPTED, Parser
 from mem1.errors import ConfigError, DataError, IncompleteError
-from mem1.run.session import check_tasks
 from mem1.text import decoded
 
 
@@ -54,6 +53,7 @@ def configure(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Queue the tasks, work until all are over, print what came of them."""
     from mem1.run.open import open_session  # pydantic and what it brings: not for --help
+    from mem1.run.session import check_tasks
 
     texts = [*arguments.task, *_from_file(arguments.tasks)]
     check_tasks(texts)

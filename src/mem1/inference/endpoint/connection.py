@@ -20,7 +20,11 @@ _KEYS = Keys(
 
 def endpoint(config: OpenAiConfig) -> HttpClient:
     """A client of the server that ``config`` names. Raises ``ConfigError`` where the key is missing."""
-    return HttpClient(service(config), Secret.from_environment(config.key_env), explain=overflow)
+    return HttpClient(
+        service(config),
+        Secret.from_environment(config.key_env),
+        explain=lambda status, complaint, headers: overflow(status, complaint),
+    )
 
 
 def service(config: OpenAiConfig) -> Service:

@@ -85,7 +85,7 @@ def _places(ours: HttpClient, above: HttpClient) -> Iterator[tuple[HttpClient, s
 async def _asked(client: HttpClient, path: str) -> Any:
     """The answer, ``None`` where the server has none. Raises ``UnreachableError``."""
     try:
-        return await client.get(path)
+        return await client.look(path)
     except UnreachableError:
         raise
     except HttpError:

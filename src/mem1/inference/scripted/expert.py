@@ -71,7 +71,8 @@ class Expert:
 
     ``pages``: how it writes its page (see ``pages.py``). Values of tasks with numbered questions (asked upfront, or
     delayed) stand on a list under their numbers, and a number that is asked again stands behind what is pending. Of
-    other questions nothing is kept once they are answered.
+    other questions nothing is kept once they are answered. What no longer stands in the context is lost to it too: its
+    score is what budgets and turns allow.
 
     ``slips``: the share of its pages that it spoils, by an item that stands twice or in the wrong place. It puts the
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
@@ -111,6 +112,7 @@ class Expert:
         script = self._scripts[session]
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
+        script.items = {number: one for number, one in script.items.items() if self._stands(number, one, context)}
         read, value = self._take_in(script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
@@ -118,10 +120,14 @@ class Expert:
         before = tuple(item for item in script.items.items() if item not in added)
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
-            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
+            last = "" if self._pages == "edited" else f"({script.end}) {LAST}"
+            end = Change(read, before, (), added, last, was)
             return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
+        if script.asked.recalls:  # what was asked again by the question before is not needed any more
+            script.items = {k: one for k, one in script.items.items() if k >= script.asked.recalls}
+            before = tuple(item for item in before if item[0] >= script.asked.recalls)
         number = f"({script.asked.number}) " if script.asked.number else ""
         again = f", ({script.asked.recalls})" if script.asked.recalls else ""
         page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
@@ -129,6 +135,10 @@ class Expert:
             page = spoiled(page, self._rng, self._pages)
             self.slipped.setdefault(session, set()).add(script.turns - 1)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
+
+    def _stands(self, number: int, value: str, context: str) -> bool:
+        """Whether a value is still there to be copied: on the page, or anywhere where no page is kept."""
+        return (value if self._pages == "none" else f"({number}) {value}") in context
 
     def _take_in(self, script: _Script, shown: str) -> tuple[str, str | None]:
         """What was read in the observation, as it is noted; and the value, where it completes an objective."""
@@ -153,9 +163,12 @@ class Expert:
         """The answer to one question, with what it asks again; the page keeps what is asked again later."""
         assert script.asked is not None
         again = script.asked.recalls
-        given = f"{value}, {script.items.pop(again)}" if again else value
+        given = f"{value}, ({again}) {script.items.get(again, UNKNOWN)}" if again else value
+        struck = (again,) if again and self._pages == "edited" else ()
+        if struck:
+            script.items.pop(again, None)
         before = tuple(script.items.items())
-        page = Change(read, before, (again,) if again else (), self._kept(script, value), "", script.was_pending)
+        page = Change(read, before, struck, self._kept(script, value), "", script.was_pending)
         script.was_pending = False
         return f"{write_page(page, self._pages)}<answer> {given}</answer>"
 

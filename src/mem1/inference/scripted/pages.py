@@ -17,6 +17,7 @@ Pages = Literal["rewritten", "edited", "none"]
 ``none``: for memories that keep what was read themselves."""
 
 Item = tuple[int, str]
+_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Change:
     def list(self) -> tuple[Item, ...]:
         """The items on the new page."""
         return self.items + self.added
+
+
+def pages_under(memory: str) -> Pages:
+    """How the expert writes under a memory, by its ``type``."""
+    return _UNDER.get(memory, "rewritten")
 
 
 def write_page(change: Change, pages: Pages) -> str:

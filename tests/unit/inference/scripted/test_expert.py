@@ -37,7 +37,11 @@ def script(of: Task, *observations: str, pages: Pages = "rewritten") -> list[str
     """What the expert writes when it is shown these observations, one after the other."""
     expert = Expert(pages=pages)
     expert.enlist("s", of)
-    return [expert("s", f"P<information>{shown}</information>") for shown in ("", *observations)]
+    written: list[str] = []
+    for shown in ("", *observations):
+        page = written[-1] if pages == "rewritten" and written else " ".join(written)
+        written.append(expert("s", f"P{page}<information>{shown}</information>"))
+    return written
 
 
 # ---------------------------------------------------------------- what is written
@@ -73,8 +77,7 @@ def test_parallel_with_edits_by_hand() -> None:
         "<search> internet code of China</search>",
         "<think>= internet code: unknown\n-?\n+(2) unknown\n+?(3) capital of Ghana</think>"
         "<search> capital of Ghana</search>",
-        "<think>= capital: Accra\n-?\n+(3) Accra\n+?(4) Answer all.</think>"
-        "<answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+        "<think>= capital: Accra\n-?\n+(3) Accra</think><answer>(1) Lima;(2) unknown;(3) Accra</answer>",
     ]
 
 
@@ -102,13 +105,31 @@ def test_delayed_by_hand() -> None:
         "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
         "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
         "<think>|(1) Lima;(2) .cn?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
-        "<think> capital: Accra|(2) .cn;(3) Accra</think><answer> Accra, Lima</answer>",
+        "<think> capital: Accra|(1) Lima;(2) .cn;(3) Accra</think><answer> Accra, (1) Lima</answer>",
     ]
     assert script(asked, *shown, pages="edited")[4:] == [
         "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
         "<think>=\n+?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
-        "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
+        "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, (1) Lima</answer>",
     ]
+
+
+def test_what_was_asked_again_leaves_the_rewritten_page_with_the_next_question() -> None:
+    names = ("Peru/capital", "Ghana/capital", "China/internet code")
+    asked = make_task(delayed([objective(name) for name in names], 1), Composition.DELAYED, "train")
+    written = script(asked, "Lima", "Question", "Accra", "Question", ".cn")
+    assert written[3].startswith("<think> capital: Accra|(1) Lima;(2) Accra</think>")
+    assert written[4].startswith("<think>|(2) Accra?(3) internet code of China, (2)</think>")
+
+
+def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:
+    """The page was cut: the first value is in no context, and the answer leaves it out."""
+    expert = Expert()
+    expert.enlist("s", task("Peru/capital", "Ghana/capital"))
+    expert("s", "P")
+    expert("s", "P<think>?(1) capital of Peru</think><information>Lima</information>")
+    last = expert("s", "P<think> capital: Lima|(1</think><information>Accra</information>")
+    assert last.endswith("<answer>(2) Accra</answer>")
 
 
 def test_sequential_by_hand() -> None:
