@@ -17,6 +17,7 @@ from mem1.errors import ContextLimitError, ends_run
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory
+from mem1.metering import meter
 from mem1.rollout.limits import derive_seed, fits
 from mem1.rollout.outside import check_text, no_completion
 from mem1.types import Completion, Observation, SideCall, Turn
@@ -175,7 +176,10 @@ class _Writer:
             prefix_length=prefix_length,
         )
         try:
-            return await engine.generate(request)
+            meter().begins()
+            completion = await engine.generate(request)
+            meter().ended(len(prompt), len(completion.token_ids), completion.usage)
+            return completion
         except ContextLimitError as error:
             raise NoRoomError from error
         except ValidationError as error:

@@ -21,6 +21,7 @@ from mem1.train.config import WarmstartConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.losses.weights import token_weights
 from mem1.train.metrics import Values
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.adapters import adapter_dropout
 from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import clip_gradient, make_optimizer, rate, set_rate
@@ -70,6 +71,7 @@ def warm_start(
     on_weights: Callable[[int], None] | None = None,
     extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
+    monitors: Sequence[MonitorConfig] = (),
     resume: bool = False,
 ) -> TrainResult:
     """Train ``policy`` to write what the demonstrators wrote.
@@ -83,7 +85,8 @@ def warm_start(
         evaluate: Further measurements of the weights after so many steps.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
         resume: Go on with the run in ``run``.
 
     Raises:
@@ -110,6 +113,7 @@ def warm_start(
         on_weights=on_weights,
         extra_files=extra_files,
         console=console,
+        monitors=monitors,
     )
     return loop.run(learner, resume=resume)
 
