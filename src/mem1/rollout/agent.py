@@ -246,6 +246,8 @@ class _SideCalls:
         """A side call of the memory's, recorded."""
         seed = derive_seed(self._seed, "side", self._before + len(self.made))
         completion = await self._writer(self.engine, prompt, (section,), prefix_length, seed)
+        by_policy = self.engine is self._writer.engine
+        known = by_policy and completion.exact
         self.made.append(
             SideCall(
                 turn=self._turn,
@@ -253,8 +255,11 @@ class _SideCalls:
                 prompt_token_ids=prompt,
                 prefix_length=prefix_length,
                 completion_token_ids=completion.token_ids,
-                by_policy=self.engine is self._writer.engine,
+                by_policy=by_policy,
                 usage=completion.usage,
+                logprobs=completion.logprobs if known else (),
+                sampled_mask=completion.sampled if known else (),
+                policy_version=completion.policy_version,
             )
         )
         return completion
