@@ -12,6 +12,7 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
+    "environment.web": "mem1.envs.web.config:WebEnvConfig",
     "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",
     "source.factbook": "mem1.tasks.config:FactbookConfig",
     "source.qa_files": "mem1.tasks.config:QaFilesConfig",

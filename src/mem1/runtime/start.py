@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mem1.config import differences, load
 from mem1.errors import ConfigError
+from mem1.event_loop import command_loop
 from mem1.imports import imports
 from mem1.inference.base import Engine
 from mem1.recipe import Recipe
@@ -81,6 +82,7 @@ def opening(
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
     with ExitStack() as held:
+        held.enter_context(command_loop())
         opened, changed = None, False
         if resume and run is not None:
             RunDir.open(run)  # before there is a lock in what is no run

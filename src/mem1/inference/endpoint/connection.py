@@ -31,4 +31,8 @@ def endpoint(config: OpenAiConfig) -> HttpClient:
         first_wait=config.first_wait,
         longest_wait=config.longest_wait,
     )
-    return HttpClient(service, Secret.from_environment(config.key_env), explain=overflow)
+    return HttpClient(
+        service,
+        Secret.from_environment(config.key_env),
+        explain=lambda status, complaint, headers: overflow(status, complaint),
+    )
