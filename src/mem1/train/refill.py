@@ -31,8 +31,8 @@ class Refilling:
     def tasks(self, groups: Sequence[EpisodeGroup], step: int, attempt: int) -> list[Task]:
         """As many tasks as groups are missing, none of those played in this step already while there are others.
 
-        Groups in which every episode failed are not made up for: another task would not mend that. The choice depends on
-        the seed, the step, the attempt and the groups alone.
+        Groups in which every episode failed are not made up for: another task would not mend that. The choice depends
+        on the seed, the step, the attempt and the groups alone.
         """
         teaching = sum(self._teaches(group) for group in groups)
         broken = sum(all(episode.failed for episode in group.episodes) for group in groups)
