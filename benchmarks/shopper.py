@@ -11,17 +11,17 @@ import asyncio
 import sys
 from pathlib import Path
 
-from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.kinds import Mode
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.shopper import Shopper
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
-from mem1.tasks.webshop.config import WebshopConfig
-from mem1.tasks.webshop.source import Webshop
 from mem1.types import Composition, Episode
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.catalogue.source import Webshop
+from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.shop.kinds import Mode
+from mem1.webshop.shopper import Shopper
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
 

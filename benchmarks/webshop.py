@@ -19,17 +19,17 @@ from pathlib import Path
 
 import bm25s
 
-from mem1.envs.webshop.kinds import SHOWN
-from mem1.envs.webshop.moves import Click, Search
-from mem1.envs.webshop.search import LuceneSearch, make_search
-from mem1.envs.webshop.visit import Shop, Visit, open_shop
 from mem1.retrieval.bm25.lucene_tokens import lucene_tokens
 from mem1.retrieval.bm25.scoring import best_rows
-from mem1.tasks.webshop.config import WebshopConfig
-from mem1.tasks.webshop.goals import Goal
-from mem1.tasks.webshop.made import made_records
-from mem1.tasks.webshop.products import Product, read_products
-from mem1.tasks.webshop.source import Webshop, goal_of
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.catalogue.goals import Goal
+from mem1.webshop.catalogue.made import made_records
+from mem1.webshop.catalogue.products import Product, read_products
+from mem1.webshop.catalogue.source import Webshop, goal_of
+from mem1.webshop.shop.kinds import SHOWN
+from mem1.webshop.shop.moves import Click, Search
+from mem1.webshop.shop.search import LuceneSearch, make_search
+from mem1.webshop.shop.visit import Shop, Visit, open_shop
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1.tasks.webshop.config import WebshopConfig
+from mem1.webshop.catalogue.config import WebshopConfig
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
 ITEMS = FOLDER / "items_shuffle_1000.json"

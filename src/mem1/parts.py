@@ -12,13 +12,13 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
-    "environment.webshop": "mem1.envs.webshop.config:WebshopEnvConfig",
+    "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",
     "source.factbook": "mem1.tasks.config:FactbookConfig",
     "source.qa_files": "mem1.tasks.config:QaFilesConfig",
     "source.hf_datasets": "mem1.tasks.config:HfDataConfig",
     "source.parquet": "mem1.tasks.config:ParquetConfig",
     "source.csv": "mem1.tasks.config:CsvFilesConfig",
-    "source.webshop": "mem1.tasks.webshop.config:WebshopConfig",
+    "source.webshop": "mem1.webshop.catalogue.config:WebshopConfig",
     "retriever.bm25": "mem1.retrieval.bm25.config:Bm25Config",
     "retriever.bm25_disk": "mem1.retrieval.bm25.disk_config:Bm25DiskConfig",
     "retriever.dense": "mem1.retrieval.dense.config:DenseConfig",
@@ -30,10 +30,19 @@ BUILTIN: Mapping[str, str] = {
     "scorer.judge": "mem1.rewards.config:JudgedConfig",
     "engine.transformers": "mem1.inference.config:TransformersConfig",
     "engine.openai": "mem1.inference.config:OpenAiConfig",
-    "engine.shopper": "mem1.inference.scripted.shopper_config:ShopperConfig",
+    "engine.shopper": "mem1.webshop.shopper_config:ShopperConfig",
     "engine.vllm": "mem1.inference.config:VllmConfig",
     "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
     "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+    "loss.clip": "mem1.train.losses.config:Clip",
+    "loss.gspo": "mem1.train.losses.config:Gspo",
+    "loss.cispo": "mem1.train.losses.config:Cispo",
 }
+
+# What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``
+# to a ``Table`` or ``None``), and an observation as the page it was (from an ``Episode`` and a turn's number to what
+# the template draws, or ``None``). Ours only: reading somebody else's run imports nothing that they bring.
+TABLES: tuple[str, ...] = ("mem1.webshop.report_table:shop_table",)
+PAGES: tuple[str, ...] = ("mem1.webshop.viewer_page:shop_page",)

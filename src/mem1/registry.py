@@ -171,6 +171,12 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 @cache
+def functions(paths: tuple[str, ...]) -> tuple[Callable[..., Any], ...]:
+    """Functions of ours that ``parts.py`` names."""
+    return tuple(getattr(import_module(module), name) for module, _, name in (path.partition(":") for path in paths))
+
+
+@cache
 def builtin_names(kind: Kind) -> tuple[str, ...]:
     """The parts that come with the program, in the order in which they are shown. Imports none of them."""
     found = [key.partition(".")[2] for key in BUILTIN if key.partition(".")[0] == kind]

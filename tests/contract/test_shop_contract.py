@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.envs.base import Environment
-from mem1.envs.webshop.config import WebshopEnvConfig
 from mem1.tasks.compose import make_task
-from mem1.tasks.webshop.config import WebshopConfig
 from mem1.types import Action, Answer, Composition, Malformed, tool_call
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.shop.config import WebshopEnvConfig
 
 SHOP = WebshopConfig(products=60).build()
 FIRST = next(iter(SHOP.products)).lower()

@@ -13,14 +13,14 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mem1.envs.webshop.nouns import content_words
-from mem1.envs.webshop.site.app import make_app
-from mem1.envs.webshop.site.config import SiteConfig
-from mem1.envs.webshop.site.pages import Site
-from mem1.envs.webshop.site.sessions import Sessions
-from mem1.envs.webshop.state_machine import Machine
-from mem1.envs.webshop.visit import Shop
-from tests.unit.envs.webshop.shops import Shelf, goal, product, shop
+from mem1.webshop.shop.nouns import content_words
+from mem1.webshop.shop.state_machine import Machine
+from mem1.webshop.shop.visit import Shop
+from mem1.webshop.site.app import make_app
+from mem1.webshop.site.config import SiteConfig
+from mem1.webshop.site.pages import Site
+from mem1.webshop.site.sessions import Sessions
+from tests.unit.webshop.shop.shops import Shelf, goal, product, shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = (

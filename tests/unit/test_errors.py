@@ -31,7 +31,7 @@ def test_errors_cross_process_borders_whole(kind: type[Mem1Error]) -> None:
 
 
 def test_exit_codes_tell_the_kinds_apart() -> None:
-    codes = {kind: kind.exit_code for kind in KINDS if kind is not InexactError}
+    codes = {kind: kind.exit_code for kind in KINDS if "exit_code" in vars(kind)}  # others inherit their kind's
     assert sorted(codes.values()) == list(range(1, len(codes) + 1))
     assert InexactError.exit_code == ModelError.exit_code == 4
 

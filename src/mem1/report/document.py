@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.evaluation.records import Evaluation
+from mem1.parts import TABLES
+from mem1.registry import functions
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
@@ -19,7 +21,6 @@ from mem1.report.figures.plots import (
     session_charts,
 )
 from mem1.report.figures.svg import Chart
-from mem1.report.shop import shop_table
 from mem1.report.summary import Fact, facts
 from mem1.report.tables import (
     Table,
@@ -100,8 +101,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     main, others = data.main_strategy, [name for name in data.strategies if name != data.main_strategy]
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
-    shopping, verdict = shop_table(last), verdict_table(last)
-    tables = (*(table for table in (shopping, change, verdict) if table is not None), side_by_side(last))
+    own, verdict = [table(last) for table in functions(TABLES)], verdict_table(last)
+    tables = (*(table for table in (*own, change, verdict) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]

@@ -84,7 +84,7 @@ class LessonsConfig(Config):
 
     Each lesson is a world of its own: the source's train split for a share of ``real`` of the lessons, else one
     of ``countries`` invented countries (see ``tasks/factbook/synthetic.py``), for the shop one of ``products``
-    invented products (``tasks/webshop/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
+    invented products (``webshop/catalogue/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
     objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
     shuffled together. Of the two-hop questions a share of ``two_hop`` is kept. With ``objectives = [1, 4]`` each lesson
     draws its number of objectives, and with ``delays = [1, 4]`` the delay of delayed ones.

@@ -7,6 +7,7 @@ and when it is over, only the environment.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,11 +111,16 @@ async def run_episode(request: RolloutRequest, parts: RolloutContext) -> Episode
         answers=env.answers,
         stop=stop,
         seconds=time.perf_counter() - began,
-        reward=None if score is None else parts.reward(score),
+        reward=None if score is None else _finite(parts.reward(score)),
         score=score,
         error=error,
         seed=request.seed,
     )
+
+
+def _finite(reward: float | None) -> float | None:
+    """What is no number, or none that can be compared, is a reward that is not known."""
+    return reward if reward is not None and math.isfinite(reward) else None
 
 
 async def _to_end(agent: Agent, env: Environment) -> StopReason:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
+from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime
 from mem1.runtime.play import play
 from mem1.storage.run_dir import RunDir
@@ -35,6 +36,7 @@ def train(
         runtime.recipe.train,
         run,
         rollout=lambda step: _rollout(runtime, pool, step),
+        objective_rewards=objective_rewards_of(runtime.recipe.reward),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,

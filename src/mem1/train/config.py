@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from mem1.config import Config
 from mem1.registry import by_default
 from mem1.train.advantages.config import Algorithm
+from mem1.train.advantages.overlong import OverlongConfig
+from mem1.train.advantages.ppo import Ppo
+from mem1.train.losses.config import LossConfig
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -25,11 +28,16 @@ class KlConfig(Config):
     ``reward``: ``coef`` times the k1 estimate is taken from the reward, token by token (summed over the episode where
     the algorithm has one advantage an episode). ``loss``: ``coef`` times ``loss_estimator`` is added to the loss. k1
     is not offered there because its gradient is zero in expectation.
+
+    ``credit`` is for ``reward``: ``episode`` takes the whole episode's cost from every one of its tokens; ``to_go``
+    only what a turn and those after it cost (arXiv 2501.03262, with a baseline for each turn). By default it is
+    ``to_go`` where ``train.credit`` is per objective. PPO charges every token anyway.
     """
 
     coef: NonNegative = 0.0
     where: Literal["reward", "loss"] = "loss"
     loss_estimator: Literal["k2", "k3"] = "k3"
+    credit: Literal["episode", "to_go"] | None = None
 
 
 class OptimizerConfig(Config):
@@ -78,22 +86,34 @@ class TrainConfig(Config):
     ``max_rollout_gap`` bounds what the trainer and the engine may differ by before an update: the mean over a
     minibatch's tokens of |log p of the trainer - log p reported when sampling|, in nats (``policy/rollout_gap``).
     Above it training stops: the gradient would be that of other text than was sampled. ``None`` does not stop.
+
+    ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
+    which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
+
+    ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
+    a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
+    divides an episode's sum over tokens by: the most tokens that an episode may write, say.
     """
 
     algorithm: Algorithm = by_default("estimator", "grpo")
+    credit: Literal["episode", "objective"] = "episode"
+    overlong: OverlongConfig = OverlongConfig()
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
     epochs: Count = 1
     minibatches: Count = 1
     optimizer: OptimizerConfig = OptimizerConfig()
+    loss: LossConfig = by_default("loss", "clip")
     clip_low: Fraction = 0.2
     clip_high: Positive = 0.2
     dual_clip: Annotated[float, Field(gt=1)] | None = None
     kl: KlConfig = KlConfig()
     tis_cap: Positive | None = 2.0
     max_rollout_gap: Positive | None = 0.1
-    normalisation: Literal["token", "episode"] = "token"
+    importance: Literal["token", "sequence"] = "token"
+    normalisation: Literal["token", "episode", "constant"] = "token"
+    constant_length: Count | None = None
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()
     autocast: Literal["none", "bfloat16"] = "none"
@@ -107,6 +127,11 @@ class TrainConfig(Config):
     def _possible(self) -> Self:
         if self.group_size == 1 and self.uses_groups:
             raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
+        if (self.normalisation == "constant") != (self.constant_length is not None):
+            raise ValueError('constant_length and normalisation = "constant" need each other')
+        ppo = self.algorithm if isinstance(self.algorithm, Ppo) else None
+        if self.credit == "objective" and ppo and (ppo.chain, ppo.segment_reward) == ("per_segment", "every"):
+            raise ValueError('credit = "objective" puts rewards where they were earned: set segment_reward = "last"')
         return self
 
     @property

@@ -13,6 +13,7 @@ episode/peak, episode/peak_max          largest prompt + completion of an episod
 episode/peak_without_prompt             the same less the task prompt, mean over episodes
 episode/stopped_REASON                  share of episodes
 count/episodes, count/failed            all episodes; those with an error record; ``count/unscored``: no reward
+count/masked                            cut off and therefore not trained on (``train.overlong``)
 count/groups, count/without_signal      groups; those in which no two rewards differ
 policy/entropy, policy/loss             nats a token; the minibatch loss, mean over updates
 policy/kl_reference                     k3 estimate against the reference before the update, nats a token
@@ -38,7 +39,7 @@ from torch import Tensor
 
 from mem1.train.advantages.kl import kl
 from mem1.train.rows.samples import sampled_count
-from mem1.train.selection import Selection
+from mem1.train.selection import Selection, rewards_of
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup, Malformed, StopReason
 
@@ -50,12 +51,13 @@ def rollout_metrics(groups: Sequence[EpisodeGroup], selection: Selection) -> Val
     episodes = [e for group in groups for e in group.episodes]
     finished = [e for e in episodes if not e.failed]
     turns = [turn for e in finished for turn in e.turns]
-    rewards = [e.reward for e in finished if e.reward is not None]
+    rewards = rewards_of(finished)
     peaks = [e.peak for e in finished]
     values: Values = {
         "count/episodes": selection.episodes,
         "count/failed": selection.failed,
         "count/unscored": selection.unscored,
+        "count/masked": len(selection.masked),
         "count/groups": selection.groups_seen,
         "count/without_signal": selection.without_signal,
     }

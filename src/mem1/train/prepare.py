@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, episode_advantages, whiten
+from mem1.train.advantages.by_turn import turn_advantages
+from mem1.train.advantages.estimate import Advantages, broadcast, critic_advantages, whiten
 from mem1.train.advantages.kl import kl
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
-from mem1.train.rows.row import Normalisation, Row, make_rows, trained_values
+from mem1.train.rows.row import Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
 
 
@@ -55,6 +57,7 @@ def prepare(
     critic: Policy | None,
     reference: Policy | None,
     rng: random.Random,
+    ledger: Ledger | None = None,
 ) -> list[Minibatch]:
     """Divide a selection into minibatches and work out old log-probabilities, values and advantages.
 
@@ -66,6 +69,7 @@ def prepare(
         critic: What values come from (PPO only); may be ``policy`` itself.
         reference: What the KL term is taken against, if there is one.
         rng: Shuffles the division.
+        ledger: What episodes earned; by default their rewards, as ``config`` says.
     """
     parts = split(selection.trainable, config.minibatches, rng=rng)
     batches = [
@@ -90,8 +94,8 @@ def prepare(
             for found, other in zip(old, references, strict=True)
             if found is not None and other is not None
         ]
-    advantages = _advantages(selection, batches, values, costs, config)
-    rows = [_rows(batch, estimated, config.normalisation) for batch, estimated in zip(batches, advantages, strict=True)]
+    advantages = _advantages(selection, batches, values, costs, config, ledger or Ledger(config, None))
+    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
@@ -109,11 +113,17 @@ def prepare(
     ]
 
 
-def _rows(batch: Batch, estimated: Advantages, normalisation: Normalisation) -> list[Row]:
+def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
     """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
     each, starts = estimated.advantages.tolist(), batch.starts.tolist()
     advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
-    return make_rows(batch.episodes, advantages, normalisation=normalisation, samples=batch.samples)
+    return make_rows(
+        batch.episodes,
+        advantages,
+        normalisation=config.normalisation,
+        constant=config.constant_length,
+        samples=batch.samples,
+    )
 
 
 @torch.no_grad()
@@ -138,20 +148,17 @@ def _advantages(
     values: Sequence[Tensor | None],
     costs: Sequence[Tensor | None],
     config: TrainConfig,
+    ledger: Ledger,
 ) -> list[Advantages]:
     algorithm = config.algorithm
     if isinstance(algorithm, Ppo):
+        earned = {episode.id: ledger.earned(episode) for batch in batches for episode in batch.episodes}
         advantages = [
-            critic_advantages(batch, value, cost, algorithm)
+            critic_advantages(batch, value, cost, algorithm, earned)
             for batch, value, cost in zip(batches, values, costs, strict=True)
             if value is not None
         ]
         assert len(advantages) == len(batches), "PPO needs a critic"
         return whiten(advantages) if algorithm.whiten else advantages
-    penalties: dict[str, float] = {}
-    for batch, cost in zip(batches, costs, strict=True):
-        if cost is not None:
-            sums = torch.zeros(len(batch.episodes)).index_add_(0, batch.episode_of, cost).tolist()
-            penalties |= {episode.id: total for episode, total in zip(batch.episodes, sums, strict=True)}
-    by_episode = episode_advantages(selection.groups, algorithm, penalties)
-    return [broadcast(batch, by_episode) for batch in batches]
+    by_turn = turn_advantages(selection.groups, ledger.charged(selection.groups, batches, costs), algorithm)
+    return [broadcast(batch, by_turn) for batch in batches]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from mem1.errors import DataError
 from mem1.train.advantages.groups import has_signal
@@ -17,8 +18,9 @@ from mem1.types import Episode, EpisodeGroup
 class Selection:
     """Groups of scored episodes, and the counts of what is not among them.
 
-    ``groups`` keep episodes in which the policy wrote nothing (they count in baselines, but have no token to train).
-    ``without_signal`` counts groups whose scored episodes all have the same reward, dropped or not.
+    ``groups`` keep episodes in which the policy wrote nothing (they count in baselines, but have no token to train),
+    and those of ``masked``, which are not to be trained on either. ``unscored``: the reward is not known, or no number.
+    ``without_signal`` counts groups whose scored episodes all earned the same, dropped or not.
     ``signal`` is false when no two rewards that the algorithm compares differ.
     """
 
@@ -29,21 +31,35 @@ class Selection:
     groups_seen: int
     without_signal: int
     signal: bool
+    masked: frozenset[str] = frozenset()
 
     @property
     def trainable(self) -> tuple[tuple[Episode, ...], ...]:
         """The groups' episodes that have tokens to train, empty groups left out."""
-        kept = (tuple(e for e in group if sampled_count(e)) for group in self.groups)
+        kept = (tuple(e for e in group if e.id not in self.masked and sampled_count(e)) for group in self.groups)
         return tuple(group for group in kept if group)
 
 
-def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Selection:
+def scored(episode: Episode) -> bool:
+    """Whether it is known what the episode is worth: it did not fail, and has a reward that is a number."""
+    return not episode.failed and episode.reward is not None and math.isfinite(episode.reward)
+
+
+def select(
+    groups: Sequence[EpisodeGroup],
+    *,
+    compare_in_groups: bool,
+    amounts: Callable[[Episode], Sequence[float]] | None = None,
+    masked: Callable[[Episode], bool] = lambda episode: False,
+) -> Selection:
     """Leave out failed and unscored episodes, and groups that teach nothing.
 
     Args:
         groups: One rollout.
         compare_in_groups: Whether the algorithm compares episodes of a group only, so that a group with equal
             rewards has nothing to teach and is dropped. Otherwise rewards are compared over the batch.
+        amounts: A scored episode's reward in the parts that are compared each by itself; ``None``: it is one part.
+        masked: Whether a scored episode counts in baselines and is not trained on.
 
     Raises:
         DataError: Two episodes with the same id.
@@ -51,27 +67,32 @@ def select(groups: Sequence[EpisodeGroup], *, compare_in_groups: bool) -> Select
     everything = [episode for group in groups for episode in group.episodes]
     if len({episode.id for episode in everything}) < len(everything):
         raise DataError("two episodes of one rollout have the same id", hint="give every episode an id of its own")
-    scored = [
-        tuple(episode for episode in group.episodes if not episode.failed and episode.reward is not None)
-        for group in groups
-    ]
-    differing = [group for group in scored if has_signal(rewards_of(group))]
-    kept = differing if compare_in_groups else [group for group in scored if group]
+    known = [tuple(filter(scored, group.episodes)) for group in groups]
+    parts = amounts or (lambda episode: rewards_of([episode]))
+    differing = [group for group in known if _differ(group, parts)]
+    kept = differing if compare_in_groups else [group for group in known if group]
     failed = sum(episode.failed for episode in everything)
     return Selection(
         groups=tuple(kept),
         episodes=len(everything),
         failed=failed,
-        unscored=len(everything) - failed - sum(map(len, scored)),
+        unscored=len(everything) - failed - sum(map(len, known)),
         groups_seen=len(groups),
         without_signal=len(groups) - len(differing),
-        signal=has_signal([reward for group in kept for reward in rewards_of(group)]),
+        signal=_differ([episode for group in kept for episode in group], parts),
+        masked=frozenset(episode.id for group in kept for episode in group if masked(episode)),
     )
 
 
+def _differ(episodes: Sequence[Episode], parts: Callable[[Episode], Sequence[float]]) -> bool:
+    """Whether any part differs between two episodes; where tasks differ in size, over those that have it."""
+    each = [parts(episode) for episode in episodes]
+    return any(has_signal([value for value in part if value is not None]) for part in zip_longest(*each))
+
+
 def rewards_of(episodes: Sequence[Episode]) -> list[float]:
-    """Rewards of scored episodes."""
-    return [episode.reward for episode in episodes if episode.reward is not None]
+    """Rewards of the scored ones among ``episodes``."""
+    return [episode.reward for episode in episodes if episode.reward is not None and scored(episode)]
 
 
 def split(groups: Sequence[tuple[Episode, ...]], parts: int, *, rng: random.Random) -> list[list[Episode]]:

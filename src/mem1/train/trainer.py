@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,8 @@ from torch import nn
 from mem1.errors import ConfigError, NoSignalError
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
+from mem1.train.advantages.earnings import ObjectiveRewards
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
@@ -26,7 +29,7 @@ from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
 from mem1.train.saving.checkpoint import Progress, Trained
-from mem1.train.selection import Selection, select
+from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
 
@@ -51,6 +54,8 @@ class Trainer:
         run: The run directory.
         rollout: Episodes for step ``step`` (counted from 0), scored and with rewards. It may depend on ``step`` and
             the weights only, else a resumed run is not the same as an undisturbed one.
+        objective_rewards: What each objective adds to an episode's reward, from its score; needed for
+            ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
@@ -65,6 +70,7 @@ class Trainer:
         run: RunDir,
         *,
         rollout: Callable[[int], list[EpisodeGroup]],
+        objective_rewards: ObjectiveRewards | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -74,6 +80,7 @@ class Trainer:
         self._policy = policy
         self._config = config
         self._rollout = rollout
+        self._ledger = Ledger(config, objective_rewards)
         policy.autocast = config.autocast == "bfloat16"
         self._reference = None
         if config.kl.coef > 0:
@@ -112,7 +119,7 @@ class Trainer:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        groups = self._rollout(progress.step)
+        groups = [_with_known_rewards(group) for group in self._rollout(progress.step)]
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
@@ -120,7 +127,12 @@ class Trainer:
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
-        selection = select(gathered, compare_in_groups=self._config.uses_groups)
+        selection = select(
+            gathered,
+            compare_in_groups=self._config.uses_groups,
+            amounts=self._ledger.amounts,
+            masked=self._config.overlong.masked,
+        )
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
@@ -157,6 +169,7 @@ class Trainer:
         return prepare(
             selection,
             self._config,
+            ledger=self._ledger,
             view=self._backend.view,
             policy=self._policy,
             critic=self._critic,
@@ -169,6 +182,20 @@ class Trainer:
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
         self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
+
+
+def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
+    """``group`` with no reward where there was one that is no number."""
+    if all(episode.reward is None or math.isfinite(episode.reward) for episode in group.episodes):
+        return group
+    return group.model_copy(
+        update={
+            "episodes": tuple(
+                episode if scored(episode) else episode.model_copy(update={"reward": None})
+                for episode in group.episodes
+            )
+        }
+    )
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:

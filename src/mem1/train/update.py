@@ -11,7 +11,9 @@ from mem1.errors import InexactError
 from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
-from mem1.train.loss import policy_loss, truncated_importance, value_loss
+from mem1.train.losses.base import Loss, LossInput
+from mem1.train.losses.importance import masked_importance, truncated_importance
+from mem1.train.losses.value import value_loss
 from mem1.train.policy.forward import TokenOutputs
 from mem1.train.policy.optimizer import clip_gradient
 from mem1.train.policy.policy import Policy
@@ -66,6 +68,7 @@ def update(
         grad_norm=0.0,
         critic_grad_norm=None,
     )
+    policy_loss = config.loss.build()
     need_entropy = config.entropy_coef > 0 or minibatch.old_entropy is None
     total, value_total = torch.zeros((), device=device), torch.zeros((), device=device)
     for row in batch.rows:
@@ -75,7 +78,7 @@ def update(
             entropy_gradient=config.entropy_coef > 0,
             need_values=critic is policy,
         )
-        loss = _row_loss(out, row.flat, minibatch, config, seen)
+        loss = _row_loss(out, row.flat, minibatch, config, policy_loss, seen)
         total += loss.detach()
         if critic is not None:
             values = out.values if critic is policy else critic.evaluate(row, need_values=True).values
@@ -117,24 +120,33 @@ def check_gap(trainer: Tensor, minibatch: Minibatch, config: TrainConfig) -> Non
     )
 
 
-def _row_loss(out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: TrainConfig, seen: StepStats) -> Tensor:
+def _row_loss(
+    out: TokenOutputs, flat: Tensor, minibatch: Minibatch, config: TrainConfig, policy_loss: Loss, seen: StepStats
+) -> Tensor:
     """The row's share of the minibatch's policy loss (a scalar); notes what it saw in ``seen``."""
     device = out.logprobs.device
     detached = out.logprobs.detach()
     old = detached if minibatch.old_logprobs is None else minibatch.old_logprobs[flat].to(device)
     weights = minibatch.weights[flat].to(device)
+    sequence = minibatch.batch.sequence_of[flat].to(device)
     found = policy_loss(
-        out.logprobs,
-        old,
-        minibatch.advantages[flat].to(device),
-        clip_low=config.clip_low,
-        clip_high=config.clip_high,
-        dual_clip=config.dual_clip,
+        LossInput(
+            logprobs=out.logprobs,
+            old_logprobs=old,
+            advantages=minibatch.advantages[flat].to(device),
+            sequence=sequence,
+            clip_low=config.clip_low,
+            clip_high=config.clip_high,
+            dual_clip=config.dual_clip,
+        )
     )
     per_token = found.loss
     if config.tis_cap is not None:
         rollout = minibatch.batch.rollout_logprobs[flat].to(device)
-        per_token = per_token * truncated_importance(old, rollout, cap=config.tis_cap)
+        if config.importance == "token":
+            per_token = per_token * truncated_importance(old, rollout, cap=config.tis_cap)
+        else:
+            per_token = per_token * masked_importance(old, rollout, sequence, cap=config.tis_cap)
     if minibatch.reference_logprobs is not None and config.kl.where == "loss":
         reference = minibatch.reference_logprobs[flat].to(device)
         per_token = per_token + config.kl.coef * kl(config.kl.loss_estimator, out.logprobs, reference)

@@ -19,7 +19,7 @@ from mem1.errors import DataError
 from mem1.storage.run_dir import RunDir
 from mem1.train.config import WarmstartConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
-from mem1.train.loss import token_weights
+from mem1.train.losses.weights import token_weights
 from mem1.train.metrics import Values
 from mem1.train.policy.adapters import adapter_dropout
 from mem1.train.policy.exactness import training_view

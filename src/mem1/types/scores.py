@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mem1.types.record import Many, Record, same_length
 
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _known(value: object) -> object:
+    """A value that is no number, or infinite, says nothing: the objective could not be scored."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Value = Annotated[float | None, BeforeValidator(_known)]
 
 
 class Score(Record):
@@ -18,7 +27,7 @@ class Score(Record):
     parts of it, or other scales. Which of them is the reward is configuration. ``scorer`` says how it was scored.
     """
 
-    metrics: dict[MetricName, Annotated[tuple[float | None, ...], Many]] = Field(min_length=1)
+    metrics: dict[MetricName, Annotated[tuple[Value, ...], Many]] = Field(min_length=1)
     answered: Annotated[tuple[bool, ...], Many] = Field(min_length=1)
     extra_answers: int = 0
     scorer: str

@@ -9,7 +9,6 @@ import pytest
 
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig, QaEnvironment
-from mem1.envs.webshop.prompts import render_prompt as shop_prompt
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
@@ -17,6 +16,7 @@ from mem1.retrieval.base import Hit
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import Reveal, make_task
 from mem1.types import Composition, Objective, Task
+from mem1.webshop.shop.prompts import render_prompt as shop_prompt
 
 
 def task(*questions: str, reveal: Reveal = "upfront") -> Task:

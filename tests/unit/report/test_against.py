@@ -16,7 +16,7 @@ from mem1.report.against import against, in_words
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Episode
 from tests.unit.report.synthetic import SyntheticConfig
-from tests.unit.report.test_shop import episode
+from tests.unit.webshop.test_report_table import episode
 
 KEY = CellKey(Composition.SEQUENTIAL, 2)
 

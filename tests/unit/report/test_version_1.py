@@ -11,11 +11,11 @@ import pytest
 
 from mem1.evaluation.records import Evaluation
 from mem1.report.build import build_report
-from mem1.report.shop import shop_table
 from mem1.report.viewer.catalogue import Catalogue
 from mem1.report.viewer.filter import Filter
 from mem1.storage.run_dir import RunDir
 from mem1.storage.upgrade import upgraded_evaluation
+from mem1.webshop.report_table import shop_table
 
 STORED = Path(__file__).parents[2] / "data" / "schema1"
 

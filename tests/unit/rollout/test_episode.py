@@ -99,6 +99,15 @@ def test_scoring_keeps_no_other_episode_waiting_and_may_leave_the_reward_open() 
         assert episode.score.coverage == 0.0
 
 
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf"), None])
+def test_a_reward_that_is_no_number_is_not_known(odd: float | None) -> None:
+    engine = ScriptedEngine(lambda *_: ANSWER, CharTokenizer())
+    episode = asyncio.run(run_episode(request(), replace(parts(engine), reward=lambda score: odd)))
+    assert (episode.failed, episode.reward) == (False, None)
+    assert episode.score is not None
+    assert episode.score.total("em") == 1
+
+
 def test_an_environment_may_run_out_of_patience_itself() -> None:
     spent = World(request().task, shown=lambda _: Observation(head="No turns left.", done=True, spent=True))
     episode = play(SEARCH, world=spent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mem1.errors import ConfigError
-from mem1.rollout.reward import reward_of
+from mem1.rollout.reward import objective_rewards_of, reward_of
 from mem1.types import Score
 
 SCORE = Score(
@@ -27,3 +27,8 @@ def test_a_metric_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert "did you mean 'success'?" in str(caught.value)
     with pytest.raises(ConfigError, match='set reward = "success"'):
         reward_of("f1")(SCORE)
+
+
+def test_what_each_objective_adds() -> None:
+    assert objective_rewards_of("success + score")(SCORE) == [2.0, 0.25]
+    assert objective_rewards_of("score+r_option")(SCORE) == [2.0, None]

@@ -31,6 +31,11 @@ def test_algorithms_are_chosen_by_type() -> None:
         ({"kl": {"where": "loss", "loss_estimator": "k1"}}, "kl.loss_estimator"),
         ({"normalisation": "sample"}, "normalisation"),
         ({"dual_clip": 0.5}, "dual_clip"),
+        ({"normalisation": "constant"}, "constant_length"),
+        ({"constant_length": 100}, "constant_length"),
+        ({"loss": {"type": "gsop"}}, "loss: no such 'type': 'gsop' .did you mean 'gspo'"),
+        ({"overlong": {"how": "penalty"}}, "overlong: .*needs limit and cache"),
+        ({"credit": "objective", "algorithm": {"type": "ppo", "chain": "per_segment"}}, "segment_reward"),
         ({"learning_rate": 1}, "learning_rate: no such key"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mem1.train.advantages.estimate import episode_advantages
+from mem1.train.advantages.by_turn import episode_advantages
 from mem1.train.advantages.grpo import Grpo
 from mem1.train.backend import TrainerBackend
 from mem1.train.config import OptimizerConfig, TrainConfig
@@ -41,7 +41,7 @@ def weights(policy: Policy) -> torch.Tensor:
 
 def rolled(policy: Policy) -> tuple[list[Row], object]:
     selection = select(ToyRollout(policy, groups=2, size=3, turns=3)(0), compare_in_groups=False)
-    advantages = episode_advantages(selection.groups, CONFIG.algorithm, {})
+    advantages = episode_advantages(selection.groups, CONFIG.algorithm)
     episodes = [episode for group in selection.trainable for episode in group]
     return make_rows(episodes, advantages, normalisation="episode"), selection
 

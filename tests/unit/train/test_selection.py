@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from tests.e2e.toy import PROMPTS, toy_episode
 
 
 def episode(name: str, reward: float | None, *, turns: int = 1) -> Episode:
-    made = toy_episode(name, PROMPTS[0], [([7], [-1.0])] * turns, reward or 0.0)
+    made = toy_episode(name, PROMPTS[0], [([7], [-1.0])] * turns, 0.0)
     return made.model_copy(update={"reward": reward})
 
 
@@ -56,6 +58,34 @@ def test_signal_between_groups_counts_only_without_group_baselines() -> None:
 def test_a_failure_can_take_a_groups_signal_away() -> None:
     found = select([group(episode("a", 1), failed("b"))], compare_in_groups=True)
     assert (found.groups, found.without_signal, found.signal) == ((), 1, False)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_reward_that_is_no_number_is_unscored_in_any_place(bad: float) -> None:
+    members = [("a", 1.0), ("b", bad), ("c", 0.0)]
+    for order in permutations(members):
+        found = select([group(*(episode(*one) for one in order))], compare_in_groups=True)
+        assert (found.unscored, found.without_signal, found.signal) == (1, 0, True)
+        assert sorted(names(found.groups)[0]) == ["a", "c"]
+    lone = select([group(episode("a", 1), episode("b", bad))], compare_in_groups=True)
+    assert (lone.groups, lone.unscored, lone.without_signal, lone.signal) == ((), 1, 1, False)
+
+
+def test_groups_of_equal_sums_are_kept_where_a_part_differs() -> None:
+    amounts = {"a": (1.0, 0.0), "b": (0.0, 1.0), "c": (1.0, 0.0), "d": (1.0, 0.0)}
+    groups = [group(episode("a", 1), episode("b", 1)), group(episode("c", 1), episode("d", 1))]
+    assert not select(groups, compare_in_groups=True).groups
+    found = select(groups, compare_in_groups=True, amounts=lambda one: amounts[one.id])
+    assert names(found.groups) == [["a", "b"]]
+    assert (found.without_signal, found.signal) == (1, True)
+
+
+def test_a_masked_episode_counts_in_baselines_and_is_not_trained_on() -> None:
+    groups = [group(episode("a", 1), episode("b", 0))]
+    found = select(groups, compare_in_groups=True, masked=lambda one: one.id == "b")
+    assert names(found.groups) == [["a", "b"]]
+    assert names(found.trainable) == [["a"]]
+    assert found.masked == {"b"}
 
 
 def test_an_episode_without_tokens_counts_in_baselines_and_is_not_trained_on() -> None:

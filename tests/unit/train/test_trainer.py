@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable
 from io import StringIO
@@ -157,6 +158,60 @@ def test_batches_without_signal_change_nothing_and_end_the_run(tmp_path: Path) -
     rows = list(read_metrics(tmp_path / "run" / "metrics.jsonl"))
     assert [row["count/without_signal"] for row in rows] == [2, 2]
     assert (tmp_path / "run" / "checkpoints" / "step-000002").is_dir()
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_reward_that_is_no_number_is_unscored_wherever_it_stands(tmp_path: Path, place: int) -> None:
+    def odd(rollout: Rollout) -> Rollout:
+        def sampled(step: int) -> list[EpisodeGroup]:
+            first, *others = rollout(step)
+            members = list(first.episodes)
+            members[place] = members[place].model_copy(update={"reward": float("nan")})
+            return [first.model_copy(update={"episodes": tuple(members)}), *others]
+
+        return sampled
+
+    _, trainer = trainer_of(tmp_path / "run", config_of(steps=1, evaluate_every=0), odd)
+    trainer.train()
+    (row,) = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert (row["count/episodes"], row["count/failed"], row["count/unscored"]) == (8, 0, 1)
+    assert math.isfinite(row["reward/mean"])
+    assert math.isfinite(row["policy/grad_norm"])
+    episodes = list(read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz"))
+    assert (episodes[place].reward, episodes[place].advantage) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": {"type": "gspo"}},
+        {"loss": {"type": "cispo"}, "clip_low": 1.0},
+        {"importance": "sequence"},
+        {"normalisation": "constant", "constant_length": 4},
+        {"overlong": {"how": "penalty", "limit": 2, "cache": 2}},
+        {"kl": {"coef": 0.1, "where": "reward", "credit": "to_go"}},
+        {"credit": "objective"},
+        {"credit": "objective", "algorithm": {"type": "rloo"}},
+        {"credit": "objective", "algorithm": {"type": "reinforce++"}},
+        {"credit": "objective", "algorithm": {"type": "ppo"}},
+    ],
+)
+def test_every_option_trains(tmp_path: Path, changes: dict[str, Any]) -> None:
+    config = config_of(steps=1, epochs=2, evaluate_every=0, max_rollout_gap=None, **changes)
+    policy = tiny_policy()
+    before = [weight.detach().clone() for weight in policy.parameters()]
+    rollout = ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size)
+    trainer = Trainer(
+        policy,
+        config,
+        toy_run(tmp_path / "run"),
+        rollout=rollout,
+        objective_rewards=lambda score: score.metrics["em"],
+    )
+    trainer.train()
+    (row,) = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert row["policy/updates"] == 2
+    assert any(not torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
 
 
 def test_optimizer_steps_do_not_depend_on_turns(tmp_path: Path) -> None:

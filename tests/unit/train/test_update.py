@@ -12,6 +12,7 @@ import torch
 
 from mem1.errors import InexactError
 from mem1.train.advantages.grpo import Grpo
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import KlConfig, OptimizerConfig, RowsConfig, TrainConfig
 from mem1.train.policy.critic import make_critic
@@ -49,6 +50,7 @@ def prepared(
     return prepare(
         selected(policy),
         config,
+        ledger=Ledger(config, None),
         view="packed",
         policy=policy,
         critic=critic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -185,6 +186,14 @@ def test_an_episode_without_turns_has_peak_zero() -> None:
 
 def test_unscored_objectives_are_neither_right_nor_wrong() -> None:
     assert (SCORE.total("em"), SCORE.total("f1"), SCORE.coverage) == (1.0, 1.5, 2 / 3)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_is_not_scored(bad: float) -> None:
+    for values in ((bad, 1.0), (1.0, bad)):
+        score = Score(metrics={"em": values}, answered=(True, True), scorer="odd")
+        assert score.metrics["em"] == tuple(None if value == bad or value != value else value for value in values)
+        assert (score.total("em"), score.coverage) == (1.0, 0.5)
 
 
 def test_the_first_metric_is_the_main_one_and_stays_so_on_disk() -> None:

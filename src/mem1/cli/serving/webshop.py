@@ -9,13 +9,13 @@ from mem1.cli import output
 from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
 from mem1.config import load
-from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.site.config import SiteConfig
 from mem1.errors import ConfigError, DataError
 from mem1.installed import install_hint
 from mem1.recipe import Recipe
-from mem1.tasks.webshop.config import WebshopConfig
-from mem1.tasks.webshop.source import goal_of
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.catalogue.source import goal_of
+from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.site.config import SiteConfig
 
 _SPLITS = ("train", "dev", "test")
 _OWN = ("source.type=webshop", "env.type=webshop")
@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _parts() -> tuple[Any, Any, Any]:
     """The parts that need the packages of the extra ``serve``."""
     try:
-        from mem1.envs.webshop.site.pages import Site
-        from mem1.envs.webshop.site.run import serve
-        from mem1.envs.webshop.site.sessions import Sessions
+        from mem1.webshop.site.pages import Site
+        from mem1.webshop.site.run import serve
+        from mem1.webshop.site.sessions import Sessions
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the package {error.name!r} is not installed",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mem1.parts import PAGES
+from mem1.registry import functions
 from mem1.report.diff import Piece, merged
 from mem1.report.episode_view import TurnView, view_turn, without_tags
 from mem1.report.viewer.bars import Rectangle, bar_of, room_of, strip_of
 from mem1.report.viewer.origins import Context
-from mem1.report.viewer.shop_page import ShopPage, shop_page
 from mem1.report.viewer.texts import SidePart, Texts
 from mem1.types import Answer, Episode, StopReason, Turn
 
@@ -20,12 +22,12 @@ class TurnPart:
 
     ``seen`` of ``history`` tokens of earlier turns were in context. ``score`` is the exact match of the answer that
     the turn gave, ``None`` where it gave none or it was not scored. ``side_calls`` were made before it. ``shop`` is the
-    page that the observation shows.
+    page that the observation shows, if any (see ``parts.PAGES``).
     """
 
     turn: Turn
     view: TurnView
-    shop: ShopPage | None
+    shop: Any
     bar: tuple[Rectangle, ...]
     strip: tuple[Rectangle, ...]
     context: Context
@@ -52,7 +54,7 @@ def _parts(episode: Episode, texts: Texts, numbers: Sequence[int]) -> Iterator[T
         yield TurnPart(
             turn=turn,
             view=view_turn(episode, turn, before),
-            shop=shop_page(episode, index),
+            shop=next((page for draw in functions(PAGES) if (page := draw(episode, index)) is not None), None),
             bar=bar_of(turn, room),
             strip=strip_of(context),
             context=context,

@@ -1,20 +1,18 @@
-"""From episode rewards to one advantage for each sampled token, whatever the algorithm."""
+"""From what episodes earned to one advantage for each sampled token, whatever the algorithm."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from mem1.errors import ConfigError
-from mem1.train.advantages.config import Algorithm, Groups
+from mem1.train.advantages.earnings import Earning
 from mem1.train.advantages.gae import chained_gae, rewards_at
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.rows.batch import Batch
-from mem1.types import Episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +23,20 @@ class Advantages:
     returns: Tensor | None = None
 
 
-def episode_advantages(
-    groups: Sequence[Sequence[Episode]], algorithm: Algorithm, penalties: dict[str, float]
-) -> dict[str, float]:
-    """One advantage for each episode, by id.
-
-    Args:
-        groups: Scored episodes.
-        algorithm: What to compare an episode with.
-        penalties: What to take from an episode's reward before anything else (its KL cost), by id; absent is 0.
-    """
-    rewards = [[_reward(episode) - penalties.get(episode.id, 0.0) for episode in group] for group in groups]
-    found = algorithm.build()(rewards)
-    _check(found, rewards, algorithm)
-    return {
-        episode.id: advantage
-        for group, advantages in zip(groups, found, strict=True)
-        for episode, advantage in zip(group, advantages, strict=True)
-    }
+def broadcast(batch: Batch, advantages: Mapping[str, Sequence[float]]) -> Advantages:
+    """Give every token the advantage of its turn; ``advantages`` has one for each turn, by the episode's id."""
+    each = [torch.tensor(advantages[episode.id], dtype=torch.float32) for episode in batch.episodes]
+    owned = [each[index][batch.turn_of[mine]] for index, mine in enumerate(_slices(batch))]
+    return Advantages(torch.cat(owned))
 
 
-def broadcast(batch: Batch, advantages: dict[str, float]) -> Advantages:
-    """Give every token its episode's advantage."""
-    each = torch.tensor([advantages[episode.id] for episode in batch.episodes], dtype=torch.float32)
-    return Advantages(each[batch.episode_of])
-
-
-def critic_advantages(batch: Batch, values: Tensor, token_costs: Tensor | None, algorithm: Ppo) -> Advantages:
+def critic_advantages(
+    batch: Batch,
+    values: Tensor,
+    token_costs: Tensor | None,
+    algorithm: Ppo,
+    earned: Mapping[str, Sequence[Earning]],
+) -> Advantages:
     """GAE along the chains that ``algorithm.chain`` names; not whitened.
 
     Args:
@@ -59,26 +44,40 @@ def critic_advantages(batch: Batch, values: Tensor, token_costs: Tensor | None, 
         values: float32 [N], the critic's value of the context each token was sampled in, before the update.
         token_costs: float32 [N], taken from the reward token by token (KL), or none.
         algorithm: Settings.
+        earned: What each episode earned, by its id: it stands at the tokens that decided it.
     """
-    ends, rewards = chains(batch, algorithm)
-    token_rewards = rewards_at(ends, rewards, batch.size)
+    ends, token_rewards = chains(batch, algorithm, earned)
     if token_costs is not None:
         token_rewards = token_rewards - token_costs
     advantages = chained_gae(token_rewards, values, ends, gamma=algorithm.gamma, lam=algorithm.lam)
     return Advantages(advantages, advantages + values)
 
 
-def chains(batch: Batch, algorithm: Ppo) -> tuple[Tensor, Tensor]:
-    """Where chains end (int64 [chains], one past the last token) and the reward there (float32 [chains])."""
-    episode_rewards = torch.tensor([_reward(episode) for episode in batch.episodes])
+def chains(batch: Batch, algorithm: Ppo, earned: Mapping[str, Sequence[Earning]]) -> tuple[Tensor, Tensor]:
+    """Where chains end (int64 [chains], one past the last token) and the reward of each token (float32 [N])."""
     episode_ends = batch.starts[1:]
     if algorithm.chain == "token_chain":
-        return episode_ends, episode_rewards
+        return episode_ends, _at_tokens(batch, earned)
     ends = torch.tensor(sorted(sample.flat[-1] + 1 for sample in batch.samples))
-    rewards = episode_rewards[batch.episode_of[ends - 1]]
     if algorithm.segment_reward == "last":
-        rewards = torch.where(torch.isin(ends, episode_ends), rewards, 0.0)
-    return ends, rewards
+        return ends, _at_tokens(batch, earned)
+    totals = torch.tensor([sum(one.amount for one in earned[episode.id]) for episode in batch.episodes])
+    return ends, rewards_at(ends, totals[batch.episode_of[ends - 1]], batch.size)
+
+
+def _at_tokens(batch: Batch, earned: Mapping[str, Sequence[Earning]]) -> Tensor:
+    """float32 [N]: each earning at the last token sampled in its turn, or before where the turn has none."""
+    placed = torch.zeros(batch.size, dtype=torch.float32)
+    for episode, mine in zip(batch.episodes, _slices(batch), strict=True):
+        turns = torch.tensor([one.turn for one in earned[episode.id]])
+        amounts = torch.tensor([one.amount for one in earned[episode.id]], dtype=torch.float32)
+        places = torch.searchsorted(batch.turn_of[mine], turns, right=True).sub_(1).clamp_(min=0)
+        placed[mine].index_add_(0, places, amounts)
+    return placed
+
+
+def _slices(batch: Batch) -> list[slice]:
+    return [slice(start, end) for start, end in pairwise(batch.starts.tolist())]
 
 
 def whiten(advantages: Sequence[Advantages]) -> list[Advantages]:
@@ -86,19 +85,3 @@ def whiten(advantages: Sequence[Advantages]) -> list[Advantages]:
     everything = torch.cat([one.advantages for one in advantages])
     mean, deviation = everything.mean(), everything.std(correction=0)
     return [Advantages((one.advantages - mean) / (deviation + 1e-8), one.returns) for one in advantages]
-
-
-def _check(found: Groups, rewards: Groups, algorithm: Algorithm) -> None:
-    """An estimator of somebody else's must give a finite number for every episode."""
-    whole = [len(group) for group in found] == [len(group) for group in rewards]
-    if not whole or not all(math.isfinite(value) for group in found for value in group):
-        raise ConfigError(
-            f"the estimator {algorithm.type!r} does not give one finite advantage for each episode of each group",
-            where="train.algorithm",
-            hint="its build returns a function from [[reward, ...], ...] to as many numbers in the same places",
-        )
-
-
-def _reward(episode: Episode) -> float:
-    assert episode.reward is not None, f"episode {episode.id} was selected without a reward"
-    return episode.reward

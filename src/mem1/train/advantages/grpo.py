@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from mem1.train.advantages.config import Algorithm, Estimate
+from mem1.train.advantages.config import Algorithm, Estimate, EstimateParts
 from mem1.train.advantages.groups import group_baseline
 
 EPSILON = 1e-6
@@ -26,6 +26,19 @@ def grpo(rewards: Sequence[float], *, scale_by_std: bool) -> list[float]:
     return [value / (deviation + EPSILON) for value in centred]
 
 
+def grpo_parts(rewards: Sequence[Sequence[float]], *, scale_by_std: bool) -> list[list[float]]:
+    """``grpo`` for rewards in parts, ``[episode][part]``: each part less its mean over the group.
+
+    All are divided by the same deviation, the root of the parts' summed variances: what the sum of independent parts
+    would have. It is that of ``grpo`` for one part, and not 0 where the parts differ and their sums do not.
+    """
+    centred = [group_baseline(part) for part in zip(*rewards, strict=True)]
+    scale = 1.0
+    if scale_by_std and len(rewards) > 1:
+        scale = math.sqrt(sum(value * value for part in centred for value in part) / (len(rewards) - 1)) + EPSILON
+    return [[part[episode] / scale for part in centred] for episode in range(len(rewards))]
+
+
 class Grpo(Algorithm):
     """Group-relative advantages (arXiv 2402.03300): the reward less the group's mean.
 
@@ -43,3 +56,7 @@ class Grpo(Algorithm):
     def build(self) -> Estimate:
         """The estimator."""
         return lambda groups: [grpo(group, scale_by_std=self.scale_by_std) for group in groups]
+
+    def build_parts(self) -> EstimateParts:
+        """The estimator over parts of the reward."""
+        return lambda groups: [grpo_parts(group, scale_by_std=self.scale_by_std) for group in groups]

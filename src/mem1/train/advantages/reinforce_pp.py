@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from mem1.train.advantages.config import Algorithm, Estimate
+from mem1.train.advantages.config import Algorithm, Estimate, EstimateParts, Parts
 from mem1.train.advantages.groups import group_baseline
 
 EPSILON = 1e-6
@@ -27,6 +27,30 @@ def reinforce_pp(groups: Sequence[Sequence[float]], *, subtract_group_mean: bool
     return [[(value - mean) / (deviation + EPSILON) for value in group] for group in values]
 
 
+def reinforce_pp_parts(groups: Parts, *, subtract_group_mean: bool) -> list[list[list[float]]]:
+    """``reinforce_pp`` for rewards in parts, ``[group][episode][part]``.
+
+    Each part is centred over the batch's episodes that have it. All are divided by the root of the mean over episodes
+    of the summed squares: for one part the deviation of ``reinforce_pp``.
+    """
+    values = [_baselined(group) if subtract_group_mean else [list(episode) for episode in group] for group in groups]
+    episodes = [episode for group in values for episode in group]
+    if not episodes:
+        return values
+    for part in range(max(map(len, episodes))):
+        having = [episode for episode in episodes if part < len(episode)]
+        mean = sum(episode[part] for episode in having) / len(having)
+        for episode in having:
+            episode[part] -= mean
+    scale = math.sqrt(sum(value * value for episode in episodes for value in episode) / len(episodes)) + EPSILON
+    return [[[value / scale for value in episode] for episode in group] for group in values]
+
+
+def _baselined(group: Sequence[Sequence[float]]) -> list[list[float]]:
+    parts = [group_baseline(part) for part in zip(*group, strict=True)]
+    return [[part[episode] for part in parts] for episode in range(len(group))]
+
+
 class ReinforcePP(Algorithm):
     """REINFORCE++ (arXiv 2501.03262): advantages normalised over all episodes of the batch.
 
@@ -44,3 +68,7 @@ class ReinforcePP(Algorithm):
     def build(self) -> Estimate:
         """The estimator."""
         return lambda groups: reinforce_pp(groups, subtract_group_mean=self.subtract_group_mean)
+
+    def build_parts(self) -> EstimateParts:
+        """The estimator over parts of the reward."""
+        return lambda groups: reinforce_pp_parts(groups, subtract_group_mean=self.subtract_group_mean)

@@ -42,6 +42,11 @@ class Batch:
         """Number of sampled tokens, N."""
         return len(self.rollout_logprobs)
 
+    @property
+    def sequence_of(self) -> Tensor:
+        """int64 [N], the same number for the tokens of one completion."""
+        return self.episode_of * (int(self.turn_of.max()) + 1) + self.turn_of
+
 
 def make_batch(
     episodes: Sequence[Episode], *, capacity: int, share_prefix: bool = True, view: View = "packed"

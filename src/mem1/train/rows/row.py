@@ -14,7 +14,7 @@ from mem1.errors import DataError
 from mem1.train.rows.samples import Sample, sampled_count, samples_of
 from mem1.types import Episode, Turn
 
-Normalisation = Literal["token", "episode"]
+Normalisation = Literal["token", "episode", "constant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def make_rows(
     advantages: Mapping[str, float | Sequence[float]],
     *,
     normalisation: Normalisation,
+    constant: int | None = None,
     samples: Sequence[Sample] | None = None,
 ) -> list[Row]:
     """The rows of one minibatch, episodes in the order given, the contexts of each in time order.
@@ -55,7 +56,10 @@ def make_rows(
         episodes: None of them failed, and the policy wrote something in each.
         advantages: By episode id: one number for the whole episode, or one for each sampled token in time order.
         normalisation: ``token``: every trained token of the minibatch counts the same, 1 / N. ``episode``: every
-            episode does, whatever the number of its rows and tokens, and its tokens share that.
+            episode does, whatever the number of its rows and tokens, and its tokens share that. ``constant``: the sum
+            over an episode's tokens is divided by the same number for all of them, 1 / (E * constant), so that long
+            episodes are neither favoured nor spared (Dr. GRPO, arXiv 2503.20783, section 3.1).
+        constant: That number, in tokens.
         samples: Those of ``episodes``, where they were made already.
 
     Raises:
@@ -69,7 +73,7 @@ def make_rows(
     made = samples or [one for k, episode in enumerate(episodes) for one in samples_of(episode, k, starts[k])]
     given = [_each(episode, count, advantages[episode.id]) for episode, count in zip(episodes, counts, strict=True)]
     written = [_logprobs(episode) for episode in episodes]
-    weights = [1.0 / (sum(counts) if normalisation == "token" else len(counts) * count) for count in counts]
+    weights = _weights(counts, normalisation, constant)
     taken = [0] * len(episodes)
     rows = []
     for sample in made:
@@ -90,6 +94,19 @@ def make_rows(
         )
     assert taken == counts, "every sampled token is in exactly one row"
     return rows
+
+
+def _weights(counts: Sequence[int], normalisation: Normalisation, constant: int | None) -> list[float]:
+    """What a token of each episode counts, from how many tokens there are in each."""
+    match normalisation:
+        case "token":
+            return [1.0 / sum(counts) for _ in counts]
+        case "episode":
+            return [1.0 / (len(counts) * count) for count in counts]
+        case "constant":
+            if constant is None:
+                raise ValueError('normalisation = "constant" needs the constant')
+            return [1.0 / (len(counts) * constant) for _ in counts]
 
 
 def trained_values(rows: Sequence[Row], values: Sequence[Sequence[float]]) -> list[float]:

@@ -1,10 +1,10 @@
 """``WebAgentTextEnv`` with the calls of the published one; importing this makes its id known to ``gymnasium.make``.
 
-    from mem1.webshop.dropin.original import WebAgentTextEnv   # for: from web_agent_site.envs import WebAgentTextEnv
+from mem1.webshop.dropin.original import WebAgentTextEnv   # for: from web_agent_site.envs import WebAgentTextEnv
 
-    env = WebAgentTextEnv(observation_mode="text", file_path="items_shuffle_1000.json")
-    page, _ = env.reset(session=7)
-    page, reward, done, info = env.step("search[argan oil hair oils]")
+env = WebAgentTextEnv(observation_mode="text", file_path="items_shuffle_1000.json")
+page, _ = env.reset(session=7)
+page, reward, done, info = env.step("search[argan oil hair oils]")
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, Literal, Self, get_args
 import gymnasium
 from gymnasium.spaces import Text
 
-from mem1.envs.webshop.gym import action_space, observation_space
-from mem1.envs.webshop.markup import markup
-from mem1.envs.webshop.moves import published_move
-from mem1.envs.webshop.visit import Visit
 from mem1.errors import ConfigError
 from mem1.webshop.dropin.register import register_original
 from mem1.webshop.dropin.server import GoalFilter, ServerSettings, ShopServer, published_goal
+from mem1.webshop.shop.gym import action_space, observation_space
+from mem1.webshop.shop.markup import markup
+from mem1.webshop.shop.moves import published_move
+from mem1.webshop.shop.visit import Visit
 
 ObservationMode = Literal["html", "text", "text_rich", "url"]
 BASE = "http://127.0.0.1:3000"
@@ -40,8 +40,9 @@ class WebAgentTextEnv(gymnasium.Env[str, str]):
     what other environments have too; without it all environments of the same settings in a process share one index.
     ``num_prev_obs``, ``num_prev_actions``: how many earlier pages and actions stand before each page.
 
-    A session named by a number has the goal of that index; one named by a text, or not at all, a goal drawn by weight,
-    which it keeps. An action is ``search[words]`` or ``click[thing]``; anything else changes nothing.
+    A session named by a number (also one of numpy's) has the goal of that index; one named by a text, or not at all, a
+    goal drawn by weight, which it keeps. An action is ``search[words]`` or ``click[thing]``; anything else changes
+    nothing.
 
     Raises ``Mem1Error`` for what cannot be opened, ``ConfigError`` for ``get_image``: the features are not published.
     """
@@ -116,8 +117,8 @@ class WebAgentTextEnv(gymnasium.Env[str, str]):
         self._own_name = name if session is None else None
         sessions = self.server.user_sessions
         if name not in sessions:
-            index = session if _is_index(session) else self.server.drawn(self._rng)
-            goal = self.server.goal(int(index))
+            by_name = session is None or isinstance(session, str)
+            goal = self.server.goal(self.server.drawn(self._rng) if by_name else int(session or 0))
             sessions[name] = {"goal": published_goal(goal), "object": goal, "done": False}
         self.session = name
         self._visit = Visit(self.server.shop, sessions[name]["object"])
@@ -208,7 +209,7 @@ class WebAgentTextEnv(gymnasium.Env[str, str]):
         self.action_space = action_space(self.server.shop)
         self.observation_space = observation_space(self.server.shop)
 
-    def render(self, mode: str = "human") -> None:  # type: ignore[override]  # the published call does nothing
+    def render(self, mode: str = "human") -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -243,11 +244,6 @@ class WebAgentTextEnv(gymnasium.Env[str, str]):
         visit = self._visit
         product = visit.shop.machine.products.get(visit.state.asin or "")
         return markup(visit.page, visit.state.page, product.image if product else "")
-
-
-def _is_index(session: str | int | None) -> bool:
-    """Whether a session's name is a goal's index; numpy's numbers are not for the published code, and are here."""
-    return session is not None and not isinstance(session, str)
 
 
 register_original()

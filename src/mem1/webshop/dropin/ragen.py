@@ -1,7 +1,7 @@
 """The environment under the names of RAGEN's ``webshop_minimal``.
 
-    from mem1.webshop.dropin.ragen import WebAgentTextEnv, init_basedir   # for: from webshop_minimal import ...
-    from mem1.webshop.dropin.ragen import DEFAULT_FILE_PATH               # for: from webshop_minimal.utils import ...
+from mem1.webshop.dropin.ragen import WebAgentTextEnv, init_basedir   # for: from webshop_minimal import ...
+from mem1.webshop.dropin.ragen import DEFAULT_FILE_PATH               # for: from webshop_minimal.utils import ...
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class WebAgentTextEnv(original.WebAgentTextEnv):
     ) -> None:
         super().__init__(observation_mode, file_path or _chosen["items"], server, **settings)
 
-    def step(self, action: str) -> tuple[str, float, bool, Any]:
+    def step(self, action: str) -> tuple[str, float, bool, Any]:  # type: ignore[override]  # four things, as published
         """As the original; ``info`` is ``None`` but after a purchase."""
         page, reward, done, _ = super().step(action)
         earned = self.visit.reward

@@ -10,15 +10,14 @@ from typing import Any
 
 import gymnasium
 
-from mem1.envs.webshop.config import WebshopEnvConfig
-from mem1.envs.webshop.gym import ShopEnv
 from mem1.errors import ConfigError
 from mem1.tasks.base import Split
-from mem1.tasks.webshop.config import WebshopConfig
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.shop.gym import ShopEnv
 
 ORIGINAL = "WebAgentTextEnv-v0"
-# Neither wraps it: wrappers pass on neither reset(session=...) nor get_available_actions().
-_BARE = {"disable_env_checker": True, "order_enforce": False}
+_HERE = "mem1.webshop.dropin"
 
 
 def make(*, split: Split = "train", render_mode: str | None = None, **settings: Any) -> ShopEnv:
@@ -40,16 +39,21 @@ def make(*, split: Split = "train", render_mode: str | None = None, **settings: 
 
 def register() -> None:
     """Make ``WebShop-v0`` known; an entry point of the distribution, which puts ``mem1/`` in front."""
-    gymnasium.register("WebShop-v0", entry_point="mem1.webshop.dropin.register:make", **_BARE)
+    _register("WebShop-v0", f"{_HERE}.register:make")
 
 
 def register_here() -> None:
     """Make ``mem1/WebShop-v0`` known where the distribution is not installed."""
     if "mem1/WebShop-v0" not in gymnasium.registry:
-        gymnasium.register("mem1/WebShop-v0", entry_point="mem1.webshop.dropin.register:make", **_BARE)
+        _register("mem1/WebShop-v0", f"{_HERE}.register:make")
 
 
 def register_original() -> None:
     """Make the original's id known, as an environment with the original's calls."""
     if ORIGINAL not in gymnasium.registry:
-        gymnasium.register(ORIGINAL, entry_point="mem1.webshop.dropin.original:WebAgentTextEnv", **_BARE)
+        _register(ORIGINAL, f"{_HERE}.original:WebAgentTextEnv")
+
+
+def _register(name: str, entry: str) -> None:
+    # Nothing wraps it: wrappers pass on neither reset(session=...) nor get_available_actions().
+    gymnasium.register(name, entry_point=entry, disable_env_checker=True, order_enforce=False)

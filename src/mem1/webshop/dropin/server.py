@@ -12,11 +12,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mem1.envs.webshop.visit import Opening, Shop, shared_shop
 from mem1.errors import ConfigError
-from mem1.tasks.webshop.config import WebshopConfig
-from mem1.tasks.webshop.goals import SHUFFLE_SEED, Goal
-from mem1.tasks.webshop.products import Product
+from mem1.webshop.catalogue.config import WebshopConfig
+from mem1.webshop.catalogue.goals import SHUFFLE_SEED, Goal
+from mem1.webshop.catalogue.products import Product
+from mem1.webshop.shop.visit import Opening, Shop, shared_shop
 
 GoalFacts = dict[str, Any]
 GoalFilter = Callable[[int, GoalFacts], bool]
@@ -27,7 +27,7 @@ class ServerSettings:
     """What a server is made from. The files are the published ones; without ``file_path`` the catalogue is our own.
 
     ``attr_path``, by default, is the file of attributes that lies beside ``file_path`` and is named after it, and
-    human goals come from ``items_human_ins.json`` in the same folder. ``filter_goals`` gets a goal's index and the goal.
+    human goals come from ``items_human_ins.json`` in the same folder. ``filter_goals`` gets a goal's index and it.
     ``limit_goals``: so many, drawn by weight (-1: all). ``seed``: of the goals' order.
     """
 

@@ -7,7 +7,6 @@ session_id} -> [page, null]; ``GET /available_actions``, ``/instruction_text``, 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -51,7 +50,7 @@ class Environments:
 
     def find(self, number: object) -> WebAgentTextEnv:
         """The one with that number. Raises ``WrongRequestError``."""
-        if not isinstance(number, int) or number not in self._open:
+        if type(number) is not int or number not in self._open:
             raise WrongRequestError(f"there is no environment {number!r}: create one", 404)
         self._open.move_to_end(number)
         return self._open[number]
@@ -59,7 +58,7 @@ class Environments:
     def close(self, number: object) -> bool:
         """End one."""
         self.find(number).close()
-        del self._open[int(str(number))]
+        self._open.pop(int(str(number)))
         return True
 
     @property
@@ -107,7 +106,7 @@ class _Answers:
 
     def reset(self, asked: dict[str, Any]) -> list[str | None]:
         session = asked.get("session_id")
-        if session is not None and not (isinstance(session, int) and 0 <= session < self._goals):
+        if session is not None and not (type(session) is int and 0 <= session < self._goals):
             raise WrongRequestError(f"'session_id' must be a number below {self._goals}, or null")
         page, _ = self._environments.find(asked.get("env_idx")).reset(session)
         return [page, None]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mem1.errors import DataError
 from mem1.retrieval.bm25.lucene import LuceneBm25
 from mem1.retrieval.bm25.scoring import quantised_length
-from mem1.tasks.webshop.products import read_products
+from mem1.webshop.catalogue.products import read_products
 from tests.published import ATTRIBUTES, ITEMS, REFERENCE, needs_published_files
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from mem1.errors import DataError
+from mem1.train.advantages.by_turn import episode_advantages
 from mem1.train.advantages.config import Algorithm
-from mem1.train.advantages.estimate import episode_advantages
 from mem1.train.advantages.grpo import Grpo
 from mem1.train.advantages.reinforce_pp import ReinforcePP
 from mem1.train.advantages.rloo import Rloo
@@ -54,7 +54,7 @@ def share(rows: list[Row], name: str) -> float:
     ids=["grpo", "dr. grpo", "rloo", "reinforce++", "reinforce++ baseline"],
 )
 def test_each_of_four_episodes_is_a_quarter_of_the_loss(algorithm: Algorithm, advantages: tuple[float, float]) -> None:
-    rows = make_rows(GROUP, episode_advantages([GROUP], algorithm, {}), normalisation="episode")
+    rows = make_rows(GROUP, episode_advantages([GROUP], algorithm), normalisation="episode")
     assert len(rows) == 12
     assert [share(rows, one.id) for one in GROUP] == pytest.approx([0.25] * 4)
     assert [row.weight for row in rows] == pytest.approx([1 / 48] * 6 + [1 / 16] * 6)  # 1 / (4 * 12) and 1 / (4 * 4)
@@ -71,6 +71,15 @@ def test_by_token_a_long_episode_counts_for_more() -> None:
     rows = make_rows(GROUP, {one.id: 1.0 for one in GROUP}, normalisation="token")
     assert {row.weight for row in rows} == {1 / 24}
     assert [share(rows, one.id) for one in GROUP] == pytest.approx([0.5, 1 / 6, 1 / 6, 1 / 6])
+
+
+def test_a_constant_divides_all_episodes_alike() -> None:
+    """Dr. GRPO: two episodes of 4 and 12 tokens, 20 at most: the mean of the sums over 20."""
+    rows = make_rows(GROUP[:2], {"e0": 1.0, "e1": 1.0}, normalisation="constant", constant=20)
+    assert {row.weight for row in rows} == {1 / 40}
+    assert [share(rows, one.id) for one in GROUP[:2]] == pytest.approx([12 / 40, 4 / 40])
+    with pytest.raises(ValueError, match="needs the constant"):
+        make_rows(GROUP[:2], {"e0": 1.0, "e1": 1.0}, normalisation="constant")
 
 
 @pytest.mark.parametrize("normalisation", ["token", "episode"])
@@ -118,5 +127,6 @@ def test_what_cannot_be_weighted_is_refused() -> None:
 
 
 def test_rows_are_made_without_torch() -> None:
-    code = "import sys, mem1.train.rows.row, mem1.train.backend; sys.exit('torch' in sys.modules)"
+    modules = "mem1.train.rows.row, mem1.train.backend, mem1.train.advantages.by_turn"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

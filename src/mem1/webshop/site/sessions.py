@@ -1,0 +1,139 @@
+"""Who is in the shop: one open visit each, what was bought before, and how many people there is room for."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from mem1.webshop.catalogue.goals import Goal
+from mem1.webshop.shop.moves import Click, Search
+from mem1.webshop.shop.visit import Shop, Visit
+from mem1.webshop.site.config import SiteConfig
+
+STALE = "You acted on an older page, so nothing was done. This is where you are."
+NOT_OFFERED = "That is not possible on this page, so nothing was done."
+EMPTY = "Write what to search for."
+
+
+class FullError(Exception):
+    """There is no room for another person."""
+
+
+@dataclass(slots=True)
+class Customer:
+    """One person.
+
+    ``number`` is the goal's position, ``steps`` how many actions were taken towards it. ``version`` changes with every
+    page, so that a form tells which page it was filled in on. ``rewards`` are those of earlier purchases.
+    ``returned``: the browser showed the name it was given, which whoever keeps no cookies never does.
+    """
+
+    id: str
+    number: int
+    visit: Visit
+    steps: int = 0
+    version: int = 0
+    notice: str = ""
+    rewards: list[float] = field(default_factory=list)
+    seen: float = 0.0
+    returned: bool = False
+    lock: Lock = field(default_factory=Lock)
+
+    def search(self, version: int, words: str) -> None:
+        """Search for ``words``."""
+        if not words.strip():
+            self.notice = EMPTY
+        else:
+            self._do(version, Search(query=words))
+
+    def click(self, version: int, position: int) -> None:
+        """Click the thing at ``position`` among those that can be clicked.
+
+        Positions instead of texts: an option may be called anything, also what a form would not send back unchanged.
+        """
+        offered = self.visit.clickables
+        if version == self.version and not 0 <= position < len(offered):
+            self.notice = NOT_OFFERED
+        else:
+            self._do(version, Click(target=offered[position]) if version == self.version else None)
+
+    def turn_to(self, number: int, visit: Visit) -> None:
+        """Begin with another goal."""
+        self.number, self.visit, self.steps, self.notice = number, visit, 0, ""
+        self.version += 1
+
+    def take_notice(self) -> str:
+        """What is to be said on the next page, once."""
+        said, self.notice = self.notice, ""
+        return said
+
+    def _do(self, version: int, action: Search | Click | None) -> None:
+        if version != self.version or action is None:
+            self.notice = STALE
+            return
+        if self.visit.done or not self.visit.do(action):
+            self.notice = NOT_OFFERED
+            return
+        self.steps += 1
+        self.version += 1
+        if self.visit.reward is not None:
+            self.rewards.append(self.visit.reward.total)
+
+
+class Sessions:
+    """Everybody in the shop, by a name that cannot be guessed.
+
+    ``goals`` are tried in order, from the first or from any that a person chooses.
+    """
+
+    def __init__(
+        self, shop: Shop, goals: Sequence[Goal], config: SiteConfig, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not goals:
+            raise ValueError("a shop without goals has nothing to ask of anybody")
+        self.shop = shop
+        self.goals = goals
+        self.config = config
+        self._clock = clock
+        self._customers: dict[str, Customer] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._customers)
+
+    def find(self, id: str) -> Customer | None:
+        """Who that is, and note that they were here."""
+        with self._lock:
+            customer = self._customers.pop(id, None)
+            if customer is not None:
+                customer.seen = self._clock()
+                customer.returned = True
+                self._customers[id] = customer  # the dictionary's order is that of the last visit
+            return customer
+
+    def enter(self) -> Customer:
+        """Somebody new. Raises ``FullError`` where there is no room and nobody whose place could be taken.
+
+        That is who never came back with the name they were given, the oldest first, or who has been idle for long.
+        """
+        with self._lock:
+            now = self._clock()
+            if len(self._customers) >= self.config.max_sessions:
+                gone = next((one for one in self._customers.values() if self._is_gone(one, now)), None)
+                if gone is None:
+                    raise FullError
+                del self._customers[gone.id]
+            customer = Customer(secrets.token_urlsafe(24), 0, Visit(self.shop, self.goals[0]), seen=now)
+            self._customers[customer.id] = customer
+            return customer
+
+    def _is_gone(self, customer: Customer, now: float) -> bool:
+        return not customer.returned or now - customer.seen >= 60 * self.config.idle_minutes
+
+    def turn_to(self, customer: Customer, number: int) -> None:
+        """Give ``customer`` the goal at ``number``; after the last comes the first."""
+        number %= len(self.goals)
+        customer.turn_to(number, Visit(self.shop, self.goals[number]))
