@@ -12,6 +12,7 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
+    "environment.web": "mem1.envs.web.config:WebEnvConfig",
     "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",
     "source.factbook": "mem1.tasks.config:FactbookConfig",
     "source.qa_files": "mem1.tasks.config:QaFilesConfig",
@@ -36,6 +37,9 @@ BUILTIN: Mapping[str, str] = {
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
     "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+    "monitor.tensorboard": "mem1.train.monitors.tensorboard:TensorboardConfig",
+    "monitor.wandb": "mem1.train.monitors.wandb:WandbConfig",
+    "monitor.trackio": "mem1.train.monitors.trackio:TrackioConfig",
     "loss.clip": "mem1.train.losses.config:Clip",
     "loss.gspo": "mem1.train.losses.config:Gspo",
     "loss.cispo": "mem1.train.losses.config:Cispo",

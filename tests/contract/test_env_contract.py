@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 
 from mem1.envs.base import Environment
 from mem1.envs.qa import QaEnvConfig
+from mem1.envs.web.config import WebEnvConfig
+from mem1.envs.web.env import WebEnvironment
+from mem1.envs.web.search.corpus import CorpusSearch
+from mem1.envs.web.tools import WebTools
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import make_task
@@ -23,6 +27,14 @@ MAKERS: dict[str, tuple[Composition, Callable[[Task], Environment]]] = {
     f"qa {composition}": (
         composition,
         QaEnvConfig(max_turns=5, turns_per_objective=2).build(RETRIEVER, StandardScorer()),
+    )
+    for composition in (Composition.PARALLEL, Composition.SEQUENTIAL)
+}
+WEB = WebTools(CorpusSearch(RETRIEVER, "corpus", {}), None, None, name="corpus", parameters={})
+MAKERS |= {
+    f"web {composition}": (
+        composition,
+        lambda task: WebEnvironment(task, WebEnvConfig(max_turns=5, turns_per_objective=2), WEB, StandardScorer()),
     )
     for composition in (Composition.PARALLEL, Composition.SEQUENTIAL)
 }

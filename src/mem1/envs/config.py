@@ -33,3 +33,6 @@ class EnvConfig(Part):
     def build(self, *parts: Any, **named: Any) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode, over the parts that it needs. Raises ``Mem1Error``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its environment is made: define build")
+
+    async def check(self) -> None:
+        """Ask once whether what it needs is there (a key, a recording). Raises ``ConfigError``, ``StorageError``."""

@@ -22,6 +22,10 @@ After a search you are shown what was found between <information> and </informat
 last page, your last action and what it returned is gone, so carry over on the page whatever you still need.
 Answers are names, dates or numbers, as short as possible."""
 
+_FORMAT_PAGES = _FORMAT.replace(
+    "</search> or <answer>", "</search>, <open> the address of a page </open> or <answer>"
+).replace("After a search you are shown what was found", "After a search or a page you are shown what was found")
+
 _FORMAT_JSON = """\
 You work in turns and keep one page of notes. In every turn write exactly two blocks:
 1. <think> your page: everything you need later, in your own words, and your reasoning </think>
@@ -42,13 +46,16 @@ Questions are asked one after the other. Answer each one with its own <answer> b
 """
 
 
-def render_prompt(template: str | Path, task: Task, *, joined: bool = False, form: ActionForm = "tags") -> str:
+def render_prompt(
+    template: str | Path, task: Task, *, joined: bool = False, form: ActionForm = "tags", pages: bool = False
+) -> str:
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
     Listed questions are numbered. ``brief`` says least: "What is the" and "?" are left out, and the number after the
     last question says what to do then, so that every question is followed by one. ``joined``: questions stand in one
     line with "; " between, as published training data has them, and not in a list.
     ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
+    ``pages``: found pages can be opened.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
 
     Raises ``ConfigError`` where a template file is missing or has no ``{questions}``.
@@ -59,7 +66,8 @@ def render_prompt(template: str | Path, task: Task, *, joined: bool = False, for
     listed = "; ".join(questions) if joined else "\n".join(numbered)
     if template == "instruct":
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
-        return text.replace("{format}", _FORMAT_JSON if form == "json" else _FORMAT).replace("{questions}", listed)
+        how = _FORMAT_JSON if form == "json" else _FORMAT_PAGES if pages else _FORMAT
+        return text.replace("{format}", how).replace("{questions}", listed)
     if template == "brief":
         return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=task.first))
     text = _read(Path(template))

@@ -7,10 +7,11 @@ import json
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 
@@ -23,10 +24,11 @@ from mem1.http.secret import Secret
 from mem1.http.service import Service
 from mem1.http.standing import Standing
 from mem1.http.statuses import failure, hidden_failure
+from mem1.metering import meter
 
 T = TypeVar("T")
-Explain = Callable[[int, str], HttpError | None]
-"""(status, redacted complaint) -> the error that it is, where the caller knows better than the status."""
+Explain = Callable[[int, str, Mapping[str, str]], HttpError | None]
+"""(status, redacted complaint, headers) -> the error that it is, where the caller knows better than the status."""
 
 _SHOWN = 300  # characters of a service's complaint
 _COMPLAINT = 2**16  # bytes of one that are read
@@ -59,7 +61,7 @@ class HttpClient:
         service: Service,
         secret: Secret,
         *,
-        explain: Explain = lambda status, complaint: None,
+        explain: Explain = lambda status, complaint, headers: None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -88,11 +90,19 @@ class HttpClient:
         ``HttpError``. Raises ``HttpError`` when the service refuses, or when what may pass does not pass within the
         configured number of retries; never an error of the library, whose messages hold what services say.
         """
-        return await background.run(self._call(path, body, read))
+        return await background.run(self._call("POST", path, json.dumps(body).encode("ascii"), read))
 
     def call_blocking(self, path: str, body: object, read: Callable[[Any], T]) -> T:
         """As ``call``, for a thread without an event loop."""
-        return background.wait(self._call(path, body, read))[0]
+        return background.wait(self._call("POST", path, json.dumps(body).encode("ascii"), read))[0]
+
+    async def get(self, path: str, query: Mapping[str, str | int], read: Callable[[Any], T]) -> tuple[T, float]:
+        """As ``call``, but GET ``path`` with ``query`` behind it. No key belongs into a query."""
+        return await background.run(self._call("GET", f"{path}?{urlencode(query)}", None, read))
+
+    async def look(self, path: str) -> Any:
+        """The JSON that stands at ``path``, asked for once. Raises ``HttpError``. Counts for nothing else."""
+        return (await background.run(self._send("GET", path, None))).json()
 
     async def probe(self, path: str) -> HttpError | None:
         """GET ``path``, to see whether anybody is there: the error that came of it, if any. Counts for nothing else."""
@@ -108,21 +118,20 @@ class HttpClient:
 
     # ------------------------------------------------------------ on the loop of the connections
 
-    async def _call(self, path: str, body: object, read: Callable[[Any], T]) -> tuple[T, float]:
-        content = json.dumps(body).encode("ascii")
-
+    async def _call(self, method: str, path: str, content: bytes | None, read: Callable[[Any], T]) -> tuple[T, float]:
         def whole(answer: Answer) -> T:
             found = answer.json()
             try:
                 return read(found)
             except BadAnswerError as error:
                 told = hidden_failure(found, self._service)
-                raise (self._explain(answer.status, told.what) or told) if told else error from None
+                raise (self._explain(answer.status, told.what, {}) or told) if told else error from None
 
         await self._let_the_first_go()
         try:
             async with self._places:
-                return await self._persist(lambda: self._send("POST", path, content), whole)
+                with meter().tries(self._service.retries) as again:
+                    return await self._persist(lambda: self._send(method, path, content), whole, again)
         finally:
             self._first_ended.set()
 
@@ -132,7 +141,9 @@ class HttpClient:
                 await asyncio.wait_for(self._first_ended.wait(), _ALONE)
         self._first_begun = True
 
-    async def _persist(self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T]) -> tuple[T, float]:
+    async def _persist(
+        self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T], again: Callable[[int], None]
+    ) -> tuple[T, float]:
         attempt, wait = 0, self._shared_pause()
         while True:
             if wait > 0:
@@ -151,6 +162,7 @@ class HttpClient:
             wait = self._pause(failed, attempt)
             self._first_ended.set()
             attempt += 1
+            again(attempt)
         raise self._standing.bad(self._told(failed, attempt))
 
     def _shared_pause(self) -> float:
@@ -210,7 +222,8 @@ class HttpClient:
             body = b""
         complaint = self._safe(body.decode("utf-8", "replace"))
         status = response.status_code
-        raise self._explain(status, complaint) or failure(status, complaint, response.headers, self._service)
+        headers = response.headers
+        raise self._explain(status, complaint, headers) or failure(status, complaint, headers, self._service)
 
     async def _probe(self, path: str) -> HttpError | None:
         for attempt in range(2):

@@ -12,6 +12,7 @@ class HttpError(BackendError):
 
     passing: ClassVar[bool] = False  # whether the same call may succeed when it is tried again
     taken: ClassVar[bool] = False  # whether the service took the request as one of a caller whom it serves
+    final: ClassVar[bool] = False  # whether it is believed the first time, even of a service that served us before
 
     def __init__(
         self, what: str, *, where: str | None = None, hint: str | None = None, asked_wait: float | None = None
@@ -64,3 +65,9 @@ class RefusedError(HttpError):
 
 class DeniedError(RefusedError):
     """The service refuses the caller: a wrong key (401), no money left (402). Any other request fares alike."""
+
+
+class QuotaError(DeniedError):
+    """What was paid for is used up, for this month or altogether: no later call can be served."""
+
+    final = True

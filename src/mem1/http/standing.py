@@ -41,7 +41,7 @@ class Standing:
             count, most = self._unreached, _UNREACHED
         elif isinstance(error, DeniedError):
             self._denied += 1
-            count, most = self._denied, _DENIED if self._served else 1
+            count, most = self._denied, _DENIED if self._served and not error.final else 1
         else:
             self._refused += 1
             count, most = self._refused, _REFUSED if self._served else _REFUSED_NEW

@@ -1,0 +1,71 @@
+"""The open web in a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from mem1.envs.base import Environment
+from mem1.envs.config import Need
+from mem1.envs.questions import QuestionsConfig
+from mem1.envs.web.cache import Cache, CacheConfig
+from mem1.envs.web.pages.config import PagesConfig
+from mem1.envs.web.search.config import SearchConfig, SerperConfig, ServiceConfig
+from mem1.rewards.base import Scorer
+from mem1.types import Task
+
+if TYPE_CHECKING:
+    from mem1.envs.web.tools import WebTools
+
+PASSAGE = "Doc {i}(Title: {title}; {url}) {text}"
+
+
+class WebEnvConfig(QuestionsConfig):
+    """Question answering on the web; beside the keys of ``QuestionsConfig``:
+
+    ``search``: whom to ask. ``pages``: how pages are read; ``None``: as by default, and for a corpus or another
+    ``/retrieve`` only what these hold. ``open``: whether there is a tool that opens pages. ``page_chars``: characters
+    of a page that are shown at once. ``cache``: what is kept and replayed. ``failures``: a search that failed is told
+    to the policy (``"tell"``), or makes a failed episode (``"fail"``). ``passage`` also knows ``{url}`` and ``{date}``.
+    """
+
+    needs: ClassVar[Set[Need]] = frozenset({"scorer"})
+    own_passage: ClassVar[str] = PASSAGE
+    passage_names: ClassVar[tuple[str, ...]] = ("i", "title", "text", "url", "date")
+
+    type: Literal["web"] = "web"
+    top_k: int = Field(default=10, ge=1)
+    passage: str = PASSAGE
+    search: SearchConfig = SerperConfig()
+    pages: PagesConfig | None = None
+    open: bool = True
+    page_chars: int = Field(default=5000, ge=100)
+    cache: CacheConfig = CacheConfig()
+    failures: Literal["tell", "fail"] = "tell"
+
+    def build(self, scorer: Scorer) -> Callable[[Task], Environment]:
+        """A maker of environments, one for each episode. Raises ``ConfigError``, ``StorageError``."""
+        from mem1.envs.web.env import WebEnvironment
+
+        tools = self.make_tools()
+        return lambda task: WebEnvironment(task, self, tools, scorer)
+
+    def make_tools(self) -> WebTools:
+        """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""
+        from mem1.envs.web.tools import WebTools
+
+        cache = Cache(self.cache) if self.cache.mode != "off" else None
+        provider = reader = None
+        if self.cache.mode != "replay":
+            provider = self.search.build()
+            if self.open and (self.pages is not None or isinstance(self.search, ServiceConfig)):
+                from mem1.envs.web.pages.reader import PageReader
+
+                reader = PageReader(self.pages or PagesConfig())
+        return WebTools(provider, reader, cache, name=self.search.type, parameters=self.search.parameters)
+
+    async def check(self) -> None:
+        """See that the key, or the recording, is there. Nothing is searched for: that costs money."""
+        self.make_tools().close()

@@ -1,0 +1,1 @@
+"""Who is asked for addresses: four services, a corpus, another search service; one protocol."""
