@@ -83,7 +83,7 @@ def _rows_of(path: Path, name: str) -> Iterator[OwnRow]:
     domain = str(_at(config, "env", "type") or "qa")
     used = _scorer_of(config)
     for evaluation in data.evaluations:
-        again = _scored_again(data.run, evaluation) if domain == "qa" else {}
+        again = _scored_again(data.run, evaluation) if domain in ("qa", "web") else {}
         for scorer in unique((*again, used)):
             yield from _rows_under(name, evaluation, domain, scorer, again.get(scorer), stored=scorer == used)
 
