@@ -30,6 +30,8 @@ from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.sharing.card import CARD
+from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
 from mem1.runtime.tasks import evaluation_tasks, train_tasks, watched_tasks
 from mem1.runtime.train import train as run_training
@@ -126,8 +128,19 @@ def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Sum
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
-    step = export_model(RunDir.open(run), folder, dtype=dtype, adapter=adapter)
-    return {"folder": str(folder), "step": step, "dtype": "float32" if adapter else dtype}
+    directory = RunDir.open(run)
+
+    def beside(inside: Path, step: int) -> None:
+        describe(directory, inside, step, name=folder.resolve().name)
+
+    step = export_model(directory, folder, dtype=dtype, adapter=adapter, beside=beside)
+    return {
+        "folder": str(folder),
+        "step": step,
+        "dtype": "float32" if adapter else dtype,
+        "card": str(folder / CARD),
+        "evaluate it": f"mem1 evaluate {folder}",
+    }
 
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:

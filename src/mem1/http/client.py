@@ -24,6 +24,7 @@ from mem1.http.secret import Secret
 from mem1.http.service import Service
 from mem1.http.standing import Standing
 from mem1.http.statuses import failure, hidden_failure
+from mem1.metering import meter
 
 T = TypeVar("T")
 Explain = Callable[[int, str, Mapping[str, str]], HttpError | None]
@@ -125,7 +126,8 @@ class HttpClient:
         await self._let_the_first_go()
         try:
             async with self._places:
-                return await self._persist(lambda: self._send(method, path, content), whole)
+                with meter().tries(self._service.retries) as again:
+                    return await self._persist(lambda: self._send(method, path, content), whole, again)
         finally:
             self._first_ended.set()
 
@@ -135,7 +137,9 @@ class HttpClient:
                 await asyncio.wait_for(self._first_ended.wait(), _ALONE)
         self._first_begun = True
 
-    async def _persist(self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T]) -> tuple[T, float]:
+    async def _persist(
+        self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T], again: Callable[[int], None]
+    ) -> tuple[T, float]:
         attempt, wait = 0, self._shared_pause()
         while True:
             if wait > 0:
@@ -154,6 +158,7 @@ class HttpClient:
             wait = self._pause(failed, attempt)
             self._first_ended.set()
             attempt += 1
+            again(attempt)
         raise self._standing.bad(self._told(failed, attempt))
 
     def _shared_pause(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from mem1.inference.weights import WeightSource
 from mem1.types import Completion
 
 
@@ -126,6 +127,13 @@ class Engine(Protocol):
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
+
+    async def update_weights(self, version: int, source: WeightSource) -> None:
+        """Write with the weights of ``source`` from now on, which have seen ``version`` updates.
+
+        What was cached under the former ones is dropped. Raises ``BackendError`` while something is being written, and
+        ``ConfigError`` where the engine takes no such weights (see ``weights.FixedWeights``).
+        """
 
     def release(self, session: str) -> None:
         """Forget what is kept for ``session``. Unknown sessions are ignored."""

@@ -18,6 +18,7 @@ from mem1.errors import BackendError, Mem1Error, ModelError, boundary
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.config import VllmConfig
 from mem1.inference.pending import PendingCalls
+from mem1.inference.weights import FixedWeights
 from mem1.inference.writing import Ask, Piece, write
 from mem1.types import Completion, Usage
 
@@ -116,7 +117,7 @@ class VllmBackend:
         )
 
 
-class VllmEngine:
+class VllmEngine(FixedWeights):
     """Samples by vLLM from a model in a folder; its weights are fixed.
 
     Args:

@@ -17,6 +17,7 @@ from mem1.errors import ContextLimitError, ends_run
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory
+from mem1.metering import meter
 from mem1.rollout.limits import derive_seed, fits
 from mem1.rollout.outside import check_text, no_completion
 from mem1.types import Completion, Observation, SideCall, Turn
@@ -175,7 +176,10 @@ class _Writer:
             prefix_length=prefix_length,
         )
         try:
-            return await engine.generate(request)
+            meter().begins()
+            completion = await engine.generate(request)
+            meter().ended(len(prompt), len(completion.token_ids), completion.usage)
+            return completion
         except ContextLimitError as error:
             raise NoRoomError from error
         except ValidationError as error:
@@ -212,6 +216,8 @@ class _SideCalls:
         """A side call of the memory's, recorded."""
         seed = derive_seed(self._seed, "side", len(self.made))
         completion = await self._writer(self.engine, prompt, (section,), prefix_length, seed)
+        by_policy = self.engine is self._writer.engine
+        known = by_policy and completion.exact
         self.made.append(
             SideCall(
                 turn=self._turn,
@@ -219,8 +225,11 @@ class _SideCalls:
                 prompt_token_ids=prompt,
                 prefix_length=prefix_length,
                 completion_token_ids=completion.token_ids,
-                by_policy=self.engine is self._writer.engine,
+                by_policy=by_policy,
                 usage=completion.usage,
+                logprobs=completion.logprobs if known else (),
+                sampled_mask=completion.sampled if known else (),
+                policy_version=completion.policy_version,
             )
         )
         return completion

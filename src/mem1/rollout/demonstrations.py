@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Protocol
 from mem1.actions import ActionForm
 from mem1.envs.base import Environment
 from mem1.errors import DataError
+from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
@@ -65,7 +65,7 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         reward=lambda score: score.total(score.main),
         form=lesson.form,
     )
-    episodes = asyncio.run(run_requests(requests, parts, concurrency=16))
+    episodes = run_here(run_requests(requests, parts, concurrency=16))
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
     rng = random.Random(f"turns {lesson.seed} {label}")
     return [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.records import CellKey
+from mem1.event_loop import run_here
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
 from mem1.inference.scripted.pages import pages_under
@@ -37,7 +37,7 @@ def _played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Epi
     requests = group_requests(tasks, 1, seed=recipe.seed, label="ceiling")
     enlist_all(expert, ((request.episode_id, request.task) for request in requests))
     parts = context_of(recipe, runtime.world.make_env, ScriptedEngine(expert, runtime.engine.tokenizer))
-    return asyncio.run(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
+    return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 
 def _row(name: str, memory: str, episodes: Sequence[Episode]) -> dict[str, Any]:

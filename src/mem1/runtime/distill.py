@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
+from mem1.event_loop import run_here
 from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
@@ -53,7 +53,7 @@ def assignment(recipe: Recipe) -> Assignment:
 def distill(recipe: Recipe, run: RunDir, given: Assignment, console: Console) -> Distillation:
     """Demonstrations of the recipe's tasks by the teacher."""
     with distill_bar(len(given.requests), console) as tell:
-        return asyncio.run(collect(list(given.requests), given.teacher, recipe.distill, run, on_episode=tell))
+        return run_here(collect(list(given.requests), given.teacher, recipe.distill, run, on_episode=tell))
 
 
 def _experts(recipe: Recipe) -> Assignment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
+from mem1.event_loop import run_here
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.recipe import Recipe
@@ -42,7 +42,7 @@ def evaluate(
         name: replace(context(runtime, memory=one, temperature=config.temperature), cap=cap)
         for name, one in memories.items()
     }
-    return asyncio.run(
+    return run_here(
         run_evaluation(
             cells,
             parts,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mem1.errors import ConfigError
+from mem1.event_loop import run_here
 from mem1.inference.base import Engine
 from mem1.inference.config import TransformersConfig
+from mem1.inference.weights import SharedWeights
 from mem1.memory.text.tags import Tags
 from mem1.recipe import NEW_TINY, Recipe
 
@@ -35,9 +37,11 @@ class LocalModel:
         """Let the sampler write with the trained weights as they are after ``version`` steps."""
         from mem1.inference.hf.loading import copy_weights
 
-        self.sampler.set_version(version)  # refuses while something is being written
-        if self.trained is not self.policy:
+        def copy() -> None:
             copy_weights(self.trained.model, self.policy.model)
+
+        shared = SharedWeights(None if self.trained is self.policy else copy)
+        run_here(self.sampler.update_weights(version, shared))
 
 
 def build_local(recipe: Recipe, texts: Callable[[], Iterable[str]], *, trains: bool) -> LocalModel:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from mem1.event_loop import run_here
 from mem1.recipe import Recipe
 
 
@@ -12,7 +11,7 @@ def check_services(recipe: Recipe) -> None:
 
     Raises ``BackendError`` where one cannot be reached or denies us, ``ConfigError`` where a key is missing.
     """
-    asyncio.run(_check(recipe))
+    run_here(_check(recipe))
 
 
 async def _check(recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime
-from mem1.runtime.play import play
+from mem1.runtime.play import play, played
 from mem1.storage.run_dir import RunDir
 from mem1.types import EpisodeGroup, Task
 
@@ -41,6 +41,7 @@ def train(
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
         console=console,
+        monitors=runtime.recipe.monitors,
     )
     return trainer.train(resume=resume)
 
@@ -50,11 +51,11 @@ def watcher(runtime: Runtime, watched: Sequence[Task]) -> Callable[[int], Mappin
     return (lambda step: _watch(runtime, watched, step)) if watched else None
 
 
-def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
+async def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
     config = runtime.recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    return as_groups(play(runtime, tasks, f"train/{step}", size=config.group_size))
+    return as_groups(await played(runtime, tasks, f"train/{step}", size=config.group_size))
 
 
 def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from mem1.actions import ActionSpace, make_format
 from mem1.envs.qa import QaEnvConfig
+from mem1.event_loop import run_here
 from mem1.recipe import Recipe
 from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
@@ -62,6 +62,7 @@ def warm_start(
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
         console=console,
+        monitors=runtime.recipe.monitors,
         resume=resume,
     )
 
@@ -119,7 +120,7 @@ def _distilled(runtime: Runtime) -> LoadedDemos:
         control=(*memory.tags.control_strings, *make_format(space, memory.tags.actions).control_strings),
         space=space,
     )
-    return asyncio.run(
+    return run_here(
         read_demonstrations(
             recipe.demonstrations,
             student,

@@ -14,7 +14,8 @@ scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
 demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
-tensorboard/                event files
+tensorboard/                event files, where that monitor was asked for
+progress.log                how far it was, a line every so often
 report.html  report.md  report.json
 paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
@@ -135,6 +136,11 @@ class RunDir:
     def metrics(self) -> Path:
         """JSON lines, one a step."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """How far the run was, a line every so often."""
+        return self.path / "progress.log"
 
     @property
     def checkpoints(self) -> Path:

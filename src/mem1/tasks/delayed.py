@@ -18,8 +18,9 @@ _MOST = 64  # accepted answers: every pair of what either question accepts, up t
 def delayed(objectives: Sequence[Objective], delay: int, *, first: int = 1) -> list[Objective]:
     """``objectives`` as numbered questions, each with the answer asked ``delay`` questions earlier in it.
 
-    An answer is then "own, earlier". ``metadata`` has the question's ``number``, and ``recalls``, the number whose
-    answer is asked again; the first number is ``first``. Raises ``ValueError`` for a delay under 1.
+    An answer is then "own, earlier", or "own, (number) earlier". The first number is ``first``. ``metadata`` has the
+    question's ``number``, and ``recalls``, the number whose answer is asked again. Raises ``ValueError`` for a delay
+    under 1.
     """
     if delay < 1:
         raise ValueError(f"an answer is recalled 1 or more questions later, got {delay}")
@@ -41,7 +42,9 @@ def _numbered(own: Objective, number: int, earlier: Objective | None, delay: int
         update={
             "id": f"{own.id}~{earlier.id}",
             "question": f"{question} And what was the answer to ({back})?",
-            "answers": tuple(f"{mine}, {theirs}" for mine, theirs in both),
+            "answers": tuple(
+                answer for mine, theirs in both for answer in (f"{mine}, {theirs}", f"{mine}, ({back}) {theirs}")
+            ),
             "metadata": metadata | {"recalls": back, "own": list(own.answers)},
         }
     )

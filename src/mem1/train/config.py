@@ -90,6 +90,9 @@ class TrainConfig(Config):
     ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
     which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
 
+    ``side_calls``: what the policy wrote in side calls of its memory (summaries, notes) is trained on as its turns are,
+    with the advantage of the turn that each was made for.
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -98,6 +101,7 @@ class TrainConfig(Config):
     algorithm: Algorithm = by_default("estimator", "grpo")
     credit: Literal["episode", "objective"] = "episode"
     overlong: OverlongConfig = OverlongConfig()
+    side_calls: bool = True
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8

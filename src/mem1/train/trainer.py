@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import ConfigError, NoSignalError
+from mem1.event_loop import run_here
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.earnings import ObjectiveRewards
@@ -22,16 +23,21 @@ from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
 from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
+from mem1.train.rows.calls import without_side_calls
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
+
+Rollout = Callable[[int], list[EpisodeGroup] | Awaitable[list[EpisodeGroup]]]
+"""Episodes for a step."""
 
 SHOWN = {
     "reward/mean": "reward",
@@ -52,15 +58,17 @@ class Trainer:
         policy: What is trained; the engine that ``rollout`` uses may share its model.
         config: Settings.
         run: The run directory.
-        rollout: Episodes for step ``step`` (counted from 0), scored and with rewards. It may depend on ``step`` and
-            the weights only, else a resumed run is not the same as an undisturbed one.
+        rollout: Episodes for step ``step`` (counted from 0), scored and with rewards, or an awaitable of them: it is
+            awaited on the command's event loop (``event_loop``). It may depend on ``step`` and the weights only, else a
+            resumed run is not the same as an undisturbed one.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -69,28 +77,22 @@ class Trainer:
         config: TrainConfig,
         run: RunDir,
         *,
-        rollout: Callable[[int], list[EpisodeGroup]],
+        rollout: Rollout,
         objective_rewards: ObjectiveRewards | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
         extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
-        self._policy = policy
-        self._config = config
-        self._rollout = rollout
-        self._ledger = Ledger(config, objective_rewards)
         policy.autocast = config.autocast == "bfloat16"
-        self._reference = None
-        if config.kl.coef > 0:
-            self._reference = reference or reference_of(policy)
-        self._critic = None
-        if isinstance(config.algorithm, Ppo):
-            self._critic = make_critic(policy, config.algorithm.critic)
-        trained = _trained(policy, self._critic, config)
         view = training_view(policy.model, length=config.rows.capacity)
-        self._backend = LocalBackend(policy, self._critic, trained.optimizer, config, view=view)
+        compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
+        trained = _trained(policy, critic, config)
+        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view)
+        self._learner = _Reinforcement(config, backend, compared, rollout, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,
             config,
@@ -102,6 +104,7 @@ class Trainer:
             on_weights=on_weights,
             extra_files=extra_files,
             console=console,
+            monitors=monitors,
         )
 
     def train(self, *, resume: bool = False) -> TrainResult:
@@ -111,7 +114,25 @@ class Trainer:
             CheckpointError: As ``Loop.run``.
             NoSignalError: Too many steps in a row without any difference between rewards.
         """
-        return self._loop.run(self, resume=resume)
+        return self._loop.run(self._learner, resume=resume)
+
+
+class _Reinforcement:
+    """What reinforcement learning does in each step (a ``Learner``)."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        backend: LocalBackend,
+        reference: Policy | None,
+        rollout: Rollout,
+        ledger: Ledger,
+    ) -> None:
+        self._config = config
+        self._backend = backend
+        self._reference = reference
+        self._rollout = rollout
+        self._ledger = ledger
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
         """The rollout of the next step.
@@ -119,7 +140,9 @@ class Trainer:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        groups = [_with_known_rewards(group) for group in self._rollout(progress.step)]
+        found = self._rollout(progress.step)
+        rolled_out = found if isinstance(found, list) else run_here(_awaited(found))
+        groups = [_with_known_rewards(group) for group in rolled_out]
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
@@ -128,7 +151,7 @@ class Trainer:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
         selection = select(
-            gathered,
+            gathered if self._config.side_calls else [_turns_only(group) for group in gathered],
             compare_in_groups=self._config.uses_groups,
             amounts=self._ledger.amounts,
             masked=self._config.overlong.masked,
@@ -164,15 +187,15 @@ class Trainer:
 
     def _prepare(self, selection: Selection, step: int) -> list[Minibatch]:
         """Minibatches to train on; none where the rewards say nothing (a critic learns from any)."""
-        if not selection.trainable or not (selection.signal or self._critic is not None):
+        if not selection.trainable or not (selection.signal or self._backend.critic is not None):
             return []
         return prepare(
             selection,
             self._config,
             ledger=self._ledger,
             view=self._backend.view,
-            policy=self._policy,
-            critic=self._critic,
+            policy=self._backend.policy,
+            critic=self._backend.critic,
             reference=self._reference,
             rng=random.Random(f"{self._config.seed}/{step}"),
         )
@@ -182,6 +205,10 @@ class Trainer:
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
         self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
+
+
+async def _awaited(found: Awaitable[list[EpisodeGroup]]) -> list[EpisodeGroup]:
+    return await found
 
 
 def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
@@ -196,6 +223,10 @@ def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
             )
         }
     )
+
+
+def _turns_only(group: EpisodeGroup) -> EpisodeGroup:
+    return group.model_copy(update={"episodes": tuple(map(without_side_calls, group.episodes))})
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
@@ -215,7 +246,9 @@ def _with_advantage(groups: Sequence[EpisodeGroup], minibatches: Sequence[Miniba
     credited = {episode.id: episode for part in minibatches for episode in _with_advantages(part)}
     for group in groups:
         for episode in group.episodes:
-            yield credited.get(episode.id) or episode.model_copy(update={"advantage": None})
+            known = credited.get(episode.id)
+            found = {"advantage": known.advantage, "turns": known.turns} if known else {"advantage": None}
+            yield episode.model_copy(update=found)
 
 
 def _with_advantages(minibatch: Minibatch) -> Iterator[Episode]:

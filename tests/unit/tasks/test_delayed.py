@@ -23,8 +23,8 @@ def test_delayed_by_hand() -> None:
     ]
     assert [one.answers for one in made] == [
         ("A",),
-        ("B, A", "bee, A"),
-        ("C, B", "C, bee", "cee, B", "cee, bee"),
+        ("B, A", "B, (1) A", "bee, A", "bee, (1) A"),
+        ("C, B", "C, (2) B", "C, bee", "C, (2) bee", "cee, B", "cee, (2) B", "cee, bee", "cee, (2) bee"),
     ]
     assert [(one.metadata["number"], one.metadata.get("recalls")) for one in made] == [(1, None), (2, 1), (3, 2)]
     assert [one.metadata["about"] for one in made] == ["What is a", "What is b", "What is c"]

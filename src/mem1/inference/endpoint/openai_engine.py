@@ -18,13 +18,14 @@ from mem1.inference.endpoint.counting import ContextWatch
 from mem1.inference.endpoint.exact import exact_tokens
 from mem1.inference.endpoint.text import at_most, choose_stops, ended_by, messages, restore_stop, text_of
 from mem1.inference.pending import PendingCalls
+from mem1.inference.weights import FixedWeights
 from mem1.inference.writing import Ask, Piece, write
 from mem1.types import Completion, Usage
 
 _SEEDS = 2**31  # what every server takes for a seed
 
 
-class OpenAiEngine:
+class OpenAiEngine(FixedWeights):
     """Asks the server of ``config`` for the model named ``model``.
 
     Args:

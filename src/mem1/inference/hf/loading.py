@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,32 @@ def copy_weights(source: PreTrainedModel, target: PreTrainedModel) -> None:
     theirs = dict(source.named_parameters()) | dict(source.named_buffers())
     for name, value in (*target.named_parameters(), *target.named_buffers()):
         value.copy_(theirs[name])
+
+
+@torch.no_grad()
+def load_weights(model: PreTrainedModel, tensors: Mapping[str, torch.Tensor], *, where: str) -> None:
+    """Make the parameters of ``model`` those of ``tensors``. Raises ``ModelError`` before anything is changed.
+
+    Names may have been left out only where they share the storage of one that is there (tied embeddings).
+    """
+    mine = dict(model.named_parameters(remove_duplicate=False))
+    given = {mine[name].data_ptr() for name in tensors if name in mine}
+    missing = [name for name, value in mine.items() if name not in tensors and value.data_ptr() not in given]
+    odd = [name for name, value in tensors.items() if name in mine and value.shape != mine[name].shape]
+    if missing or odd:
+        what = f"lack {missing[0]!r}" if missing else f"have another shape for {odd[0]!r}"
+        raise ModelError(f"the weights {what}", where=where, hint="hand over those of the same model")
+    for name, value in tensors.items():
+        if name in mine:
+            mine[name].copy_(value)
+
+
+def read_weights(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file. Raises ``ModelError``."""
+    from safetensors.torch import load_file
+
+    with boundary(f"cannot read the weights in {file}", ModelError, hint="hand over a whole model.safetensors"):
+        return dict(load_file(file))
 
 
 def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:

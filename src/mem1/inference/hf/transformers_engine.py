@@ -21,11 +21,13 @@ from mem1.errors import BackendError, ConfigError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.config import Schedule
 from mem1.inference.hf.lengths import rotary_limit
+from mem1.inference.hf.loading import load_weights, read_weights
 from mem1.inference.hf.runners.base import Feed
 from mem1.inference.hf.runners.choose import make_runner
 from mem1.inference.hf.sampling import sample, uniforms
 from mem1.inference.hf.slots import SlotTable, common_prefix
 from mem1.inference.sections import SectionTracker
+from mem1.inference.weights import FileWeights, SharedWeights, StateWeights, WeightSource
 from mem1.types import Completion
 
 _QUIET_TURNS = 4  # event-loop turns without a new request after which everybody is taken to wait
@@ -139,13 +141,29 @@ class TransformersEngine:
 
     def set_version(self, version: int) -> None:
         """Say that the weights changed: everything cached is dropped. Refused while requests are in flight."""
+        self._check_idle()
+        self._slots.forget()
+        self._version = version
+
+    def _check_idle(self) -> None:
         if self._live or self._waiting:
             raise BackendError(
                 f"the weights changed while {len(self._live) + len(self._waiting)} requests were in flight",
                 hint="await all completions before updating the policy",
             )
-        self._slots.forget()
-        self._version = version
+
+    async def update_weights(self, version: int, source: WeightSource) -> None:
+        """Take weights that are shared, given as tensors, or lie in a file. Raises ``BackendError``, ``ModelError``."""
+        self._check_idle()
+        match source:
+            case SharedWeights(refresh=refresh):
+                if refresh is not None:
+                    refresh()
+            case StateWeights(tensors=tensors):
+                load_weights(self._model, tensors, where="update_weights")
+            case FileWeights():
+                load_weights(self._model, read_weights(source.file), where=str(source.file))
+        self.set_version(version)
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""

@@ -9,12 +9,13 @@ from mem1.errors import BackendError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.sections import SectionTracker
 from mem1.inference.tokenizers.toy import WordTokenizer
+from mem1.inference.weights import FixedWeights
 from mem1.types import Completion
 
 Write = Callable[[str, str], str]
 
 
-class ScriptedEngine:
+class ScriptedEngine(FixedWeights):
     """Writes what ``write(session, context_text)`` returns, under the same sections as any engine.
 
     The text is encoded and fed token by token: budgets, forced closings and stops hold as they do

@@ -120,10 +120,14 @@ class Expert:
         before = tuple(item for item in script.items.items() if item not in added)
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
-            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
+            last = "" if self._pages == "edited" else f"({script.end}) {LAST}"
+            end = Change(read, before, (), added, last, was)
             return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
+        if script.asked.recalls:  # what was asked again by the question before is not needed any more
+            script.items = {k: one for k, one in script.items.items() if k >= script.asked.recalls}
+            before = tuple(item for item in before if item[0] >= script.asked.recalls)
         number = f"({script.asked.number}) " if script.asked.number else ""
         again = f", ({script.asked.recalls})" if script.asked.recalls else ""
         page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
@@ -159,9 +163,12 @@ class Expert:
         """The answer to one question, with what it asks again; the page keeps what is asked again later."""
         assert script.asked is not None
         again = script.asked.recalls
-        given = f"{value}, {script.items.pop(again, UNKNOWN)}" if again else value
+        given = f"{value}, ({again}) {script.items.get(again, UNKNOWN)}" if again else value
+        struck = (again,) if again and self._pages == "edited" else ()
+        if struck:
+            script.items.pop(again, None)
         before = tuple(script.items.items())
-        page = Change(read, before, (again,) if again else (), self._kept(script, value), "", script.was_pending)
+        page = Change(read, before, struck, self._kept(script, value), "", script.was_pending)
         script.was_pending = False
         return f"{write_page(page, self._pages)}<answer> {given}</answer>"
 

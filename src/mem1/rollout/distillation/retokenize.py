@@ -15,6 +15,7 @@ from enum import StrEnum
 from mem1.actions import ActionSpace
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.sections import SectionTracker
+from mem1.inference.weights import FixedWeights
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.distillation import Transcript, TranscriptTurn
@@ -104,7 +105,7 @@ def _holds_control(script: Transcript, student: TargetSpec) -> bool:
     return any(string in turn.written for turn in script.turns for string in special)
 
 
-class _Replay:
+class _Replay(FixedWeights):
     """An ``Engine`` that writes what was written, under the sections of the student."""
 
     def __init__(

@@ -77,8 +77,7 @@ def test_parallel_with_edits_by_hand() -> None:
         "<search> internet code of China</search>",
         "<think>= internet code: unknown\n-?\n+(2) unknown\n+?(3) capital of Ghana</think>"
         "<search> capital of Ghana</search>",
-        "<think>= capital: Accra\n-?\n+(3) Accra\n+?(4) Answer all.</think>"
-        "<answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+        "<think>= capital: Accra\n-?\n+(3) Accra</think><answer>(1) Lima;(2) unknown;(3) Accra</answer>",
     ]
 
 
@@ -106,13 +105,21 @@ def test_delayed_by_hand() -> None:
         "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
         "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
         "<think>|(1) Lima;(2) .cn?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
-        "<think> capital: Accra|(2) .cn;(3) Accra</think><answer> Accra, Lima</answer>",
+        "<think> capital: Accra|(1) Lima;(2) .cn;(3) Accra</think><answer> Accra, (1) Lima</answer>",
     ]
     assert script(asked, *shown, pages="edited")[4:] == [
         "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
         "<think>=\n+?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
-        "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, Lima</answer>",
+        "<think>= capital: Accra\n-?\n-(1)\n+(3) Accra</think><answer> Accra, (1) Lima</answer>",
     ]
+
+
+def test_what_was_asked_again_leaves_the_rewritten_page_with_the_next_question() -> None:
+    names = ("Peru/capital", "Ghana/capital", "China/internet code")
+    asked = make_task(delayed([objective(name) for name in names], 1), Composition.DELAYED, "train")
+    written = script(asked, "Lima", "Question", "Accra", "Question", ".cn")
+    assert written[3].startswith("<think> capital: Accra|(1) Lima;(2) Accra</think>")
+    assert written[4].startswith("<think>|(2) Accra?(3) internet code of China, (2)</think>")
 
 
 def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:

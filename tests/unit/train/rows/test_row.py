@@ -98,9 +98,9 @@ def test_an_advantage_a_token_stays_with_its_token(normalisation: Normalisation)
 
 def test_a_row_is_what_was_sampled() -> None:
     _, row = make_rows(GROUP[1:2], {"e1": 1.0}, normalisation="token")
-    assert row.token_ids == (1, 2, 11, 5, 6, 7)
-    assert row.trained == (False, False, False, True, True, False)
-    assert row.rollout_logprobs == (0, 0, 0, -0.5, -0.25, 0)
+    assert list(row.token_ids) == [1, 2, 11, 5, 6, 7]
+    assert list(row.trained) == [False, False, False, True, True, False]
+    assert list(row.rollout_logprobs) == [0, 0, 0, -0.5, -0.25, 0]
     assert (row.episode_id, row.group_id, row.policy_version) == ("e1", "g", 0)
     assert trained_values([row], [row.token_ids]) == [5, 6]
 

@@ -1,0 +1,37 @@
+"""The one event loop of a command.
+
+Training, evaluation and demonstrations take turns on it, so that what belongs to a loop (an engine's pending calls, a
+client's connections) may live from one step to the next. Ctrl-C cancels what is awaited and raises
+``KeyboardInterrupt``, as with ``asyncio.run``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_current: ContextVar[asyncio.Runner | None] = ContextVar("command_loop", default=None)
+
+
+@contextmanager
+def command_loop() -> Iterator[None]:
+    """What ``run_here`` runs inside runs on one loop, which is closed at the end. Of nested blocks the outer counts."""
+    if _current.get() is not None:
+        yield
+        return
+    with asyncio.Runner() as runner:
+        token = _current.set(runner)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+
+def run_here(work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``, on the command's loop; without a command, on a loop of its own."""
+    runner = _current.get()
+    return asyncio.run(work) if runner is None else runner.run(work)
