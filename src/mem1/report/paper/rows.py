@@ -127,7 +127,7 @@ def _scored_again(run: RunDir, evaluation: Evaluation) -> dict[str, _Values]:
         _, strategy, cell, task = [*episode.id.split("/", 3), "", "", ""][:4]
         for scorer in SCORERS:
             measures = quality(rescored(episode, scorer))
-            found[scorer.name][strategy, cell][task] = {name: measures[name] for name in _SCORED}
+            found[scorer.name][strategy, cell][task] = {name: measures.get(name) for name in _SCORED}
     return found
 
 
