@@ -54,6 +54,14 @@ class Parser(argparse.ArgumentParser):
                 default=default,
                 help="a TOML file, or a shipped recipe's name",
             )
+        self.add_keys()
+        if writes_run:
+            self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
+            self.add_argument("--resume", action="store_true", help="go on with the run in --run")
+
+    def add_keys(self) -> None:
+        """Add ``--set`` and ``--unset``; every key of the configuration is a flag."""
+        self._takes_recipe = True
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
@@ -68,9 +76,6 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--allow-imports", action="store_true", help="import the code that the recipe names: only if you trust it"
         )
-        if writes_run:
-            self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
-            self.add_argument("--resume", action="store_true", help="go on with the run in --run")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse ``argv``; flags that are keys of the recipe end up in ``overrides``, in the order given."""
