@@ -93,7 +93,8 @@ def test_a_log_file_is_written_beside_a_terminal_too(tmp_path: Path) -> None:
         work.at(1)
         some.say("evaluation after step 1: em 0.5 " + "x" * 100)
     lines = [line.split("  ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
-    assert lines == ["step 1/3  31 s so far  1:02 left", "evaluation after step 1: em 0.5 " + "x" * 100]
+    told = "step 1/3  31 s so far  1:02 left"
+    assert lines == [told, "evaluation after step 1: em 0.5 " + "x" * 100, told]
     assert "evaluation after step 1" in screen.getvalue()
 
 

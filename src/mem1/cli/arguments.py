@@ -50,7 +50,6 @@ class Parser(argparse.ArgumentParser):
 
     def add_recipe(self, *, default: Path | None = None, required: bool = True, writes_run: bool = True) -> None:
         """Add ``RECIPE`` and ``--set``; for commands that write a run directory also ``--run`` and ``--resume``."""
-        self.takes_recipe = True
         self.usage = f"{self.prog} RECIPE [options] [--section.key value ...]"
         self.epilog = (
             "Every key of the recipe is a flag (mem1 recipe lists them): --train.steps 20, --seed 3, "
@@ -69,6 +68,18 @@ class Parser(argparse.ArgumentParser):
                 default=default,
                 help="a TOML file, or a shipped recipe's name",
             )
+        self.add_keys()
+        if writes_run:
+            self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
+            self.add_argument("--resume", action="store_true", help="go on with the run in --run")
+            self.add_argument(
+                "--max-calls", metavar="N", type=positive, help="stop before more calls of models than this are made"
+            )
+            self.add_argument("--max-cost", metavar="X", type=amount, help="stop once so much money is spent")
+
+    def add_keys(self) -> None:
+        """Add ``--set`` and ``--unset``; every key of the configuration is a flag."""
+        self.takes_recipe = True
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
@@ -83,13 +94,6 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--allow-imports", action="store_true", help="import the code that the recipe names: only if you trust it"
         )
-        if writes_run:
-            self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
-            self.add_argument("--resume", action="store_true", help="go on with the run in --run")
-            self.add_argument(
-                "--max-calls", metavar="N", type=positive, help="stop before more calls of models than this are made"
-            )
-            self.add_argument("--max-cost", metavar="X", type=amount, help="stop once so much money is spent")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse ``argv``; flags that are keys of the recipe end up in ``overrides``, in the order given."""

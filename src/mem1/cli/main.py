@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
 
 COMMANDS = {
+    "run": "do a task of your own: an agent of bounded memory on any model, with your files and tools",
     "demo": "the whole story in minutes: warm start, reinforcement learning, evaluation, report",
     "train": "train a policy by reinforcement learning as a recipe says",
     "warmstart": "train a policy on an expert's demonstrations as a recipe says",

@@ -119,3 +119,9 @@ def warn(text: str) -> None:
 def note(text: str) -> None:
     """A line for people, kept out of standard output."""
     print(text, file=sys.stderr)
+
+
+def text(line: str, *, dim: bool = False) -> None:
+    """Text for people on standard output, as it is; what would hide or reorder it is spelled out."""
+    if line:
+        Console(soft_wrap=True).print(Text(spelled_out(line), style="dim" if dim else ""))

@@ -100,6 +100,10 @@ class HttpClient:
         """As ``call``, but GET ``path`` with ``query`` behind it. No key belongs into a query."""
         return await background.run(self._call("GET", f"{path}?{urlencode(query)}", None, read))
 
+    async def look(self, path: str) -> Any:
+        """The JSON that stands at ``path``, asked for once. Raises ``HttpError``. Counts for nothing else."""
+        return (await background.run(self._send("GET", path, None))).json()
+
     async def probe(self, path: str) -> HttpError | None:
         """GET ``path``, to see whether anybody is there: the error that came of it, if any. Counts for nothing else."""
         return await background.run(self._probe(path))

@@ -99,9 +99,8 @@ class RunDir:
 
     def write_config(self, config: Config) -> None:
         """Write the resolved configuration. Raises ``StorageError``."""
-        plain = config.model_dump(mode="json")
-        write_atomic(self.config_toml, tomli_w.dumps(_without_none(plain)).encode())
-        write_json(self.config_json, plain)
+        write_config(self.config_toml, config)
+        write_json(self.config_json, config.model_dump(mode="json"))
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
@@ -288,6 +287,11 @@ def _checked(name: str) -> str:
             f"{name!r} cannot be a file name", hint="use letters, digits, dot, dash, plus and underscore, at most 200"
         )
     return name
+
+
+def write_config(path: Path, config: Config) -> None:
+    """Write the resolved configuration as TOML, which has no null. Raises ``StorageError``."""
+    write_atomic(path, tomli_w.dumps(_without_none(config.model_dump(mode="json"))).encode())
 
 
 def _without_none(value: Any) -> Any:

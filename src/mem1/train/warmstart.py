@@ -29,6 +29,7 @@ from mem1.train.policy.policy import Policy
 from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
 from mem1.train.rows.batch import Batch, View, make_batch
+from mem1.train.rows.calls import without_side_calls
 from mem1.train.rows.samples import sampled_count
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.types import Episode
@@ -131,9 +132,9 @@ class _Imitation:
         self.optimizer = make_optimizer(list(policy.model.parameters()), [], config.optimizer, critic_lr=0.0)
 
     def batch(self, episodes: Sequence[Episode]) -> Batch:
-        """Episodes as rows."""
-        rows = self._config.rows
-        return make_batch(episodes, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
+        """Episodes as rows. Side calls are left out: what they wrote is nobody's demonstration."""
+        rows, turns = self._config.rows, [without_side_calls(episode) for episode in episodes]
+        return make_batch(turns, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
 
     def gather(self, progress: Progress) -> Batch:
         """The next demonstrations; those in which nothing was written are passed over."""
