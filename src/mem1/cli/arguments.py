@@ -105,6 +105,11 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + (f"\nexamples:\n{examples}" if examples else "")
 
     @property
+    def reads_recipe(self) -> bool:
+        """Whether its keys are those of a recipe."""
+        return any(action.dest == "recipe" for action in self._actions)
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """What the words without dashes can be, where that is known."""
         return tuple(str(one) for action in self._get_positional_actions() for one in action.choices or ())

@@ -41,8 +41,8 @@ def _words() -> tuple[Mapping[str, str], Mapping[str, Sequence[str]], Mapping[st
         parser = Parser(prog=f"mem1 {name}", description="")
         command: Any = importlib.import_module(module_of(name))
         command.configure(parser)
-        options[name] = sorted({*parser.own, *(keys if parser.takes_recipe else ())})
-        given[name] = recipe_names() if parser.takes_recipe else parser.choices
+        options[name] = sorted({*parser.own, *(keys if parser.reads_recipe else ())})
+        given[name] = recipe_names() if parser.reads_recipe else parser.choices
     return COMMANDS, options, given
 
 

@@ -8,7 +8,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "begin": ("demo", "doctor", "recipe", "compose"),
     "train": ("train", "warmstart", "distill", "export"),
     "measure": ("evaluate", "report", "view", "views", "bench"),
-    "services and data": ("serve", "index"),
+    "use": ("run", "serve", "index"),
 }
 """Commands that are in none of them are shown last."""
 
