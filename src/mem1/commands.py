@@ -30,6 +30,8 @@ from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.sharing.card import CARD
+from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
 from mem1.runtime.tasks import evaluation_tasks, train_tasks, watched_tasks
 from mem1.runtime.train import train as run_training
@@ -126,8 +128,19 @@ def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Sum
     """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
-    step = export_model(RunDir.open(run), folder, dtype=dtype, adapter=adapter)
-    return {"folder": str(folder), "step": step, "dtype": "float32" if adapter else dtype}
+    directory = RunDir.open(run)
+
+    def beside(inside: Path, step: int) -> None:
+        describe(directory, inside, step, name=folder.resolve().name)
+
+    step = export_model(directory, folder, dtype=dtype, adapter=adapter, beside=beside)
+    return {
+        "folder": str(folder),
+        "step": step,
+        "dtype": "float32" if adapter else dtype,
+        "card": str(folder / CARD),
+        "evaluate it": f"mem1 evaluate {folder}",
+    }
 
 
 def compose(recipe: Path, overrides: Overrides) -> list[Task]:
@@ -256,16 +269,14 @@ def _evaluated(run: RunDir, evaluation: Evaluation, ceiling: Sequence[Summary]) 
 
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
-    first = (
-        *cell.scored[:1],
-        Measure.ANSWER_RATE,
-        Measure.MALFORMED,
-        Measure.EARLY_STOP,
-        Measure.ACTIONS_PER_OBJECTIVE,
-        *cell.scored[1:2],
-    )
-    means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
+    first = (*cell.scored[:2], Measure.PEAK, Measure.ANSWER_RATE, Measure.TOKENS)
+    then = (Measure.MALFORMED, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE)
+    means = {
+        measure: cell.metrics[measure].mean for measure in (*first, *then, *cell.metrics) if measure in cell.metrics
+    }
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row |= {str(name): means.pop(name) for name in first if name in means}
+    row |= {"failed": cell.failed, "n": cell.contents}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if cell.scored[:1] != ("em",) else {})
 

@@ -86,9 +86,15 @@ class ContextLimitError(BackendError):
     """The backend's context is too short for what was to be written. Ends the episode there, like our own limit."""
 
 
+class SpendingLimitError(Mem1Error):
+    """As many calls were made, or as much money was spent, as the command was allowed. What is finished is on disk."""
+
+    exit_code = 10
+
+
 def ends_run(error: BaseException | None) -> bool:
     """Whether ``error`` is one after which no episode can succeed."""
-    return isinstance(error, BackendError) and error.ends_run
+    return isinstance(error, SpendingLimitError) or (isinstance(error, BackendError) and error.ends_run)
 
 
 class NoSignalError(Mem1Error):

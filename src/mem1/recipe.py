@@ -20,6 +20,7 @@ from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig
 from mem1.tasks.source_config import SourceConfig
 from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.tiny.config import TinyConfig
 
 NEW_TINY = "new:tiny"
@@ -28,6 +29,13 @@ NEW_TINY = "new:tiny"
 def _of_version_1(reward: object) -> object:
     """``"env"`` was the reward of the shop."""
     return "score" if reward == "env" else reward
+
+
+def _by_name(monitors: object) -> object:
+    """``"wandb"`` is short for ``{type = "wandb"}``."""
+    if not isinstance(monitors, list | tuple):
+        return monitors
+    return [{"type": one} if isinstance(one, str) else one for one in monitors]
 
 
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*( *\+ *[a-z][a-z0-9_]*)*$"), BeforeValidator(_of_version_1)]
@@ -45,6 +53,7 @@ class Recipe(Config):
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
     ``reward`` is a metric of the score, summed over objectives, or several with ``+`` between them.
+    ``monitors``: where training can be followed beside ``metrics.jsonl``, by name or as sections.
     """
 
     name: str = "run"
@@ -73,6 +82,7 @@ class Recipe(Config):
     evaluate: EvaluateConfig = EvaluateConfig()
     evaluate_split: Split = "test"
     watch_tasks: int = Field(default=32, ge=0)
+    monitors: Annotated[tuple[MonitorConfig, ...], BeforeValidator(_by_name)] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,57 @@ from mem1.shipped import recipe_path
 from mem1.text import decoded
 
 EXTENDS = "extends"
+NOTE = "mem1.json"
+"""In an exported policy's folder: how many steps it was trained for, and its recipe."""
+OWN = "<folder>"
+"""In that recipe: the folder itself."""
 
 
 def read_recipe(path: Path | str) -> tuple[Path, dict[str, Any]]:
-    """Where the recipe lies, a file's path or a shipped recipe's name, and what it says.
+    """Where the recipe lies, a file's path, a shipped recipe's name or an exported policy's folder, and what it says.
 
     ``extends = "other.toml"``, relative to the file, lays it over another one: sections are joined key by key, except
     that one with another ``type`` begins anew; lists are replaced. Raises ``ConfigError``.
     """
     found = recipe_path(path)
-    return found, _read(found, ())
+    return found, _of_folder(found) if found.is_dir() else _read(found, ())
+
+
+def _of_folder(folder: Path) -> dict[str, Any]:
+    """The recipe of an exported policy, whose model and files are the folder's own."""
+    note = folder / NOTE
+    if not note.is_file():
+        raise ConfigError(
+            f"a folder is no recipe, and this one holds no {NOTE}",
+            where=str(folder),
+            hint="give a TOML file, a shipped recipe's name, or a folder that mem1 export wrote",
+        )
+    try:
+        data = json.loads(decoded(note.read_bytes(), str(note)))
+    except (OSError, DataError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"cannot read the recipe: {error}", where=str(note), hint="export the policy again"
+        ) from error
+    recipe = data.get("recipe") if isinstance(data, dict) else None
+    if not isinstance(recipe, dict):
+        raise ConfigError(
+            f"{NOTE} holds no recipe", where=str(note), hint="export the policy again, with this version of mem1"
+        )
+    own: dict[str, Any] = _placed(recipe, folder)
+    return own
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """``value`` with the folder's path where it says ``OWN``: as a whole text, or in front of a file's name."""
+    if isinstance(value, dict):
+        return {key: _placed(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_placed(item, folder) for item in value]
+    if value == OWN:
+        return str(folder)
+    if isinstance(value, str) and value.startswith(f"{OWN}/"):
+        return str(folder / Path(value.removeprefix(f"{OWN}/")).name)
+    return value
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

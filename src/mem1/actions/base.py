@@ -22,6 +22,9 @@ ANSWER = "answer"
 class ActionSpace:
     """What a policy can do: the environment's ``tools``, answering (``takes_answer``), the memory's ``own`` tools.
 
+    ``untold``: names of tools that can be called but are not described, nor named in hints: where there are so many
+    that a prompt has no room for them all.
+
     Raises:
         ConfigError: Two of them have the same name.
     """
@@ -30,6 +33,7 @@ class ActionSpace:
     takes_answer: bool = True
     form: ActionForm = "tags"
     own: tuple[ToolSpec, ...] = ()
+    untold: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         twice = [name for name, count in Counter(self.names).items() if count > 1]
@@ -42,6 +46,11 @@ class ActionSpace:
         return self.tools + self.own
 
     @property
+    def told(self) -> tuple[ToolSpec, ...]:
+        """The tools that are described."""
+        return tuple(tool for tool in self.specs if tool.name not in self.untold)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All that can be done, in the order in which a policy is told of it."""
         answer = (ANSWER,) if self.takes_answer else ()
@@ -49,7 +58,10 @@ class ActionSpace:
 
     def spec(self, name: str) -> ToolSpec:
         """The tool called ``name``. Raises ``KeyError``."""
-        return {tool.name: tool for tool in self.specs}[name]
+        for tool in self.specs:
+            if tool.name == name:
+                return tool
+        raise KeyError(name)
 
     def with_own(self, *tools: ToolSpec) -> ActionSpace:
         """The same with tools that the memory answers itself."""

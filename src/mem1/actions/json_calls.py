@@ -55,7 +55,7 @@ class JsonActions:
             json.dumps(
                 {"name": tool.name, "description": tool.description, "parameters": tool.parameters}, ensure_ascii=False
             )
-            for tool in self.space.specs
+            for tool in self.space.told
         ]
         how = f'<{TAG}> {{"name": "...", "arguments": {{...}}}} </{TAG}>'
         answer = f" or {self._tags.openings[-1]} your answer {self._tags.stops[-1]}" if self.space.takes_answer else ""
@@ -63,7 +63,7 @@ class JsonActions:
 
     def _call(self, text: str, without: Collection[str]) -> Action:
         tools = {tool.name: tool for tool in self.space.specs}
-        possible = choice([name for name in self.space.names if name not in without])
+        possible = choice([name for name in self.space.names if name not in self.space.untold.union(without)])
         call = _read(text)
         if not isinstance(call, dict) or not isinstance(call.get("name"), str):
             return Malformed(reason=f"the {TAG} holds no JSON object with a name and arguments")

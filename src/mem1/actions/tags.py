@@ -45,7 +45,8 @@ class TagActions:
 
     def parse(self, text: str, without: Collection[str] = ()) -> Action:
         """The first well-formed action in ``text``."""
-        possible = choice([tag for tag, name in self._kinds.items() if name not in without])
+        quiet = self.space.untold.union(without)
+        possible = choice([tag for tag, name in self._kinds.items() if name not in quiet])
         for found in self._pattern.finditer(text):
             tag, inner = found["name"], found["inner"].strip()
             name = self._kinds[tag]
@@ -69,7 +70,7 @@ class TagActions:
 
     def describe(self) -> str:
         """A line a tool."""
-        lines = [_line(tool, self._tags[tool.name]) for tool in self.space.specs]
+        lines = [_line(tool, self._tags[tool.name]) for tool in self.space.told]
         if self.space.takes_answer:
             lines.append(f"<{self._tags[ANSWER]}> your answer </{self._tags[ANSWER]}>")
         return "\n".join(lines)

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from mem1.errors import ConfigError, StorageError
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.conditions import Watch
@@ -21,6 +18,7 @@ from mem1.evaluation.schedule import Place, names, schedule
 from mem1.evaluation.statistics import METHOD
 from mem1.evaluation.transcripts import transcript
 from mem1.evaluation.verdict import verdicts
+from mem1.progress import Reporter, Work, reporter
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.rollout.group import run_requests
 from mem1.rollout.health import RolloutHealthCheck
@@ -239,11 +237,10 @@ def _reusable(run: RunDir, label: str, entry: EpisodeEntry) -> Episode | None:
 
 
 class _Advance:
-    """Moves the bar on by one episode and keeps its running figures."""
+    """Moves the work on by one episode and keeps its running figures."""
 
-    def __init__(self, bar: Progress, total: int) -> None:
-        self.bar = bar
-        self.id = bar.add_task("evaluate", total=total, figures="")
+    def __init__(self, work: Work) -> None:
+        self.work = work
         self.scores: dict[str, list[float]] = {}
         self.failed = 0
 
@@ -252,22 +249,15 @@ class _Advance:
             self.failed += 1
         if episode is not None and episode.score is not None:
             self.scores.setdefault(strategy, []).append(episode.score.total(episode.score.main) / episode.task.size)
-        figures = "  ".join(f"{name} {sum(some) / len(some):.2f}" for name, some in self.scores.items())
-        if figures:
-            figures = f"EM/objective {figures}"
-        if self.failed:
-            figures += f"  {self.failed} failed"
-        self.bar.update(self.id, advance=1, figures=figures)
+        figures = [f"{self.failed} failed"] if self.failed else []
+        scores = [f"{name} {sum(some) / len(some):.2f}" for name, some in self.scores.items()]
+        if scores:
+            figures += [f"EM/objective {scores[0]}", *scores[1:]]
+        self.work.advance(figures="  ".join(figures))
 
 
 @contextmanager
 def _bar(shown: bool, total: int) -> Iterator[_Advance]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
-        yield _Advance(bar, total)
+    shows = reporter() if shown else Reporter(None)
+    with shows.work("evaluate", total) as work:
+        yield _Advance(work)

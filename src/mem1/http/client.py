@@ -24,6 +24,7 @@ from mem1.http.secret import Secret
 from mem1.http.service import Service
 from mem1.http.standing import Standing
 from mem1.http.statuses import failure, hidden_failure
+from mem1.metering import meter
 
 T = TypeVar("T")
 Explain = Callable[[int, str, Mapping[str, str]], HttpError | None]
@@ -99,6 +100,10 @@ class HttpClient:
         """As ``call``, but GET ``path`` with ``query`` behind it. No key belongs into a query."""
         return await background.run(self._call("GET", f"{path}?{urlencode(query)}", None, read))
 
+    async def look(self, path: str) -> Any:
+        """The JSON that stands at ``path``, asked for once. Raises ``HttpError``. Counts for nothing else."""
+        return (await background.run(self._send("GET", path, None))).json()
+
     async def probe(self, path: str) -> HttpError | None:
         """GET ``path``, to see whether anybody is there: the error that came of it, if any. Counts for nothing else."""
         return await background.run(self._probe(path))
@@ -125,7 +130,8 @@ class HttpClient:
         await self._let_the_first_go()
         try:
             async with self._places:
-                return await self._persist(lambda: self._send(method, path, content), whole)
+                with meter().tries(self._service.retries) as again:
+                    return await self._persist(lambda: self._send(method, path, content), whole, again)
         finally:
             self._first_ended.set()
 
@@ -135,7 +141,9 @@ class HttpClient:
                 await asyncio.wait_for(self._first_ended.wait(), _ALONE)
         self._first_begun = True
 
-    async def _persist(self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T]) -> tuple[T, float]:
+    async def _persist(
+        self, send: Callable[[], Awaitable[Answer]], read: Callable[[Answer], T], again: Callable[[int], None]
+    ) -> tuple[T, float]:
         attempt, wait = 0, self._shared_pause()
         while True:
             if wait > 0:
@@ -154,6 +162,7 @@ class HttpClient:
             wait = self._pause(failed, attempt)
             self._first_ended.set()
             attempt += 1
+            again(attempt)
         raise self._standing.bad(self._told(failed, attempt))
 
     def _shared_pause(self) -> float:

@@ -34,7 +34,7 @@ class RenderedObservation:
 
 
 class Ask(Protocol):
-    """Makes a side call: bounded, recorded in the episode, never trained on."""
+    """Makes a side call: bounded and recorded in the episode."""
 
     @property
     def tokenizer(self) -> Tokenizer:

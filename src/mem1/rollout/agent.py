@@ -17,6 +17,7 @@ from mem1.errors import ContextLimitError, ends_run
 from mem1.inference.base import Engine, Request, Section, Tokenizer
 from mem1.inference.chat import wrap_prompt
 from mem1.memory.base import Memory
+from mem1.metering import meter
 from mem1.rollout.limits import derive_seed, fits
 from mem1.rollout.outside import check_text, no_completion
 from mem1.types import Completion, Observation, SideCall, Turn
@@ -59,6 +60,7 @@ class Agent:
         self._side = _SideCalls(side_engine or engine, self._writer, seed)
         self._seed = seed
         self._turns: list[Turn] = []
+        self._let_go = 0
 
     @property
     def engine(self) -> Engine:
@@ -72,8 +74,13 @@ class Agent:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns so far; the last has no observation while none was observed."""
+        """The turns so far that were not let go; the last has no observation while none was observed."""
         return tuple(self._turns)
+
+    @property
+    def taken(self) -> int:
+        """How many turns were taken, those that were let go among them."""
+        return self._let_go + len(self._turns)
 
     @property
     def side_calls(self) -> tuple[SideCall, ...]:
@@ -102,7 +109,7 @@ class Agent:
         BackendError: It failed in a way after which no call can succeed.
         """
         while True:
-            await self.memory.prepare(self._side.of(len(self._turns)))
+            await self.memory.prepare(self._side.of(self.taken))
             turn = await self._turn(objective)
             self._turns.append(turn)
             recalled = await self.memory.respond(turn.action)
@@ -118,13 +125,27 @@ class Agent:
         self._turns[-1] = self._turns[-1].model_copy(update=whole)
         return self._turns[-1]
 
+    def resume(self, last: Turn, *, side_calls: int = 0) -> None:
+        """Go on behind the turn ``last`` of a session that was left, its memory being as it was then.
+
+        ``side_calls``: how many were made before.
+        """
+        self._let_go, self._turns = last.index, [last]
+        self._side.begin_at(side_calls)
+
+    def let_go(self) -> None:
+        """Keep the last turn only, and no side calls: the turns of a session without end lie elsewhere."""
+        self._let_go += max(0, len(self._turns) - 1)
+        del self._turns[:-1]
+        self._side.let_go()
+
     def release(self) -> None:
         """Let the engines forget the session."""
         for engine in {id(one): one for one in (self.engine, self._side.engine)}.values():
             engine.release(self._writer.session)
 
     async def _turn(self, objective: int) -> Turn:
-        index, memory = len(self._turns), self.memory
+        index, memory = self.taken, self.memory
         context, prefix_length = memory.context(), memory.prefix_length
         seed = derive_seed(self._seed, index)
         completion = await self._writer(self.engine, context, memory.sections(), prefix_length, seed)
@@ -175,7 +196,10 @@ class _Writer:
             prefix_length=prefix_length,
         )
         try:
-            return await engine.generate(request)
+            meter().begins()
+            completion = await engine.generate(request)
+            meter().ended(len(prompt), len(completion.token_ids), completion.usage)
+            return completion
         except ContextLimitError as error:
             raise NoRoomError from error
         except ValidationError as error:
@@ -195,6 +219,16 @@ class _SideCalls:
         self._writer = writer
         self._seed = seed
         self._turn = 0
+        self._before = 0
+
+    def begin_at(self, count: int) -> None:
+        """``count`` were made before."""
+        self._before = count
+
+    def let_go(self) -> None:
+        """Keep none of those made."""
+        self._before += len(self.made)
+        self.made.clear()
 
     def of(self, turn: int) -> _SideCalls:
         """Those before turn number ``turn``."""
@@ -210,8 +244,10 @@ class _SideCalls:
         self, purpose: str, prompt: tuple[int, ...], section: Section, *, prefix_length: int
     ) -> Completion:
         """A side call of the memory's, recorded."""
-        seed = derive_seed(self._seed, "side", len(self.made))
+        seed = derive_seed(self._seed, "side", self._before + len(self.made))
         completion = await self._writer(self.engine, prompt, (section,), prefix_length, seed)
+        by_policy = self.engine is self._writer.engine
+        known = by_policy and completion.exact
         self.made.append(
             SideCall(
                 turn=self._turn,
@@ -219,8 +255,11 @@ class _SideCalls:
                 prompt_token_ids=prompt,
                 prefix_length=prefix_length,
                 completion_token_ids=completion.token_ids,
-                by_policy=self.engine is self._writer.engine,
+                by_policy=by_policy,
                 usage=completion.usage,
+                logprobs=completion.logprobs if known else (),
+                sampled_mask=completion.sampled if known else (),
+                policy_version=completion.policy_version,
             )
         )
         return completion

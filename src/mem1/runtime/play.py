@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mem1.event_loop import run_here
 from mem1.inference.base import Engine
 from mem1.memory.config import MemoryConfig
+from mem1.progress import reporter
 from mem1.recipe import Recipe
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
@@ -56,7 +57,10 @@ async def played(
     """``size`` episodes of each task under the trained memory policy."""
     requests = group_requests(tasks, size, seed=runtime.recipe.seed, label=label)
     parts = context(runtime, temperature=temperature)
-    return await run_requests(requests, parts, concurrency=runtime.recipe.engine.slots)
+    with reporter().work("episodes", len(requests)) as work:
+        return await run_requests(
+            requests, parts, concurrency=runtime.recipe.engine.slots, on_episode=lambda episode: work.advance()
+        )
 
 
 def play(

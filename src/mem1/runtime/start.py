@@ -16,6 +16,8 @@ from mem1.errors import ConfigError
 from mem1.event_loop import command_loop
 from mem1.imports import imports
 from mem1.inference.base import Engine
+from mem1.metering import meter
+from mem1.progress import Reporter, reporting, screen
 from mem1.recipe import Recipe
 from mem1.runtime.services import check_services
 from mem1.storage.guards.lock import check_unlocked, locked
@@ -43,7 +45,7 @@ class Start:
     opened: RunDir | None
     changed: bool
     held: ExitStack
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=screen)
 
     def begin(self, engine: Engine) -> RunDir:
         """Make the run directory, or go on in the one that is resumed. Raises ``StorageError``.
@@ -59,6 +61,7 @@ class Start:
         elif self.changed:
             run.write_config(recipe)
         keep_vocabulary(run.vocabulary, engine.tokenizer)
+        self.held.enter_context(reporting(Reporter(self.console, log=run.log)))
         self.console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
         return run
 
@@ -79,6 +82,7 @@ def opening(
     asking at once would have given. Raises ``Mem1Error``.
     """
     recipe = load(Recipe, path, overrides)
+    _know_prices(recipe)
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
     with ExitStack() as held:
@@ -96,10 +100,23 @@ def opening(
         yield Start(recipe, run, opened, changed, held)
 
 
+def _know_prices(recipe: Recipe) -> None:
+    """Tell the meter what calls cost. Raises ``ConfigError`` where money is limited and no price is known."""
+    listed = recipe.evaluate.prices
+    stated = getattr(recipe.engine, "prices", None) is not None
+
+    def price(prompt: int, cached: int, completion: int) -> float:
+        assert listed is not None
+        return listed.cost(prompt=prompt, cached=cached, completion=completion)
+
+    meter().priced(price if listed is not None else None, listed.currency if listed else "USD", elsewhere=stated)
+
+
 def _refuse_changes(opened: RunDir, recipe: Recipe, grows: Grows | None, free: Collection[str]) -> bool:
     """Whether the recipe differs from the run's own at all. Raises ``ConfigError`` where it may not."""
     with imports("known"):  # it may be somebody else's: nothing that it names is imported
         begun = opened.config(Recipe)
+    free = (*free, "monitors")  # who watches changes nothing
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]

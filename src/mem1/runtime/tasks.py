@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.records import CellKey
+from mem1.progress import screen
 from mem1.recipe import Recipe
 from mem1.tasks.base import Source
 from mem1.tasks.compose import Order, repetition
@@ -76,5 +75,5 @@ def _composed(config: ComposeConfig, sources: Sources, split: Any, seed: int) ->
     again = repetition(tasks)
     if again is not None:
         said = f"{again} ({config.composition.value}, {config.objectives} objectives, split {split})"
-        Console(stderr=True).print(said, highlight=False, markup=False, soft_wrap=True)
+        screen().print(said, highlight=False, markup=False, soft_wrap=True)
     return tasks

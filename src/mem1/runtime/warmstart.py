@@ -62,6 +62,7 @@ def warm_start(
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
         console=console,
+        monitors=runtime.recipe.monitors,
         resume=resume,
     )
 

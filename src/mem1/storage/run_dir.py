@@ -14,7 +14,8 @@ scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
 demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
-tensorboard/                event files
+tensorboard/                event files, where that monitor was asked for
+progress.log                how far it was, a line every so often
 report.html  report.md  report.json
 paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
@@ -98,9 +99,8 @@ class RunDir:
 
     def write_config(self, config: Config) -> None:
         """Write the resolved configuration. Raises ``StorageError``."""
-        plain = config.model_dump(mode="json")
-        write_atomic(self.config_toml, tomli_w.dumps(_without_none(plain)).encode())
-        write_json(self.config_json, plain)
+        write_config(self.config_toml, config)
+        write_json(self.config_json, config.model_dump(mode="json"))
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
@@ -135,6 +135,11 @@ class RunDir:
     def metrics(self) -> Path:
         """JSON lines, one a step."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """How far the run was, a line every so often."""
+        return self.path / "progress.log"
 
     @property
     def checkpoints(self) -> Path:
@@ -282,6 +287,11 @@ def _checked(name: str) -> str:
             f"{name!r} cannot be a file name", hint="use letters, digits, dot, dash, plus and underscore, at most 200"
         )
     return name
+
+
+def write_config(path: Path, config: Config) -> None:
+    """Write the resolved configuration as TOML, which has no null. Raises ``StorageError``."""
+    write_atomic(path, tomli_w.dumps(_without_none(config.model_dump(mode="json"))).encode())
 
 
 def _without_none(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from mem1.errors import BackendError, CheckpointError, Mem1Error
 from mem1.storage.run_dir import RunDir
 from mem1.train.interrupt import deferred_interrupt
 from mem1.train.metrics import Values
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.recorder import Recorder, rewind
 from mem1.train.saving.checkpoint import Checkpoints, Progress, Trained, get_rng
 
@@ -74,7 +75,8 @@ class Loop:
         evaluate: Called before the first step, every ``evaluate_every`` steps, and after the last one.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Loop:
         on_weights: Callable[[int], None] | None,
         extra_files: Callable[[Path], None] | None,
         console: Console | None,
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         self._run = run
         self._config = config
@@ -100,6 +103,7 @@ class Loop:
         self._evaluate = evaluate
         self._on_weights = on_weights
         self._console = console
+        self._monitors = monitors
         self._checkpoints = Checkpoints(run.checkpoints, keep=schedule.keep, extra_files=extra_files)
         self._progress = Progress(step=0, config=config.model_dump(mode="json"))
         self._rng: dict[str, Any] = {}
@@ -118,7 +122,13 @@ class Loop:
         self._start(resume)
         steps, start = self._schedule.steps, self._progress.step
         with Recorder(
-            self._run, steps=steps, start=start, console=self._console, shown=self._shown, episodes=self._episodes
+            self._run,
+            steps=steps,
+            start=start,
+            console=self._console,
+            shown=self._shown,
+            episodes=self._episodes,
+            monitors=self._monitors,
         ) as recorder:
             try:
                 if start == 0:

@@ -1,23 +1,27 @@
-"""Where a run's numbers and episodes go: metrics.jsonl, TensorBoard, the episode file and the console."""
+"""Where a run's numbers and episodes go: metrics.jsonl, monitors, the episode file and the console."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.utils.tensorboard import SummaryWriter
 
 from mem1.errors import CheckpointError
+from mem1.progress import on, reporting
 from mem1.storage.atomic import storage_errors
 from mem1.storage.episodes import EpisodeWriter
 from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 from mem1.train.metrics import Values
+from mem1.train.monitors.config import MonitorConfig
+from mem1.train.monitors.followed import Monitors
 from mem1.types import Episode
+
+_LINES = 100  # lines of a log for the steps of a run, at most about so many
 
 
 class Recorder:
@@ -30,6 +34,7 @@ class Recorder:
         console: Where the progress bar goes (one line a step where it is no terminal); ``None`` for silence.
         shown: Metric names for the console, each with the label to show.
         episodes: The name of the file for episodes, or ``None`` for a run without.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -41,35 +46,31 @@ class Recorder:
         console: Console | None,
         shown: Mapping[str, str],
         episodes: str | None = "train",
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         self._files = growing_files(run, episodes)
         self._metrics = MetricsWriter(run.metrics)
         self._episodes = EpisodeWriter(self._files[-1]) if episodes is not None else None
         self._root = run.path
-        with storage_errors("open the TensorBoard log", run.tensorboard):
-            self._board = SummaryWriter(str(run.tensorboard), purge_step=start + 1 if start else None)
         self._steps = steps
-        self._console = console
         self._shown = shown
-        self._bar = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=24),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
-            console=console,
-            disable=console is None or not console.is_terminal,
-        )
-        self._task = self._bar.add_task("step", total=steps, completed=start, news="")
-        self._bar.start()
+        self._open = ExitStack()
+        self._reporter = self._open.enter_context(reporting(on(console)))
+        try:
+            self._monitors = Monitors(monitors, run, start=start, say=self.say)
+        except BaseException:
+            self._open.close()
+            raise
+        self._work = self._open.enter_context(self._reporter.work("step", steps, start))
+        self._example: Episode | None = None
 
     def step(self, step: int, values: Values) -> None:
         """Record the metrics of step ``step`` (counted from 1) and show some of them."""
         self._write(step, values)
         news = "  ".join(f"{label} {values[name]:.3g}" for name, label in self._shown.items() if name in values)
-        self._bar.update(self._task, completed=step, news=news)
-        if self._console is not None and not self._console.is_terminal:
-            self._console.print(f"step {step}/{self._steps}  {news}", highlight=False, soft_wrap=True)
+        self._work.at(step, figures=news)
+        if step % max(1, self._steps // _LINES) == 0 or step == self._steps:
+            self._reporter.note(f"step {step}/{self._steps}  {news}")
 
     def evaluation(self, step: int, values: Mapping[str, float]) -> None:
         """Record an evaluation of the weights after ``step`` steps."""
@@ -81,11 +82,11 @@ class Recorder:
         assert self._episodes is not None
         for episode in episodes:
             self._episodes.write(episode)
+            self._example = self._example or episode
 
     def say(self, text: str) -> None:
         """A line for the console."""
-        if self._console is not None:
-            self._console.print(text, highlight=False, soft_wrap=True)
+        self._reporter.say(text)
 
     def marks(self) -> dict[str, int]:
         """Sizes of the growing files, by path in the run directory."""
@@ -100,11 +101,11 @@ class Recorder:
 
     def close(self) -> None:
         """Close all files and end the progress bar."""
-        self._bar.stop()
+        self._open.close()
         self._metrics.close()
         if self._episodes is not None:
             self._episodes.close()
-        self._board.close()
+        self._monitors.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -116,13 +117,8 @@ class Recorder:
 
     def _write(self, step: int, values: Mapping[str, float | list[float | None]]) -> None:
         self._metrics.write(step, values)
-        for name, value in values.items():
-            if isinstance(value, list):
-                for index, part in enumerate(value):
-                    if part is not None:
-                        self._board.add_scalar(f"{name}/{index:02d}", part, step)
-            else:
-                self._board.add_scalar(name, value, step)
+        self._monitors.step(step, values, self._example)
+        self._example = None
 
 
 def growing_files(run: RunDir, episodes: str | None) -> list[Path]:

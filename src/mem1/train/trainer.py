@@ -23,12 +23,14 @@ from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.exactness import training_view
-from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
+from mem1.train.policy.optimizer import hold, make_optimizer, rate, set_rate
 from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
+from mem1.train.rows.calls import without_side_calls
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
@@ -65,7 +67,8 @@ class Trainer:
         reference: What KL is taken against; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Trainer:
         on_weights: Callable[[int], None] | None = None,
         extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
+        monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
         view = training_view(policy.model, length=config.rows.capacity)
@@ -100,6 +104,7 @@ class Trainer:
             on_weights=on_weights,
             extra_files=extra_files,
             console=console,
+            monitors=monitors,
         )
 
     def train(self, *, resume: bool = False) -> TrainResult:
@@ -146,7 +151,7 @@ class _Reinforcement:
         """Advantages, update, and record the episodes."""
         began = time.perf_counter()
         selection = select(
-            gathered,
+            gathered if self._config.side_calls else [_turns_only(group) for group in gathered],
             compare_in_groups=self._config.uses_groups,
             amounts=self._ledger.amounts,
             masked=self._config.overlong.masked,
@@ -154,7 +159,7 @@ class _Reinforcement:
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
-        updates = self._update(minibatches, factor)
+        updates = self._update(minibatches, factor, progress.step)
         values = rollout_metrics(gathered, selection) | update_metrics(updates)
         values |= {
             "policy/lr": self._config.optimizer.lr * factor,
@@ -195,8 +200,10 @@ class _Reinforcement:
             rng=random.Random(f"{self._config.seed}/{step}"),
         )
 
-    def _update(self, minibatches: list[Minibatch], factor: float) -> list[StepStats]:
+    def _update(self, minibatches: list[Minibatch], factor: float, step: int) -> list[StepStats]:
         set_rate(self._backend.optimizer, factor)
+        if isinstance(self._config.algorithm, Ppo) and step < self._config.algorithm.critic_warmup:
+            hold(self._backend.optimizer, self._backend.policy.model.parameters())
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
         self._backend.optimizer.zero_grad(set_to_none=True)
         return updates
@@ -220,6 +227,10 @@ def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
     )
 
 
+def _turns_only(group: EpisodeGroup) -> EpisodeGroup:
+    return group.model_copy(update={"episodes": tuple(map(without_side_calls, group.episodes))})
+
+
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:
     """Raise ``ConfigError`` if what was sampled is not known token by token: there is nothing to compare with."""
     for episode in (episode for group in groups for episode in group.episodes):
@@ -237,7 +248,9 @@ def _with_advantage(groups: Sequence[EpisodeGroup], minibatches: Sequence[Miniba
     credited = {episode.id: episode for part in minibatches for episode in _with_advantages(part)}
     for group in groups:
         for episode in group.episodes:
-            yield credited.get(episode.id) or episode.model_copy(update={"advantage": None})
+            known = credited.get(episode.id)
+            found = {"advantage": known.advantage, "turns": known.turns} if known else {"advantage": None}
+            yield episode.model_copy(update=found)
 
 
 def _with_advantages(minibatch: Minibatch) -> Iterator[Episode]:

@@ -21,6 +21,7 @@ from mem1.train.config import WarmstartConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.losses.weights import token_weights
 from mem1.train.metrics import Values
+from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.adapters import adapter_dropout
 from mem1.train.policy.exactness import training_view
 from mem1.train.policy.optimizer import clip_gradient, make_optimizer, rate, set_rate
@@ -28,6 +29,7 @@ from mem1.train.policy.policy import Policy
 from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
 from mem1.train.rows.batch import Batch, View, make_batch
+from mem1.train.rows.calls import without_side_calls
 from mem1.train.rows.samples import sampled_count
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.types import Episode
@@ -69,6 +71,7 @@ def warm_start(
     on_weights: Callable[[int], None] | None = None,
     extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
+    monitors: Sequence[MonitorConfig] = (),
     resume: bool = False,
 ) -> TrainResult:
     """Train ``policy`` to write what the demonstrators wrote.
@@ -82,7 +85,8 @@ def warm_start(
         evaluate: Further measurements of the weights after so many steps.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
-        console: For the progress bar; ``None`` for silence.
+        console: For the progress; ``None`` for silence.
+        monitors: Who else follows the run.
         resume: Go on with the run in ``run``.
 
     Raises:
@@ -109,6 +113,7 @@ def warm_start(
         on_weights=on_weights,
         extra_files=extra_files,
         console=console,
+        monitors=monitors,
     )
     return loop.run(learner, resume=resume)
 
@@ -127,9 +132,9 @@ class _Imitation:
         self.optimizer = make_optimizer(list(policy.model.parameters()), [], config.optimizer, critic_lr=0.0)
 
     def batch(self, episodes: Sequence[Episode]) -> Batch:
-        """Episodes as rows."""
-        rows = self._config.rows
-        return make_batch(episodes, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
+        """Episodes as rows. Side calls are left out: what they wrote is nobody's demonstration."""
+        rows, turns = self._config.rows, [without_side_calls(episode) for episode in episodes]
+        return make_batch(turns, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
 
     def gather(self, progress: Progress) -> Batch:
         """The next demonstrations; those in which nothing was written are passed over."""

@@ -67,10 +67,12 @@ class Turn(Record):
 
 
 class SideCall(Record):
-    """A call that a memory policy made between turns: bounded and counted like a turn, never trained on.
+    """A call that a memory policy made between turns: bounded and counted like a turn.
 
     It was made before the context of turn number ``turn``. The first ``prefix_length`` tokens of the prompt are the
     task prompt P. Token ids are those of the engine that was asked: the policy's, or (``by_policy`` false) another's.
+    ``logprobs`` and ``sampled_mask`` are the completion's where the policy itself wrote it token by token, so that it
+    can be trained on like a turn; empty elsewhere, and then it is never trained on.
     """
 
     turn: int
@@ -80,9 +82,19 @@ class SideCall(Record):
     completion_token_ids: Annotated[tuple[int, ...], Many]
     by_policy: bool = True
     usage: Usage | None = None
+    logprobs: Annotated[tuple[float, ...], Many] = ()
+    sampled_mask: Annotated[tuple[bool, ...], Many] = ()
+    policy_version: int = 0
 
     @model_validator(mode="after")
     def _aligned(self) -> SideCall:
+        same_length(logprobs=self.logprobs, sampled_mask=self.sampled_mask)
+        if self.sampled_mask:
+            same_length(completion_token_ids=self.completion_token_ids, sampled_mask=self.sampled_mask)
+            if not self.by_policy:
+                raise ValueError(
+                    "a side call that another engine answered cannot be trained on: leave sampled_mask out"
+                )
         if not 0 <= self.prefix_length <= len(self.prompt_token_ids):
             raise ValueError(f"prefix_length {self.prefix_length} outside the prompt of {len(self.prompt_token_ids)}")
         return self

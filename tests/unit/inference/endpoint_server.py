@@ -139,6 +139,8 @@ class Server:
     most_at_once: int = 0
     url: str = ""
     delay: float = 0.0
+    pages: dict[str, Any] = field(default_factory=dict)
+    """What stands at which path to be read: JSON."""
 
     def __enter__(self) -> Server:
         self._at_once = 0
@@ -180,8 +182,9 @@ class Server:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         method, path = head[0].split()[:2]
-        if method == "GET":  # it has no list of models
-            return await self._send(writer, Reply(404))
+        if method == "GET":
+            page = self.pages.get(path)
+            return await self._send(writer, Reply(404) if page is None else Reply(body=json.dumps(page).encode()))
         body = json.loads(raw)
         number = len(self.requests)
         self.requests.append((path, headers, body))

@@ -56,6 +56,8 @@ def test_the_policy_answers_its_own_side_calls_in_its_own_session() -> None:
     assert decode(call.prompt_token_ids) == f"Capital of Peru?{SEARCH}{CUE}"
     assert decode(call.completion_token_ids) == "looked up Peru</summary>"
     assert (call.turn, call.purpose, call.prefix_length, call.by_policy) == (1, "summary", 16, True)
+    assert call.sampled_mask == (True,) * len(call.completion_token_ids)  # known token by token: it can be trained on
+    assert len(call.logprobs) == len(call.completion_token_ids)
     assert decode(episode.turns[1].prompt_token_ids) == (
         "Capital of Peru?<summary>looked up Peru</summary><information>ok</information>"
     )
@@ -81,7 +83,7 @@ def test_another_engine_may_answer_them() -> None:
     policy = Noting(SEARCH, ANSWER)
     other = ScriptedEngine(lambda *_: "found</summary>", WordTokenizer())
     episode = run(replace(with_summary(policy), side_engine=other))
-    assert [call.by_policy for call in episode.side_calls] == [False]
+    assert [(call.by_policy, call.sampled_mask) for call in episode.side_calls] == [(False, ())]
     harmless = SEARCH.replace("<", "‹")  # another tokenizer has other control strings
     assert other.tokenizer.decode(episode.side_calls[0].prompt_token_ids) == f"Capital of Peru?{harmless}{CUE}"
     assert len(policy.requests) == 2
@@ -135,14 +137,22 @@ def test_a_cap_holds_for_side_calls() -> None:
     assert capped(9 + len(CUE) + 40 - 1).side_calls == ()
 
 
-def test_side_calls_are_not_trained_on() -> None:
-    """Samples are made of turns, as without side calls; each sampled token of a turn is in one sample, no other is."""
-    episode = run(with_summary(Noting(SEARCH, "looked up Peru</summary>", ANSWER)))
-    samples = samples_of(episode, 0, 0)
-    assert [sample.token_ids for sample in samples] == [
-        t.prompt_token_ids + t.completion_token_ids for t in episode.turns
+def test_side_calls_of_the_policy_are_samples_and_those_of_another_engine_are_not() -> None:
+    """The summary's prompt goes on from the first turn, so that both are one context; the second turn is another."""
+    policy = Noting(SEARCH, "looked up Peru</summary>", ANSWER)
+    own = run(with_summary(policy))
+    (call,) = own.side_calls
+    together = call.prompt_token_ids + call.completion_token_ids
+    second = own.turns[1].prompt_token_ids + own.turns[1].completion_token_ids
+    samples = samples_of(own, 0, 0)
+    assert [sample.token_ids for sample in samples] == [together, second]
+    assert [sum(sample.trained) for sample in samples] == [9 + len(call.completion_token_ids), 9]
+    assert sampled_count(own) == 9 + len(call.completion_token_ids) + 9
+    other = ScriptedEngine(lambda *_: "found</summary>", WordTokenizer())
+    foreign = run(replace(with_summary(Noting(SEARCH, ANSWER)), side_engine=other))
+    assert [sample.token_ids for sample in samples_of(foreign, 0, 0)] == [
+        turn.prompt_token_ids + turn.completion_token_ids for turn in foreign.turns
     ]
-    assert sum(sum(sample.trained) for sample in samples) == sampled_count(episode) == 9 + 9
 
 
 def test_a_first_observation_needs_no_side_call() -> None:

@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import Callable
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch
 from mem1.train.rows.batch import make_batch
 from mem1.train.trainer import Trainer, _with_advantages
-from mem1.types import EpisodeError, EpisodeGroup, StopReason
+from mem1.types import EpisodeError, EpisodeGroup, SideCall, StopReason
 from tests.e2e.toy import ToyRollout, tiny_policy, toy_run, toy_trainer
 
 Rollout = Callable[[int], list[EpisodeGroup]]
@@ -104,7 +105,7 @@ def test_records_metrics_evaluations_and_episodes(tmp_path: Path) -> None:
         assert all(turn.advantage == pytest.approx(episode.advantage, abs=1e-6) for turn in episode.turns)
     assert "step 3/3  reward" in screen.getvalue()
     assert "evaluation after step 2: em 0.2" in screen.getvalue()
-    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+    assert not (tmp_path / "run" / "tensorboard").exists(), "nobody asked for that monitor"
 
 
 def test_text_that_was_sampled_elsewhere_is_refused(tmp_path: Path) -> None:
@@ -212,6 +213,57 @@ def test_every_option_trains(tmp_path: Path, changes: dict[str, Any]) -> None:
     (row,) = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert row["policy/updates"] == 2
     assert any(not torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_side_calls_are_trained_on_where_it_is_asked_for(tmp_path: Path, on: bool) -> None:
+    def summarising(rollout: Rollout) -> Rollout:
+        def sampled(step: int) -> list[EpisodeGroup]:
+            asked = SideCall(
+                turn=1,
+                purpose="summary",
+                prompt_token_ids=(1, 2, 9),
+                prefix_length=1,
+                completion_token_ids=(4, 5, 6),
+                logprobs=(-2.5, -2.5, 0.0),
+                sampled_mask=(True, True, False),
+            )
+            return [
+                EpisodeGroup(id=g.id, episodes=tuple(e.model_copy(update={"side_calls": (asked,)}) for e in g.episodes))
+                for g in rollout(step)
+            ]
+
+        return sampled
+
+    run = tmp_path / "run"
+    config = config_of(steps=1, evaluate_every=0, side_calls=on, max_rollout_gap=None)
+    _, trainer = trainer_of(run, config, summarising)
+    trainer.train()
+    (row,) = read_metrics(run / "metrics.jsonl")
+    assert row["episode/sampled"] == 6  # two turns of two tokens, and two of the side call
+    assert row["speed/tokens"] * row["seconds/step"] == pytest.approx(8 * (6 if on else 4))
+    first = next(read_episodes(run / "episodes" / "train.jsonl.gz"))
+    assert first.side_calls[0].sampled_mask == (True, True, False)  # the record is whole either way
+
+
+@pytest.mark.parametrize("critic", ["separate", "shared"])
+def test_while_the_critic_warms_up_the_policy_stays(tmp_path: Path, critic: str) -> None:
+    algorithm = {"type": "ppo", "critic": critic, "critic_lr": 0.01, "critic_warmup": 2}
+    config = config_of(steps=3, evaluate_every=0, algorithm=algorithm, max_rollout_gap=None)
+    policy = tiny_policy()
+    seen: list[list[torch.Tensor]] = []
+
+    def watched(step: int) -> list[EpisodeGroup]:
+        seen.append([weight.detach().clone() for weight in policy.model.parameters()])
+        return ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size)(step)
+
+    Trainer(policy, config, toy_run(tmp_path / "run"), rollout=watched).train()
+    seen.append([weight.detach().clone() for weight in policy.model.parameters()])
+    changed = [any(not torch.equal(a, b) for a, b in zip(x, y, strict=True)) for x, y in pairwise(seen)]
+    assert changed == [False, False, True]
+    values = [row["critic/value_mean"] for row in read_metrics(tmp_path / "run" / "metrics.jsonl")]
+    assert values[0] == 0  # it starts at 0 everywhere
+    assert values[1] != 0
 
 
 def test_optimizer_steps_do_not_depend_on_turns(tmp_path: Path) -> None:

@@ -20,8 +20,17 @@ _KEYS = Keys(
 
 def endpoint(config: OpenAiConfig) -> HttpClient:
     """A client of the server that ``config`` names. Raises ``ConfigError`` where the key is missing."""
+    return HttpClient(
+        service(config),
+        Secret.from_environment(config.key_env),
+        explain=lambda status, complaint, headers: overflow(status, complaint),
+    )
+
+
+def service(config: OpenAiConfig) -> Service:
+    """The server that ``config`` names."""
     timeouts = config.timeouts
-    service = Service(
+    return Service(
         "the server",
         config.base_url,
         _KEYS,
@@ -30,9 +39,4 @@ def endpoint(config: OpenAiConfig) -> HttpClient:
         retries=config.retries,
         first_wait=config.first_wait,
         longest_wait=config.longest_wait,
-    )
-    return HttpClient(
-        service,
-        Secret.from_environment(config.key_env),
-        explain=lambda status, complaint, headers: overflow(status, complaint),
     )

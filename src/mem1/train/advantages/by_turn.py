@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mem1.train.advantages.config import Algorithm, Parts
 from mem1.train.advantages.earnings import Earning, to_go, together, whole
+from mem1.train.rows.calls import written
 from mem1.types import Episode
 
 
@@ -47,10 +48,7 @@ def token_advantages(episodes: Sequence[Episode], by_turn: Mapping[str, Sequence
     """The same for each sampled token of each episode, in time order, as neutral rows take them."""
     return {
         episode.id: [
-            advantage
-            for turn, advantage in zip(episode.turns, by_turn[episode.id], strict=True)
-            for sampled in turn.sampled_mask
-            if sampled
+            by_turn[episode.id][call.turn] for call in written(episode) for sampled in call.sampled_mask if sampled
         ]
         for episode in episodes
     }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mem1.errors import DataError
+from mem1.train.rows.calls import written
 from mem1.train.rows.packing import PackedRow, pack
 from mem1.train.rows.samples import Sample, sampled_count, samples_of
 from mem1.types import Episode
@@ -24,7 +25,8 @@ class Batch:
     """``E`` episodes with ``N`` sampled tokens in flat layout (see ``samples``), on the CPU.
 
     ``starts``: int64 [E + 1], episode ``e`` owns the flat tokens ``starts[e]:starts[e + 1]``.
-    ``episode_of``, ``turn_of``: int64 [N], indices of the episode and of the turn in it.
+    ``episode_of``, ``turn_of``: int64 [N], indices of the episode and of the turn in it (a side call's tokens belong
+    to the turn that it was made for). ``call_of``: int64 [N], index of the completion; ``None``: that is the turn's.
     ``rollout_logprobs``: float32 [N], what the engine reported when it sampled, in nats.
     The rows together train each flat token exactly once.
     """
@@ -36,6 +38,7 @@ class Batch:
     episode_of: Tensor
     turn_of: Tensor
     rollout_logprobs: Tensor
+    call_of: Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -45,7 +48,8 @@ class Batch:
     @property
     def sequence_of(self) -> Tensor:
         """int64 [N], the same number for the tokens of one completion."""
-        return self.episode_of * (int(self.turn_of.max()) + 1) + self.turn_of
+        calls = self.turn_of if self.call_of is None else self.call_of
+        return self.episode_of * (int(calls.max()) + 1) + calls
 
 
 def make_batch(
@@ -78,11 +82,13 @@ def make_batch(
         else tuple(row for sample in samples for row in pack([sample], capacity=sample.length))
     )
     turn_of: list[int] = []
+    call_of: list[int] = []
     logprobs: list[float] = []
     for episode in episodes:
-        for index, turn in enumerate(episode.turns):
-            kept = [value for value, sampled in zip(turn.logprobs, turn.sampled_mask, strict=True) if sampled]
-            turn_of.extend([index] * len(kept))
+        for index, call in enumerate(written(episode)):
+            kept = [value for value, sampled in zip(call.logprobs, call.sampled_mask, strict=True) if sampled]
+            turn_of.extend([call.turn] * len(kept))
+            call_of.extend([index] * len(kept))
             logprobs.extend(kept)
     return Batch(
         episodes=tuple(episodes),
@@ -92,4 +98,5 @@ def make_batch(
         episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         turn_of=torch.tensor(turn_of),
         rollout_logprobs=torch.tensor(logprobs, dtype=torch.float32),
+        call_of=torch.tensor(call_of),
     )

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mem1.errors import DataError
+from mem1.train.rows.calls import Written, written
 from mem1.train.rows.samples import Sample, sampled_count, samples_of
-from mem1.types import Episode, Turn
+from mem1.types import Episode
 
 Normalisation = Literal["token", "episode", "constant"]
 
@@ -72,7 +73,7 @@ def make_rows(
     starts = [sum(counts[:k]) for k in range(len(counts))] if samples is None else []
     made = samples or [one for k, episode in enumerate(episodes) for one in samples_of(episode, k, starts[k])]
     given = [_each(episode, count, advantages[episode.id]) for episode, count in zip(episodes, counts, strict=True)]
-    written = [_logprobs(episode) for episode in episodes]
+    reported = [_logprobs(episode) for episode in episodes]
     weights = _weights(counts, normalisation, constant)
     taken = [0] * len(episodes)
     rows = []
@@ -84,12 +85,12 @@ def make_rows(
             Row(
                 token_ids=sample.token_ids,
                 trained=sample.trained,
-                rollout_logprobs=_spread(sample.trained, written[k][part]),
+                rollout_logprobs=_spread(sample.trained, reported[k][part]),
                 advantages=_spread(sample.trained, given[k][part]),
                 weight=weights[k],
                 episode_id=episodes[k].id,
                 group_id=episodes[k].group_id,
-                policy_version=_version(episodes[k].turns, part),
+                policy_version=_version(written(episodes[k]), part),
             )
         )
     assert taken == counts, "every sampled token is in exactly one row"
@@ -130,8 +131,8 @@ def _each(episode: Episode, count: int, given: float | Sequence[float]) -> Seque
 def _logprobs(episode: Episode) -> list[float]:
     return [
         value
-        for turn in episode.turns
-        for value, sampled in zip(turn.logprobs, turn.sampled_mask, strict=True)
+        for call in written(episode)
+        for value, sampled in zip(call.logprobs, call.sampled_mask, strict=True)
         if sampled
     ]
 
@@ -141,12 +142,12 @@ def _spread(trained: Sequence[bool], values: Sequence[float]) -> tuple[float, ..
     return tuple(next(rest) if on else 0.0 for on in trained)
 
 
-def _version(turns: Sequence[Turn], part: slice) -> int:
-    """The oldest version among the turns that sampled the episode's tokens in ``part``."""
+def _version(calls: Sequence[Written], part: slice) -> int:
+    """The oldest version among the completions that the episode's tokens in ``part`` are of."""
     found, start = [], 0
-    for turn in turns:
-        end = start + sum(turn.sampled_mask)
+    for call in calls:
+        end = start + sum(call.sampled_mask)
         if start < part.stop and part.start < end:
-            found.append(turn.policy_version)
+            found.append(call.policy_version)
         start = end
     return min(found)

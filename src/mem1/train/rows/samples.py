@@ -2,7 +2,9 @@
 
 An episode is a sequence of contexts, not one growing text. A turn whose prompt extends the
 previous turn's prompt + completion token for token belongs to the same context and is merged
-with it; every other turn opens a new sample. Token ids are used exactly as they were sampled.
+with it; every other turn opens a new sample. So do side calls that the policy itself answered
+(``calls.py``): what a memory asks between two turns is part of the policy. Token ids are used
+exactly as they were sampled.
 
 *Flat layout*: all sampled tokens of all episodes of a batch, concatenated, episodes in batch
 order and tokens in time order. Every sampled token occurs in exactly one sample.
@@ -13,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.errors import DataError
-from mem1.types import Episode, Turn
+from mem1.train.rows.calls import Written, written
+from mem1.types import Episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Sample:
 
 def sampled_count(episode: Episode) -> int:
     """Number of tokens the policy sampled in ``episode`` (forced tokens are not counted)."""
-    return sum(sum(turn.sampled_mask) for turn in episode.turns)
+    return sum(sum(call.sampled_mask) for call in written(episode))
 
 
 def samples_of(episode: Episode, index: int, first_flat: int) -> list[Sample]:
@@ -67,18 +70,18 @@ def samples_of(episode: Episode, index: int, first_flat: int) -> list[Sample]:
         )
     samples: list[Sample] = []
     flat = first_flat
-    for context in _contexts(episode.turns):
+    for context in _contexts(written(episode)):
         token_ids = context[-1].prompt_token_ids + context[-1].completion_token_ids
         trained = [False] * len(token_ids)
-        for turn in context:
-            start = len(turn.prompt_token_ids)
-            trained[start : start + len(turn.sampled_mask)] = turn.sampled_mask
+        for call in context:
+            start = len(call.prompt_token_ids)
+            trained[start : start + len(call.sampled_mask)] = call.sampled_mask
         count = sum(trained)
         if not count:
             continue
         if trained[0]:
             raise DataError(
-                f"turn {context[0].index} of episode {episode.id} has an empty prompt, nothing to predict from",
+                f"turn {context[0].turn} of episode {episode.id} has an empty prompt, nothing to predict from",
                 where=f"episode {index} of the batch",
                 hint="start every context with at least one token",
             )
@@ -96,14 +99,14 @@ def samples_of(episode: Episode, index: int, first_flat: int) -> list[Sample]:
     return samples
 
 
-def _contexts(turns: tuple[Turn, ...]) -> list[list[Turn]]:
-    """Turns in time order, gathered while each prompt extends the sequence before it."""
-    contexts: list[list[Turn]] = []
+def _contexts(calls: list[Written]) -> list[list[Written]]:
+    """Completions in time order, gathered while each prompt extends the sequence before it."""
+    contexts: list[list[Written]] = []
     sequence: tuple[int, ...] = ()
-    for turn in turns:
-        if contexts and turn.prompt_token_ids[: len(sequence)] == sequence:
-            contexts[-1].append(turn)
+    for call in calls:
+        if contexts and call.prompt_token_ids[: len(sequence)] == sequence:
+            contexts[-1].append(call)
         else:
-            contexts.append([turn])
-        sequence = turn.prompt_token_ids + turn.completion_token_ids
+            contexts.append([call])
+        sequence = call.prompt_token_ids + call.completion_token_ids
     return contexts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> int:
+def export(
+    run: RunDir, folder: Path, *, dtype: str, adapter: bool = False, beside: Callable[[Path, int], None] | None = None
+) -> int:
     """Write the model of the run's last checkpoint and its tokenizer into ``folder``; returns the step it is from.
 
     ``dtype`` ("float32", "float16", "bfloat16") is how the weights are stored; they are loaded again as whatever is
     asked for then. A low-rank adapter is merged into its base model; with ``adapter`` it is written as it is, in peft's
-    format and in float32.
+    format and in float32. ``beside`` writes what else belongs into the folder, for the step that it is told.
 
     Raises:
         CheckpointError: There is no checkpoint, it is damaged, or ``adapter`` is asked for and it holds none.
@@ -61,6 +64,8 @@ def export(run: RunDir, folder: Path, *, dtype: str, adapter: bool = False) -> i
                 save_model(model, temporary)
             load_tokenizer(str(latest / MODEL)).save(temporary)
             note_steps(temporary, step)
+            if beside is not None:
+                beside(temporary, step)
             sync_tree(temporary)
             os.replace(temporary, folder)
         except BaseException:

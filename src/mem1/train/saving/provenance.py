@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mem1.errors import CheckpointError, boundary
 from mem1.storage.atomic import read_json, write_json
+from mem1.toml_files import NOTE
 
 MANIFEST = "checkpoint.json"
 MODEL = "model"  # folder of the weights and what belongs beside them
-_NOTE = "mem1.json"
 
 
-def note_steps(folder: Path, step: int) -> None:
-    """Note in an exported model's folder how many steps its run had done. Raises ``StorageError``."""
-    write_json(folder / _NOTE, {"step": step})
+def note_steps(folder: Path, step: int, recipe: Mapping[str, Any] | None = None) -> None:
+    """Note in an exported model's folder how many steps its run had done, and the recipe to evaluate it again.
+
+    Raises ``StorageError``.
+    """
+    write_json(folder / NOTE, {"step": step} | ({"recipe": dict(recipe)} if recipe is not None else {}))
 
 
 def steps_of(spec: str) -> int:
@@ -24,7 +29,7 @@ def steps_of(spec: str) -> int:
         CheckpointError: What is noted there is no number.
     """
     folder = Path(spec)
-    manifest, note = folder.parent / MANIFEST, folder / _NOTE
+    manifest, note = folder.parent / MANIFEST, folder / NOTE
     with boundary("cannot read which step the model is from", CheckpointError, hint=f"repair or remove {note}"):
         if note.is_file():
             return int(read_json(note)["step"])

@@ -1,0 +1,87 @@
+"""Settings of tools: which there are."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from mem1.config import Config
+from mem1.http.addresses import check_address
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class McpServerConfig(Config):
+    """An MCP server: a ``command`` that is started (stdio), or a ``url`` that is connected to (streamable HTTP).
+
+    ``env``: environment variables that the started server gets, beside the few that programs need (``PATH``, ``HOME``,
+    ``LANG``); ``pass_env``: names of those that it gets from our own. ``hidden``: tools that are not offered;
+    ``arguments``: values of arguments that are always given so and not shown. ``reads``: tools that change nothing,
+    whatever the server says of them. ``token_env``: variable with a bearer token for ``url``.
+
+    ``connect_seconds``: to start and to list its tools. ``call_seconds``: for a call. ``largest``: characters of a
+    result that are kept. ``at_once``: calls at the same time.
+    """
+
+    command: tuple[str, ...] = ()
+    url: str | None = None
+    name: str = ""
+    env: dict[str, str] = Field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+    token_env: str | None = None
+    hidden: tuple[str, ...] = ()
+    arguments: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    connect_seconds: Seconds = 20.0
+    call_seconds: Seconds = 60.0
+    largest: Annotated[int, Field(ge=1)] = 64 * 2**20
+    at_once: Annotated[int, Field(ge=1)] = 4
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _split(cls, command: object) -> object:
+        """A command may be written as in a shell; none is used to start it."""
+        return tuple(shlex.split(command)) if isinstance(command, str) else command
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return url if url is None else check_address(url, "tools.mcp.token_env")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.command) == (self.url is not None):
+            raise ValueError("an MCP server has a command or a url, one of the two")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What it is called: its ``name``, else the command's or the host's."""
+        if self.name:
+            return self.name
+        if self.url is not None:
+            return urlsplit(self.url).hostname or "server"
+        words = [word for word in self.command if not word.startswith("-")]
+        return Path(words[-1] if len(words) > 1 and "python" in words[0] else words[0]).stem.replace(".", "_")
+
+
+class ToolsConfig(Config):
+    """Tools of a session. ``files``: folders, read only. ``corpus``: corpora to be searched; ``top_k`` passages are
+    shown. ``mcp``: servers. ``only``: names of the tools that are offered; empty: all. ``seconds``: for one call.
+    """
+
+    files: tuple[Path, ...] = ()
+    corpus: tuple[Path, ...] = ()
+    top_k: Annotated[int, Field(ge=1)] = 5
+    mcp: tuple[McpServerConfig, ...] = ()
+    only: tuple[str, ...] = ()
+    seconds: Seconds = 60.0
+
+    @field_validator("files", "corpus", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
