@@ -42,8 +42,6 @@ Kind = Literal[
     "engine",
     "estimator",
     "loss",
-    "reward",
-    "monitor",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GROUP = "mem1.parts"

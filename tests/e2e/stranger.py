@@ -115,7 +115,8 @@ class Near:
     def __call__(self, task, answers, *, extra_answers=0):
         score = StandardScorer()(task, answers, extra_answers=extra_answers)
         right = float(next(self._count) % 2)
-        return score.model_copy(update={"scorer": self.name, "em": (right,) * task.size})
+        metrics = {**score.metrics, "near": (right,) * task.size}
+        return score.model_copy(update={"scorer": self.name, "metrics": metrics})
 
 
 class NearConfig(ScorerConfig):
@@ -152,6 +153,7 @@ class CentredConfig(Algorithm):
 RECIPE = """
 name = "stranger"
 watch_tasks = 0
+reward = "near"
 
 [memory]
 type = "{memory}"

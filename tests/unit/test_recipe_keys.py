@@ -34,7 +34,7 @@ def test_every_part_has_a_section_of_its_own() -> None:
     ("section", "key", "type_", "default"),
     [
         ("train", "train.steps", "whole number >= 1", "100"),
-        ("train", "train.normalisation", '"token" | "episode"', '"token"'),
+        ("train", "train.kl.where", '"reward" | "loss"', '"loss"'),
         ("train", "train.dual_clip", "number > 1", "(not set)"),
         ("warmstart.optimizer", "warmstart.optimizer.lr", "number > 0", "0.001"),
         ("train.optimizer", "train.optimizer.lr", "number > 0", "1e-06"),

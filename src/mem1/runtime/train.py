@@ -55,7 +55,17 @@ async def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[Ep
     config = runtime.recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    return as_groups(await played(runtime, tasks, f"train/{step}", size=config.group_size))
+    groups = as_groups(await played(runtime, tasks, f"train/{step}", size=config.group_size))
+    if config.refill:
+        from mem1.train.refill import Refilling
+
+        refilling = Refilling(config, pool, objective_rewards_of(runtime.recipe.reward))
+        for attempt in range(1, config.refill + 1):
+            others = refilling.tasks(groups, step, attempt)
+            if not others:
+                break
+            groups += as_groups(await played(runtime, others, f"train/{step}+{attempt}", size=config.group_size))
+    return groups
 
 
 def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str, float]:

@@ -93,6 +93,9 @@ class TrainConfig(Config):
     ``side_calls``: what the policy wrote in side calls of its memory (summaries, notes) is trained on as its turns are,
     with the advantage of the turn that each was made for.
 
+    ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
+    missing (DAPO's dynamic sampling, arXiv 2503.14476).
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -102,6 +105,7 @@ class TrainConfig(Config):
     credit: Literal["episode", "objective"] = "episode"
     overlong: OverlongConfig = OverlongConfig()
     side_calls: bool = True
+    refill: int = Field(default=0, ge=0)
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -133,6 +137,10 @@ class TrainConfig(Config):
             raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
         if (self.normalisation == "constant") != (self.constant_length is not None):
             raise ValueError('constant_length and normalisation = "constant" need each other')
+        if self.refill and not self.uses_groups:
+            raise ValueError(
+                f"refill replaces groups with equal rewards, and {self.algorithm.type} learns from those too"
+            )
         ppo = self.algorithm if isinstance(self.algorithm, Ppo) else None
         if self.credit == "objective" and ppo and (ppo.chain, ppo.segment_reward) == ("per_segment", "every"):
             raise ValueError('credit = "objective" puts rewards where they were earned: set segment_reward = "last"')

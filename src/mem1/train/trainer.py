@@ -26,7 +26,7 @@ from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.exactness import training_view
-from mem1.train.policy.optimizer import make_optimizer, rate, set_rate
+from mem1.train.policy.optimizer import hold, make_optimizer, rate, set_rate
 from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch, prepare
 from mem1.train.recorder import Recorder
@@ -159,7 +159,7 @@ class _Reinforcement:
         minibatches = self._prepare(selection, progress.step)
         prepared = time.perf_counter()
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
-        updates = self._update(minibatches, factor)
+        updates = self._update(minibatches, factor, progress.step)
         values = rollout_metrics(gathered, selection) | update_metrics(updates)
         values |= {
             "policy/lr": self._config.optimizer.lr * factor,
@@ -200,8 +200,10 @@ class _Reinforcement:
             rng=random.Random(f"{self._config.seed}/{step}"),
         )
 
-    def _update(self, minibatches: list[Minibatch], factor: float) -> list[StepStats]:
+    def _update(self, minibatches: list[Minibatch], factor: float, step: int) -> list[StepStats]:
         set_rate(self._backend.optimizer, factor)
+        if isinstance(self._config.algorithm, Ppo) and step < self._config.algorithm.critic_warmup:
+            hold(self._backend.optimizer, self._backend.policy.model.parameters())
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
         self._backend.optimizer.zero_grad(set_to_none=True)
         return updates

@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import Callable
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,26 @@ def test_side_calls_are_trained_on_where_it_is_asked_for(tmp_path: Path, on: boo
     assert row["speed/tokens"] * row["seconds/step"] == pytest.approx(8 * (6 if on else 4))
     first = next(read_episodes(run / "episodes" / "train.jsonl.gz"))
     assert first.side_calls[0].sampled_mask == (True, True, False)  # the record is whole either way
+
+
+@pytest.mark.parametrize("critic", ["separate", "shared"])
+def test_while_the_critic_warms_up_the_policy_stays(tmp_path: Path, critic: str) -> None:
+    algorithm = {"type": "ppo", "critic": critic, "critic_lr": 0.01, "critic_warmup": 2}
+    config = config_of(steps=3, evaluate_every=0, algorithm=algorithm, max_rollout_gap=None)
+    policy = tiny_policy()
+    seen: list[list[torch.Tensor]] = []
+
+    def watched(step: int) -> list[EpisodeGroup]:
+        seen.append([weight.detach().clone() for weight in policy.model.parameters()])
+        return ToyRollout(policy, groups=config.tasks_per_step, size=config.group_size)(step)
+
+    Trainer(policy, config, toy_run(tmp_path / "run"), rollout=watched).train()
+    seen.append([weight.detach().clone() for weight in policy.model.parameters()])
+    changed = [any(not torch.equal(a, b) for a, b in zip(x, y, strict=True)) for x, y in pairwise(seen)]
+    assert changed == [False, False, True]
+    values = [row["critic/value_mean"] for row in read_metrics(tmp_path / "run" / "metrics.jsonl")]
+    assert values[0] == 0  # it starts at 0 everywhere
+    assert values[1] != 0
 
 
 def test_optimizer_steps_do_not_depend_on_turns(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ class Ppo(Algorithm):
     - ``per_segment``: every context is a chain of its own, as in code that treats rows as episodes. Kept for
       comparison; ``segment_reward`` says whether the episode's reward stands at the end of every one
       (``every``) or of the last one only (``last``, where earlier contexts learn nothing from the reward).
+
+    For the first ``critic_warmup`` steps of a run only the critic is trained (arXiv 2503.01491): a critic that knows
+    nothing yet gives advantages that unlearn what the policy can do.
     """
 
     type: Literal["ppo"] = "ppo"
@@ -32,6 +35,7 @@ class Ppo(Algorithm):
     lam: Fraction = 1.0
     critic: Literal["shared", "separate"] = "separate"
     critic_lr: Positive = 1e-5
+    critic_warmup: int = Field(default=0, ge=0)
     value_coef: NonNegative = 0.5
     value_clip: Positive | None = 0.2
     whiten: bool = True

@@ -61,6 +61,14 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = factor * group["peak_lr"]
 
 
+def hold(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+    """Leave ``parameters`` as they are until the next ``set_rate``; their moments go on."""
+    held = {id(parameter) for parameter in parameters}
+    for group in optimizer.param_groups:
+        if id(group["params"][0]) in held:
+            group["lr"] = 0.0
+
+
 def clip_gradient(parameters: Iterable[nn.Parameter], limit: float) -> float:
     """Scale gradients down to a norm of ``limit``; returns their norm before.
 

@@ -26,7 +26,8 @@ class WebshopConfig(SourceConfig):
 
     ``splits``: "published" has the indices 0-499 for test, 500-1,499 for dev, the rest for train; "mem1" has 0-499 for
     test and the rest for train, so that products are in both; "by_product" deals whole products, one in ten to test and
-    one in ten to dev. ``price_seed`` decides purchase prices inside a range, and price limits.
+    one in ten to dev. ``price_seed`` decides purchase prices inside a range, and price limits;
+    ``shuffle_seed`` the goals' order.
     """
 
     type: Literal["webshop"] = "webshop"
@@ -39,6 +40,7 @@ class WebshopConfig(SourceConfig):
     goals: GoalType = "synthetic"
     splits: SplitRule = "by_product"
     price_seed: int = 0
+    shuffle_seed: int = 233
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

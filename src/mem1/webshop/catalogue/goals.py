@@ -102,10 +102,10 @@ def human_goals(
     return goals
 
 
-def shuffled(goals: Sequence[Goal]) -> list[Goal]:
+def shuffled(goals: Sequence[Goal], seed: int = SHUFFLE_SEED) -> list[Goal]:
     """The published order: Python's shuffle with seed 233. A goal's index in it decides its split."""
     order = list(goals)
-    random.Random(SHUFFLE_SEED).shuffle(order)
+    random.Random(seed).shuffle(order)
     return order
 
 

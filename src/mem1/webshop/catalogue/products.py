@@ -33,6 +33,7 @@ class Product:
     ``prices`` is what the shop asks: one number, or the two ends of a range. ``options`` are names with their values,
     lower-case, in the shop's order. ``instruction`` and ``instruction_attributes`` are what synthetic goals are made of
     (``None`` and empty where the product has none). ``listed``: whether the file of attributes has a list for it.
+    ``image``: the address of its picture.
     """
 
     asin: str
@@ -48,6 +49,7 @@ class Product:
     instruction: str | None = None
     instruction_attributes: tuple[str, ...] = ()
     listed: bool = True
+    image: str = ""
 
     @property
     def price_tag(self) -> str:
@@ -176,6 +178,7 @@ def _product(asin: str, record: Mapping[str, Any], extra: Mapping[str, Any], pla
         if instruction
         else (),
         listed="attributes" in extra,
+        image=_image(record.get("images")),
     )
 
 
@@ -184,6 +187,12 @@ def _text(record: Mapping[str, Any], key: str, place: str) -> str:
     if not isinstance(value, str | None):
         raise DataError(f"{key!r} must be a text, got {str(value)[:60]!r}", where=place, hint=_HINT)
     return value or ""
+
+
+def _image(images: Any) -> str:
+    """The address of the first picture; nothing where there is none that is a text."""
+    first = images[0] if isinstance(images, list) and images else None
+    return first if isinstance(first, str) else ""
 
 
 def _prices(pricing: Any, place: str) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from mem1.tasks.shuffle import digest
 from mem1.types import Objective
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.goals import (
+    SHUFFLE_SEED,
     Goal,
     human_goals,
     read_human_index,
@@ -55,14 +56,14 @@ class Webshop:
 
     @cached_property
     def goals(self) -> tuple[Goal, ...]:
-        """All goals in the published order (Python's shuffle, seed 233); the position is a goal's index."""
+        """All goals in the published order (Python's shuffle, seed 233 unless told); the position is a goal's index."""
         config, products = self.config, self.products.values()
         if config.goals == "synthetic":
-            return tuple(shuffled(synthetic_goals(products, seed=config.price_seed)))
-        assert config.human_instructions is not None  # the configuration has seen to it
-        return tuple(
-            shuffled(human_goals(products, read_human_instructions(config.human_instructions), seed=config.price_seed))
-        )
+            goals = synthetic_goals(products, seed=config.price_seed)
+        else:
+            assert config.human_instructions is not None  # the configuration has seen to it
+            goals = human_goals(products, read_human_instructions(config.human_instructions), seed=config.price_seed)
+        return tuple(shuffled(goals, config.shuffle_seed))
 
     @cached_property
     def price(self) -> Mapping[str, float]:
@@ -74,7 +75,8 @@ class Webshop:
         """Catalogue, goals and split in words, for every result."""
         config = self.config
         catalogue = f"own (seed {config.catalogue_seed})" if config.items is None else config.items.name
-        return f"{catalogue}, {len(self.products):,} products, {config.goals} goals, split {config.splits}"
+        order = "" if config.shuffle_seed == SHUFFLE_SEED else f", order of seed {config.shuffle_seed}"
+        return f"{catalogue}, {len(self.products):,} products, {config.goals} goals, split {config.splits}{order}"
 
     def objectives(self, split: Split) -> Sequence[Objective]:
         """The goals of a split, in the published order."""

@@ -13,15 +13,15 @@ from mem1.envs.base import Environment
 from mem1.envs.config import EnvConfig, Need
 from mem1.imports import permitted
 from mem1.types import Task
-from mem1.webshop.shop.kinds import CONTENT_WORDS, SHOWN, Look, Mode, SearchKind
+from mem1.webshop.shop.kinds import AUTO, CONTENT_WORDS, PUBLISHED, SHOWN, Look, Mode, SearchKind
 
 if TYPE_CHECKING:  # numpy, and all of the shop, are loaded by what uses them and not by reading a recipe
     from mem1.webshop.catalogue.source import Webshop
-    from mem1.webshop.shop.visit import Shop
+    from mem1.webshop.shop.visit import Opening, Shop
 
 
 def _permitted(name: str) -> str:
-    return name if name == CONTENT_WORDS else permitted(name)
+    return name if name in (AUTO, CONTENT_WORDS, PUBLISHED) else permitted(name)
 
 
 Nouns = Annotated[str, AfterValidator(_permitted)]
@@ -32,10 +32,11 @@ class WebshopEnvConfig(EnvConfig):
 
     ``turns_per_goal`` is the published limit of 10 steps for each thing to buy; used up, nothing was bought (reward 0)
     and the next wish is shown. ``observation`` is ``text`` or ``text_rich``. ``nouns`` names the noun extractor of the
-    reward: ``content_words``, or with ``--allow-imports`` ``spacy:MODEL`` or ``module:function``. ``shown``: how many
-    products a search finds at most. ``form``: actions as tags of their own, the published agent's ``search[...]``
-    and ``click[...]`` inside the answer's tag, or JSON tool calls. ``prompt`` is ``instruct``, ``brief`` (for policies
-    trained on it) or the path of a file with ``{goals}``.
+    reward: ``content_words``, ``en_core_web_sm``, or with ``--allow-imports`` ``spacy:MODEL`` or ``module:function``;
+    ``auto`` suits the mode (``nouns.py``). ``shown``: how many products a search finds at most. ``tab``: products have
+    the tab "Attributes", which shows what the reward looks for. ``form``: actions as tags of their own, the published
+    agent's ``search[...]`` and ``click[...]`` inside the answer's tag, or JSON tool calls. ``prompt`` is ``instruct``,
+    ``brief`` (for policies trained on it) or the path of a file with ``{goals}``.
     """
 
     needs: ClassVar[Set[Need]] = frozenset({"source"})
@@ -45,9 +46,10 @@ class WebshopEnvConfig(EnvConfig):
     mode: Mode = "strict"
     observation: Look = "text"
     turns_per_goal: int = Field(default=10, ge=1)
-    nouns: Nouns = "content_words"
+    nouns: Nouns = AUTO
     search: SearchKind = "auto"
     shown: int = Field(default=SHOWN, ge=1)
+    tab: bool = False
     form: ActionForm = "tags"
     prompt: Literal["instruct", "brief"] | Path = "instruct"
 
@@ -66,11 +68,17 @@ class WebshopEnvConfig(EnvConfig):
         """Whether the rule-based shopper can read its pages and write its actions."""
         return self.observation == "text" and self.form == "tags"
 
+    def opening(self, source: Webshop) -> Opening:
+        """What the shop is made from."""
+        from mem1.webshop.shop.visit import Opening
+
+        return Opening(source.config, self.mode, self.nouns, self.search, self.shown, self.tab)
+
     def open(self, source: Webshop) -> Shop:
         """The shop itself. Raises ``Mem1Error``."""
         from mem1.webshop.shop.visit import open_shop
 
-        return open_shop(source, mode=self.mode, nouns=self.nouns, search=self.search, shown=self.shown)
+        return open_shop(source, mode=self.mode, nouns=self.nouns, search=self.search, shown=self.shown, tab=self.tab)
 
     def build(self, source: Webshop) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode."""

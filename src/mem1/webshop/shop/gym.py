@@ -7,18 +7,20 @@ page, reward, terminated, truncated, info = env.step("search[argan oil hair oils
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from copy import copy, deepcopy
+from typing import Any, Self
 
 from mem1.actions.brackets import parse_brackets
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.base import Split
-from mem1.types import Objective
+from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import Webshop, goal_of
 from mem1.webshop.shop.config import WebshopEnvConfig
+from mem1.webshop.shop.markup import markup
 from mem1.webshop.shop.moves import TOOLS, move_of, published_move
-from mem1.webshop.shop.visit import Visit
+from mem1.webshop.shop.visit import Shop, Visit, shared_shop
 
 try:
     import gymnasium
@@ -31,53 +33,88 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 LONGEST_ACTION = 512
+LONGEST_PAGE = 1_000_000
 _PRINTABLE = "".join(map(chr, range(32, 127)))
+_BUYING = len("search[]")
+
+
+def action_space(shop: Shop, goals: Iterable[Goal] = ()) -> Text:
+    """Texts of which every action that the shop offers is one, and every search with the words of its texts."""
+    return Text(
+        min_length=0,
+        max_length=max(LONGEST_ACTION, shop.machine.longest + _BUYING),
+        charset="".join(sorted(_signs(shop, goals))),
+    )
+
+
+def observation_space(shop: Shop, goals: Iterable[Goal] = ()) -> Text:
+    """Texts of which every page is one."""
+    return Text(max_length=LONGEST_PAGE, charset="".join(sorted(_signs(shop, goals) | {"\n"})))
+
+
+def _signs(shop: Shop, goals: Iterable[Goal]) -> set[str]:
+    found = {*_PRINTABLE, *shop.machine.signs}.union(*(goal.instruction for goal in goals))
+    return found | {sign for one in found for sign in one.lower()}
 
 
 class ShopEnv(gymnasium.Env[str, str]):
-    """One goal an episode, drawn from ``split`` by the seed, or ``options={"goal": index}`` at reset.
+    """One goal an episode, drawn from ``split`` by the seed, or chosen at ``reset``.
 
     An action is ``search[words]`` or ``click[thing]``; any other text changes nothing and earns nothing. The reward
     comes with the purchase, which ends the episode; ``turns_per_goal`` steps without one truncate it. ``info`` holds
-    the goal's index, what can be clicked, whether a search is possible, and after the purchase the reward's parts.
+    the goal's index, what can be clicked, whether there is a search bar, and after the purchase the reward's parts.
 
-    Raises ``DataError`` for a split without goals.
+    All environments of the same settings in a process share one index. A copy (``clone``, ``copy.deepcopy``) goes its
+    own way from where the original stands; a pickled one does so in another process.
+
+    Raises ``ConfigError`` for a split without goals.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  as its base declares it
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "html"], "render_fps": 1}  # noqa: RUF012  as its base has it
 
     def __init__(
         self, source: Webshop, config: WebshopEnvConfig, *, split: Split = "train", render_mode: str | None = None
     ) -> None:
         self.render_mode = render_mode
         self._config = config
-        self._shop = config.open(source)
-        self._objectives: Sequence[Objective] = source.objectives(split)
-        if not self._objectives:
+        self._split: Split = split
+        self._shop = shared_shop(config.opening(source))
+        self._goals = goals_of(self._shop, split)
+        if not self._goals:
             raise ConfigError(
                 f"the shop has no goal in split {split!r}", where="split", hint="use another split, or source.splits"
             )
-        self.observation_space = Text(max_length=1_000_000, charset=_signs(source))
-        self.action_space = Text(min_length=0, max_length=LONGEST_ACTION, charset=_PRINTABLE)
+        self._set_spaces()
         self._index = 0
         self._steps = 0
-        self._visit = Visit(self._shop, goal_of(self._objectives[0]))
+        self._visit = Visit(self._shop, self._goals[0])
 
     @property
     def visit(self) -> Visit:
         """The visit behind the texts."""
         return self._visit
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Begin with a goal: the start page, and what can be done there."""
+    @property
+    def goals(self) -> Sequence[Goal]:
+        """The goals of the split; a goal's place is its index."""
+        return self._goals
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None, session: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Begin with a goal: the start page, and what can be done there.
+
+        ``session``, or ``options={"session": index}`` (``"goal"`` does as well), is the goal's index in the split.
+        """
         super().reset(seed=seed)
-        wanted = (options or {}).get("goal")
-        self._index = int(self.np_random.integers(len(self._objectives))) if wanted is None else int(wanted)
-        if not 0 <= self._index < len(self._objectives):
+        asked = options or {}
+        wanted = session if session is not None else asked.get("session", asked.get("goal"))
+        self._index = int(self.np_random.integers(len(self._goals))) if wanted is None else int(wanted)
+        if not 0 <= self._index < len(self._goals):
             raise ConfigError(
-                f"there is no goal {self._index}", where="options", hint=f"give 0 to {len(self._objectives) - 1}"
+                f"there is no goal {self._index}", where="options", hint=f"give 0 to {len(self._goals) - 1}"
             )
-        self._visit = Visit(self._shop, goal_of(self._objectives[self._index]))
+        self._visit = Visit(self._shop, self._goals[self._index])
         self._steps = 0
         return self._text(), self._info()
 
@@ -95,31 +132,70 @@ class ShopEnv(gymnasium.Env[str, str]):
         truncated = after is None and self._steps >= self._config.turns_per_goal
         return self._text(), reward, after is not None, truncated, self._info()
 
+    def get_available_actions(self) -> dict[str, Any]:
+        """``has_search_bar``, and ``clickables``: the texts that can be clicked."""
+        visit = self._visit
+        bar = self._shop.machine.search_bar(visit.state)
+        return {"has_search_bar": bar, "clickables": list(visit.clickables)}
+
+    def get_instruction_text(self) -> str:
+        """What the customer wants."""
+        return self._visit.goal.instruction
+
     def render(self) -> str:
-        """The page as rich text."""
-        return self._visit.text("text_rich")
+        """The page as rich text, or as HTML."""
+        if self.render_mode != "html":
+            return self._visit.text("text_rich")
+        state = self._visit.state
+        product = self._shop.machine.products.get(state.asin or "")
+        return markup(self._visit.page, state.page, product.image if product else "")
+
+    def clone(self) -> Self:
+        """The same moment once more: neither knows of the other's steps. Draws of goals go on alike in both."""
+        return deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        other = copy(self)
+        other._visit = self._visit.clone()
+        other._np_random = deepcopy(self._np_random)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without goals and spaces, which are made anew from the settings."""
+        left_out = ("_goals", "action_space", "observation_space")
+        return {key: value for key, value in vars(self).items() if key not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._goals = goals_of(self._shop, self._split)
+        self._set_spaces()
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def _set_spaces(self) -> None:
+        self.observation_space = observation_space(self._shop, self._goals)
+        self.action_space = action_space(self._shop, self._goals)
 
     def _text(self) -> str:
         return self._visit.text(self._config.observation)
 
     def _info(self) -> dict[str, Any]:
         visit = self._visit
-        info: dict[str, Any] = {
-            "goal": self._index,
-            "shop": self._shop.label,
-            "clickables": visit.clickables,
-            "has_search_bar": self._shop.machine.search_bar(visit.state),
-        }
+        info = {"goal": self._index, "shop": self._shop.label, **self.get_available_actions()}
         return info if visit.reward is None else info | {"bought": visit.bought(), "parts": visit.reward.parts}
 
 
-def _signs(source: Webshop) -> str:
-    """Every character that a page can hold."""
-    found = set(_PRINTABLE + "\n")
-    for product in source.products.values():
-        found.update(product.title, product.description, *product.bullets)
-        for name, values in product.options.items():
-            found.update(name, *values)
-    for goal in source.goals:
-        found.update(goal.instruction)
-    return "".join(sorted(found))
+def goals_of(shop: Shop, split: Split) -> tuple[Goal, ...]:
+    """The goals of a split of the shop's source, made once for a shop. Raises ``DataError``."""
+    of, found = _GOALS.get((id(shop), split), (None, ()))
+    if of is not shop:
+        assert shop.source is not None  # it was opened from one
+        found = tuple(goal_of(objective) for objective in shop.source.objectives(split))
+        _GOALS[id(shop), split] = (shop, found)
+    return found
+
+
+_GOALS: dict[tuple[int, Split], tuple[Shop, tuple[Goal, ...]]] = {}

@@ -12,3 +12,7 @@ SHOWN = 50
 """Products that a search finds at most."""
 CONTENT_WORDS = "content_words"
 """The noun extractor that needs no model."""
+AUTO = "auto"
+"""The noun extractor that suits the mode and what is installed."""
+PUBLISHED = "en_core_web_sm"
+"""The noun extractor of the published environment."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from mem1.webshop.catalogue.products import Product
@@ -80,6 +80,11 @@ class State:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     visited: frozenset[str] = frozenset()
 
+    def __reduce__(self) -> tuple[type[State], tuple[object, ...]]:
+        """As it is made, since what cannot be changed cannot be pickled."""
+        made = (self.page, self.words, self.found, self.number, self.asin, dict(self.options), self.visited)
+        return State, made
+
     @property
     def address(self) -> str:
         """The published address of the page, behind the session's name; the published rules look into it."""
@@ -124,6 +129,25 @@ class Machine:
         self.mode = mode
         self.tabs = tuple(button for button in SUB_PAGES if tab or button is not Button.ATTRIBUTES)
         self._option_names = lru_cache(maxsize=4096)(self._names_of_values)
+
+    @cached_property
+    def signs(self) -> frozenset[str]:
+        """Every character that a product's texts hold."""
+        found: set[str] = set()
+        for one in self.products.values():
+            found.update(one.title, one.description, one.category, one.query, one.product_category, one.asin.lower())
+            found.update(*one.bullets, *one.attributes, one.instruction or "")
+            for name, values in one.options.items():
+                found.update(name, *values)
+        return frozenset(found)
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest thing that can be clicked."""
+        values = (
+            self.written(name, value) for p in self.products.values() for name, vs in p.options.items() for value in vs
+        )
+        return max((len(value) for value in values), default=0)
 
     def product(self, state: State) -> Product:
         """The product that is looked at. Raises ``ValueError`` where there is none."""

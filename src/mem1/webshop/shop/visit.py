@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
+from threading import Lock
 
 from mem1.text import LOOK_ALIKE
+from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import Webshop
 from mem1.webshop.shop.kinds import SHOWN, Look, Mode, SearchKind
 from mem1.webshop.shop.moves import Click, Search
-from mem1.webshop.shop.nouns import Nouns, load_nouns
+from mem1.webshop.shop.nouns import Nouns, named_nouns
 from mem1.webshop.shop.pages import Node, nodes, plain, rich
 from mem1.webshop.shop.reward import Reward, purchase_reward
 from mem1.webshop.shop.search import make_search
 from mem1.webshop.shop.state_machine import START, Machine, Page, State
 
 
+@dataclass(frozen=True)
+class Opening:
+    """All that a shop is made from, so that it can be opened again, in another process too."""
+
+    source: WebshopConfig
+    mode: Mode = "strict"
+    nouns: str = "auto"
+    search: SearchKind = "auto"
+    shown: int = SHOWN
+    tab: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What all visits share. ``label`` says which catalogue, goals, split, mode, search and nouns it has."""
+    """What all visits share. ``label`` says which catalogue, goals, split, mode, search and nouns it has.
+
+    A copy is the same shop, and a pickled one (where ``opening`` is known) is the shop that the other process opens
+    once, however many visits are sent there. ``source`` is whose goals they are.
+    """
 
     machine: Machine
     price: Mapping[str, float]
     nouns: Nouns
     label: str
+    opening: Opening | None = None
+    source: Webshop | None = None
 
     @property
     def mode(self) -> Mode:
         """``strict`` or ``compat``."""
         return self.machine.mode
 
+    def __copy__(self) -> Shop:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Shop:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[Opening], Shop], tuple[Opening]]:
+        if self.opening is None:
+            raise TypeError("this shop was put together by hand: only one that open_shop opened can be pickled")
+        return shared_shop, (self.opening,)
+
 
 def open_shop(
     source: Webshop,
     *,
     mode: Mode = "strict",
-    nouns: str = "content_words",
+    nouns: str = "auto",
     search: SearchKind = "auto",
     shown: int = SHOWN,
     tab: bool = False,
@@ -46,12 +78,43 @@ def open_shop(
     machine = Machine(source.products, index, mode, tab=tab)
     hidden = machine.unreachable()
     said = f" ({hidden:,} options named like buttons cannot be chosen)" if hidden else ""
+    extractor, name = named_nouns(nouns, mode)
     return Shop(
         machine=machine,
         price=source.price,
-        nouns=load_nouns(nouns),
-        label=f"{source.label}; {mode} mode{said}, search {index.name} top {shown}, nouns {nouns}",
+        nouns=extractor,
+        label=f"{source.label}; {mode} mode{said}, search {index.name} top {shown}, nouns {name}",
+        opening=Opening(source.config, mode, nouns, search, shown, tab),
+        source=source,
     )
+
+
+_OPENED: dict[tuple[Opening, tuple[int, ...]], Shop] = {}
+_OPENING = Lock()
+
+
+def shared_shop(opening: Opening) -> Shop:
+    """The shop of that opening, one for the whole process: opened once, and again where its files have changed.
+
+    Raises ``Mem1Error``.
+    """
+    config = opening.source
+    files = [file for file in (config.items, config.attributes, config.human_instructions, config.human_index) if file]
+    changed = tuple(file.stat().st_mtime_ns for file in files if file.is_file())
+    with _OPENING:
+        found = _OPENED.get((opening, changed))
+        if found is None:
+            for key in [key for key in _OPENED if key[0] == opening]:
+                del _OPENED[key]
+            found = _OPENED[opening, changed] = open_shop(
+                opening.source.build(),
+                mode=opening.mode,
+                nouns=opening.nouns,
+                search=opening.search,
+                shown=opening.shown,
+                tab=opening.tab,
+            )
+        return found
 
 
 class Visit:
@@ -112,6 +175,10 @@ class Visit:
             self._bought = after
         self.state = after
         return True
+
+    def clone(self) -> Visit:
+        """The same visit once more: what is done in one of the two is not done in the other."""
+        return copy(self)
 
     def bought(self) -> str:
         """What was bought, in words, e.g. ``W2X4K (color: red, size: 8)``. Raises ``ValueError`` before a purchase."""
