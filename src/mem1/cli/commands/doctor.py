@@ -1,21 +1,40 @@
-"""``mem1 doctor``: what works here, what does not, and a hint."""
+"""``mem1 doctor``: what works here, what does not, and a hint; with ``--url`` what a server says of its model."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from dataclasses import asdict
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
-from mem1.doctor import Status, examine
+from mem1.doctor import Check, Status, examine
 
 
 def configure(parser: Parser) -> None:
-    """Arguments of the command: none beside the common ones."""
+    """Arguments of the command."""
+    parser.add_argument("--url", metavar="URL", help="examine a model's server instead: an OpenAI-compatible address")
+    parser.add_argument("--model", metavar="NAME", help="the model's name there (default: the first that it serves)")
+    parser.add_argument("--key-env", metavar="NAME", help="environment variable with the server's key")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print all findings; 1 if any of them is a failure."""
-    findings = list(examine())
+    findings = list(examine()) if arguments.url is None else list(_server(arguments))
     output.show([asdict(check) for check in findings], as_json=arguments.json, title="mem1 doctor")
     return int(any(check.status is Status.FAIL for check in findings))
+
+
+def _server(arguments: argparse.Namespace) -> list[Check]:
+    """What the server tells. Raises ``ConfigError``, ``HttpError`` where nobody is there."""
+    from mem1.config import build
+    from mem1.inference.config import OpenAiConfig
+    from mem1.inference.endpoint.window import discover
+
+    given = {"base_url": arguments.url, "key_env": arguments.key_env}
+    window = asyncio.run(discover(build(OpenAiConfig, given, where="the command line"), arguments.model))
+    served = Check("models", Status.OK, ", ".join(window.models[:20]) or "the server lists none")
+    if window.tokens is None:
+        hint = "give engine.max_context what the server was started with; Ollama tells it of a loaded model only"
+        return [served, Check("window", Status.WARN, "the server does not tell it", hint)]
+    return [served, Check("window", Status.OK, f"{window.tokens:,} tokens ({window.said_by})")]
