@@ -269,16 +269,14 @@ def _evaluated(run: RunDir, evaluation: Evaluation, ceiling: Sequence[Summary]) 
 
 def _row(cell: Cell) -> Summary:
     """A cell's means; what a score must be read with comes right after it: narrow terminals leave out the rest."""
-    first = (
-        *cell.scored[:1],
-        Measure.ANSWER_RATE,
-        Measure.MALFORMED,
-        Measure.EARLY_STOP,
-        Measure.ACTIONS_PER_OBJECTIVE,
-        *cell.scored[1:2],
-    )
-    means = {measure: cell.metrics[measure].mean for measure in (*first, *cell.metrics) if measure in cell.metrics}
-    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy, "n": cell.contents, "failed": cell.failed}
+    first = (*cell.scored[:2], Measure.PEAK, Measure.ANSWER_RATE, Measure.TOKENS)
+    then = (Measure.MALFORMED, Measure.EARLY_STOP, Measure.ACTIONS_PER_OBJECTIVE)
+    means = {
+        measure: cell.metrics[measure].mean for measure in (*first, *then, *cell.metrics) if measure in cell.metrics
+    }
+    row: Summary = {"tasks": cell.key.name, "strategy": cell.strategy}
+    row |= {str(name): means.pop(name) for name in first if name in means}
+    row |= {"failed": cell.failed, "n": cell.contents}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if cell.scored[:1] != ("em",) else {})
 

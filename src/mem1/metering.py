@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from mem1.errors import SpendingLimitError
-from mem1.types import Usage
+from mem1.errors import ConfigError, SpendingLimitError
+
+if TYPE_CHECKING:  # pydantic
+    from mem1.types import Usage
 
 Price = Callable[[int, int, int], float]
 """What a call costs, from its prompt tokens, those of them that were cached, and its completion tokens."""
@@ -48,6 +51,21 @@ class Meter:
         self._price = price
         self._retries: dict[int, tuple[int, int]] = {}
         self._lock = Lock()
+
+    def priced(self, price: Price | None, currency: str = "USD", *, elsewhere: bool = False) -> None:
+        """What calls cost where their backend does not say so; ``elsewhere``: whether it does.
+
+        Raises ``ConfigError`` where there is a limit of money and nobody knows what anything costs.
+        """
+        if price is not None:
+            self._price, self.currency = price, currency
+        elif self.max_cost is not None and not elsewhere:
+            raise ConfigError(
+                "nobody knows what a call costs here, so no amount would ever be reached",
+                where="--max-cost",
+                hint="give the prices of a million tokens (--evaluate.prices.input 0.15 --evaluate.prices.output 0.6), "
+                "or limit the calls: --max-calls",
+            )
 
     @property
     def tokens(self) -> int:

@@ -119,6 +119,8 @@ class Reporter:
             yield one
         finally:
             with self._lock:
+                if self._works == [one]:
+                    self._append(self.line())  # how far it came, however it ends
                 self._works.remove(one)
                 last = not self._works
             if last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +22,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked() -> Iterator[None]:
+    """A meter of the test's own: calls of other tests are not shown."""
+    with metering(Meter()):
+        yield
 
 
 def shows(clock: Clock, screen: StringIO, **settings: object) -> Reporter:
@@ -93,7 +101,8 @@ def test_a_log_file_is_written_beside_a_terminal_too(tmp_path: Path) -> None:
         work.at(1)
         some.say("evaluation after step 1: em 0.5 " + "x" * 100)
     lines = [line.split("  ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
-    assert lines == ["step 1/3  31 s so far  1:02 left", "evaluation after step 1: em 0.5 " + "x" * 100]
+    told = "step 1/3  31 s so far  1:02 left"
+    assert lines == [told, "evaluation after step 1: em 0.5 " + "x" * 100, told]
     assert "evaluation after step 1" in screen.getvalue()
 
 

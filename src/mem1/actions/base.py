@@ -58,7 +58,10 @@ class ActionSpace:
 
     def spec(self, name: str) -> ToolSpec:
         """The tool called ``name``. Raises ``KeyError``."""
-        return {tool.name: tool for tool in self.specs}[name]
+        for tool in self.specs:
+            if tool.name == name:
+                return tool
+        raise KeyError(name)
 
     def with_own(self, *tools: ToolSpec) -> ActionSpace:
         """The same with tools that the memory answers itself."""

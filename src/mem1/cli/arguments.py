@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from mem1.cli.shell.examples import EXAMPLES
 from mem1.errors import ConfigError
 
 INTERRUPTED = 130
@@ -24,6 +25,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def amount(text: str) -> float:
+    """The type of an argument that is money."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0")
+    return value
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are ``ConfigError`` and which never guesses abbreviations."""
 
@@ -31,11 +43,13 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, allow_abbrev=False)
         self.add_argument("--json", action="store_true", help="print one JSON document on standard output")
         self.add_argument("--debug", action="store_true", help="show the traceback of every error")
-        self._takes_recipe = False
+        how_much = self.add_mutually_exclusive_group()
+        how_much.add_argument("--quiet", action="store_true", help="say nothing but results, warnings and errors")
+        how_much.add_argument("--verbose", action="store_true", help="say every 5 seconds how far it is")
+        self.takes_recipe = False
 
     def add_recipe(self, *, default: Path | None = None, required: bool = True, writes_run: bool = True) -> None:
         """Add ``RECIPE`` and ``--set``; for commands that write a run directory also ``--run`` and ``--resume``."""
-        self._takes_recipe = True
         self.usage = f"{self.prog} RECIPE [options] [--section.key value ...]"
         self.epilog = (
             "Every key of the recipe is a flag (mem1 recipe lists them): --train.steps 20, --seed 3, "
@@ -58,10 +72,14 @@ class Parser(argparse.ArgumentParser):
         if writes_run:
             self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
             self.add_argument("--resume", action="store_true", help="go on with the run in --run")
+            self.add_argument(
+                "--max-calls", metavar="N", type=positive, help="stop before more calls of models than this are made"
+            )
+            self.add_argument("--max-cost", metavar="X", type=amount, help="stop once so much money is spent")
 
     def add_keys(self) -> None:
         """Add ``--set`` and ``--unset``; every key of the configuration is a flag."""
-        self._takes_recipe = True
+        self.takes_recipe = True
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
@@ -79,15 +97,30 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse ``argv``; flags that are keys of the recipe end up in ``overrides``, in the order given."""
-        return self.parse_args(as_overrides(argv, self._own) if self._takes_recipe else list(argv))
+        return self.parse_args(as_overrides(argv, self.own) if self.takes_recipe else list(argv))
+
+    def format_help(self) -> str:
+        """The help, and what one types most often."""
+        examples = "".join(f"  {one}\n" for one in EXAMPLES.get(self.prog.removeprefix("mem1 "), ()))
+        return super().format_help() + (f"\nexamples:\n{examples}" if examples else "")
 
     @property
-    def _own(self) -> tuple[str, ...]:
+    def reads_recipe(self) -> bool:
+        """Whether its keys are those of a recipe."""
+        return any(action.dest == "recipe" for action in self._actions)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What the words without dashes can be, where that is known."""
+        return tuple(str(one) for action in self._get_positional_actions() for one in action.choices or ())
+
+    @property
+    def own(self) -> tuple[str, ...]:
         """The command's own options, in their long form."""
         return tuple(option for option in self._option_string_actions if option.startswith("--"))
 
     def error(self, message: str) -> NoReturn:
-        keys = "; keys of the recipe: --section.key value" if self._takes_recipe else ""
+        keys = "; keys of the recipe: --section.key value" if self.takes_recipe else ""
         raise ConfigError(message, where=self.prog, hint=f"see {self.prog} --help{keys}")
 
 

@@ -10,10 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mem1 import __version__
 from mem1.cli.arguments import INTERRUPTED, Parser
+from mem1.cli.shell.examples import grouped
 from mem1.errors import ConfigError, Mem1Error, StorageError
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ COMMANDS = {
     "serve": "run a service: passage search over HTTP for programs, the web shop for people",
     "bench": "measure the speed figures that README claims",
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
+    "completion": "print a script that completes commands, options and keys in a shell",
 }
+_ELSEWHERE = {"completion": "mem1.cli.shell.completion"}
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -102,8 +106,7 @@ def _dispatch(words: list[str]) -> int:
         print(usage())
         return 0
     if words[0] in ("-V", "--version"):
-        print(f"mem1 {__version__}")
-        return 0
+        return _version(as_json="--json" in words)
     name, *rest = words
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -112,7 +115,7 @@ def _dispatch(words: list[str]) -> int:
             where="mem1",
             hint=f"did you mean {near[0]!r}?" if near else "see mem1 --help",
         )
-    command = cast("Command", importlib.import_module(f"mem1.cli.commands.{name}"))
+    command = cast("Command", importlib.import_module(module_of(name)))
     parser = Parser(prog=f"mem1 {name}", description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.")
     command.configure(parser)
     return call(command, parser.parse(rest))
@@ -120,12 +123,35 @@ def _dispatch(words: list[str]) -> int:
 
 def call(command: Command, arguments: argparse.Namespace) -> int:
     """Run the command, with imports for its recipe where they were allowed."""
-    if not getattr(arguments, "allow_imports", False):
-        return command.run(arguments)
-    from mem1.imports import imports  # pydantic, which `--help` does without
+    with ExitStack() as held:  # what is imported here loads pydantic or rich, which `--help` does without
+        if getattr(arguments, "allow_imports", False):
+            from mem1.imports import imports
 
-    with imports(True):
+            held.enter_context(imports(True))
+        if arguments.quiet or arguments.verbose:
+            from mem1.progress import loud
+
+            held.enter_context(loud("quiet" if arguments.quiet else "verbose"))
+        if hasattr(arguments, "max_calls"):
+            from mem1.metering import Meter, metering
+
+            held.enter_context(metering(Meter(max_calls=arguments.max_calls, max_cost=arguments.max_cost)))
         return command.run(arguments)
+
+
+def module_of(name: str) -> str:
+    """The module of a command."""
+    return _ELSEWHERE.get(name, f"mem1.cli.commands.{name}")
+
+
+def _version(*, as_json: bool) -> int:
+    if as_json:
+        from mem1.storage.versions import versions
+
+        print(json.dumps({"version": __version__, "versions": versions()}))
+    else:
+        print(f"mem1 {__version__}")
+    return 0
 
 
 def _fail(error: Mem1Error, *, as_json: bool) -> int:
@@ -146,7 +172,10 @@ def _say_interrupted(*, as_json: bool) -> None:
 
 def usage() -> str:
     """The text of ``mem1 --help``."""
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    commands = "\n\n".join(
+        "\n".join([f"{title}:", *(f"  {name:<10}  {COMMANDS[name]}" for name in names)])
+        for title, names in grouped(COMMANDS).items()
+    )
     kinds = [kind for kind in Mem1Error.__subclasses__() if "exit_code" in vars(kind)]
     codes = ", ".join(f"{kind.exit_code} {kind.__name__}" for kind in sorted(kinds, key=lambda kind: kind.exit_code))
     return f"""\
@@ -156,7 +185,8 @@ usage: mem1 COMMAND [options]
 
 {commands}
 
-Each command explains itself: mem1 COMMAND --help. All know --json (for machines) and --debug (tracebacks).
+Each command explains itself: mem1 COMMAND --help. All know --json (for machines), --quiet, --verbose
+and --debug (tracebacks). mem1 --version --json names what it runs on.
 exit codes: 0 done, 1 failed, {codes}, {INTERRUPTED} interrupted"""
 
 

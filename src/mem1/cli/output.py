@@ -23,7 +23,9 @@ def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None 
     if as_json:
         print(json.dumps(result, ensure_ascii=False), flush=True)
         return
-    console = Console()
+    console = _Out()
+    if isinstance(result, Mapping) and _lines(result, console):
+        return
     table = Table(title=title, title_justify="left")
     left_out: list[str] = []
     if isinstance(result, Mapping):
@@ -39,6 +41,24 @@ def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None 
     console.print(table)
     if left_out:
         console.print(Text(f"no room for {', '.join(left_out)}: a wider terminal or --json shows all"))
+
+
+class _Out(Console):
+    """Standard output whose reader may leave (``| head``): that is the command's to take, and no failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def _lines(result: Result, console: Console) -> bool:
+    """Print keys and values as lines where a box would break a value in two, as it does paths; returns whether."""
+    pairs = list(flatten(result))
+    widest = max((len(key) for key, _ in pairs), default=0)
+    if widest + max((len(value) for _, value in pairs), default=0) + 7 <= console.width:
+        return False
+    for key, value in pairs:
+        console.print(Text(f"{key:<{widest}}  ", style="bold").append(value, style="not bold"), soft_wrap=True)
+    return True
 
 
 def _fitting(rows: Sequence[Result], width: int) -> tuple[list[str], list[str]]:

@@ -73,7 +73,7 @@ def _pairs(base: Evaluation, run: Evaluation, key: CellKey) -> list[tuple[Cell, 
 def _rows(old: Cell, new: Cell, bootstrap: Bootstrap) -> Iterator[tuple[dict[str, Any], Metric]]:
     strategy = new.strategy if old.strategy == new.strategy else f"{old.strategy} -> {new.strategy}"
     scores = new.scored[:2]
-    per_objective = (f"{name}{PER_OBJECTIVE}" for name in scores[:1])
+    per_objective = (f"{name}{PER_OBJECTIVE}" for name in scores)
     for measure in (*scores, *per_objective, *DIFFERENCES, *RATIOS):
         change = (bootstrap.ratio if measure in RATIOS else bootstrap.paired)(old, new, measure)
         if change is None:

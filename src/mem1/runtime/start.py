@@ -16,6 +16,7 @@ from mem1.errors import ConfigError
 from mem1.event_loop import command_loop
 from mem1.imports import imports
 from mem1.inference.base import Engine
+from mem1.metering import meter
 from mem1.progress import Reporter, reporting, screen
 from mem1.recipe import Recipe
 from mem1.runtime.services import check_services
@@ -81,6 +82,7 @@ def opening(
     asking at once would have given. Raises ``Mem1Error``.
     """
     recipe = load(Recipe, path, overrides)
+    _know_prices(recipe)
     if resume and run is None:
         raise ConfigError("which run to resume?", where="--resume", hint="name its directory: --run DIR --resume")
     with ExitStack() as held:
@@ -96,6 +98,18 @@ def opening(
             RunDir.check_free(run)
         check_services(recipe)
         yield Start(recipe, run, opened, changed, held)
+
+
+def _know_prices(recipe: Recipe) -> None:
+    """Tell the meter what calls cost. Raises ``ConfigError`` where money is limited and no price is known."""
+    listed = recipe.evaluate.prices
+    stated = getattr(recipe.engine, "prices", None) is not None
+
+    def price(prompt: int, cached: int, completion: int) -> float:
+        assert listed is not None
+        return listed.cost(prompt=prompt, cached=cached, completion=completion)
+
+    meter().priced(price if listed is not None else None, listed.currency if listed else "USD", elsewhere=stated)
 
 
 def _refuse_changes(opened: RunDir, recipe: Recipe, grows: Grows | None, free: Collection[str]) -> bool:

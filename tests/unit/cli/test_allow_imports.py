@@ -18,8 +18,8 @@ def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_that_reads_a_recipe_can_be_told_to_import(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ("--allow-imports" in help_of([command], capsys)) is ("RECIPE" in help_of([command], capsys))
+def test_a_command_whose_keys_are_flags_can_be_told_to_import(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ("--allow-imports" in help_of([command], capsys)) is ("--set KEY=VALUE" in help_of([command], capsys))
 
 
 @pytest.mark.parametrize("command", READS_A_RECIPE)

@@ -46,21 +46,23 @@ AFTER = [bought("a", 1.0, 0.5, 1.0), bought("b", 0.5, 0.5, 2.0), bought("new", 0
 def test_only_shared_tasks_count(tmp_path: Path) -> None:
     base, run = written(tmp_path, "base", state=BEFORE), written(tmp_path, "run", state=AFTER)
     rows = by_measure(against(run, base))
-    # Scores of a: 50, then 75; of b: 25, then 50. Both gain 25, whatever is resampled.
+    # Scores of a: 1, then 1.5; of b: 0.5, then 1. Both gain 0.5, whatever is resampled.
     assert rows["score"] == {
-        "tasks": "sequential 2", "strategy": "state", "measure": "score", "base": 37.5, "run": 62.5, "change": 25.0,
+        "tasks": "sequential 2", "strategy": "state", "measure": "score", "base": 0.75, "run": 1.25, "change": 0.5,
         "kind": "difference", "low": rows["score"]["low"], "high": rows["score"]["high"], "n": 2, "told_apart": False,
     }  # fmt: skip
     # Two tasks that both gain say little of others, which may lose.
-    assert rows["score"]["low"] < 0 < 25 < rows["score"]["high"]
+    assert rows["score"]["low"] < 0 < 0.5 < rows["score"]["high"]
+    # Over two goals a task: half of that.
+    assert (rows["score_per_objective"]["base"], rows["score_per_objective"]["change"]) == (0.375, 0.25)
     # Goals with reward 1: a has one before and after, b none.
-    assert rows["em"]["change"] == 0.0
+    assert rows["success"]["change"] == 0.0
     # Seconds: 2 + 4, then 1 + 2: half, in each of them.
     assert (rows["seconds"]["kind"], rows["seconds"]["change"], rows["seconds"]["low"]) == ("multiple", 0.5, None)
-    assert "f1" not in rows
+    assert not {"em", "f1"} & set(rows)
     assert "cost" not in rows
-    assert in_words(rows["score"] | {"low": 20.0, "high": 30.0}) == {
-        "measure": "Score", "base": "37.5", "run": "62.5", "change": "+25.0", "interval": "+20.0 to +30.0", "n": "2",
+    assert in_words(rows["score"] | {"low": 0.4, "high": 0.6}) == {
+        "measure": "Score", "base": "0.75", "run": "1.25", "change": "+0.50", "interval": "+0.40 to +0.60", "n": "2",
     }  # fmt: skip
     assert in_words(rows["seconds"])["change"] == "0.50x"
 
@@ -94,7 +96,7 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base, run = written(tmp_path, "base", state=BEFORE), written(tmp_path, "run", state=AFTER)
     assert main(["report", str(run), "--against", str(base), "--json"]) == 0
-    assert by_measure(json.loads(capsys.readouterr().out))["score"]["change"] == 25.0
+    assert by_measure(json.loads(capsys.readouterr().out))["score"]["change"] == 0.5
     assert main(["report", str(run), "--against", str(base)]) == 0
     assert "sequential 2, state" in capsys.readouterr().out
     assert not (run / "report.html").exists()

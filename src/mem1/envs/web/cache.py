@@ -77,7 +77,7 @@ class Cache:
             )
         with self._errors("open"):
             if replaying:
-                address = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
+                address = f"{self._path.resolve().as_uri()}?mode=ro"
             else:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 address = f"{self._path.resolve().as_uri()}?mode=rwc"
@@ -137,7 +137,6 @@ class Cache:
         )
         tables = [row[0] for row in self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if not tables and not replaying:
-            self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute(
                 "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, kind TEXT NOT NULL, asked TEXT NOT NULL, "
                 "outcome TEXT NOT NULL, failed INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID"

@@ -14,7 +14,7 @@ from mem1.report.html import to_html
 from mem1.report.markdown import to_markdown
 from mem1.report.paper.published import Published, published
 from mem1.report.paper.rows import OwnRow, own_rows
-from mem1.report.paper.tables import HORIZONS, per_objective, scorers_of, single, summed, training, webshop
+from mem1.report.paper.tables import HORIZONS, per_objective, scorers_of, single, summed, training, web, webshop
 from mem1.report.tables import Table
 from mem1.storage.atomic import write_atomic
 from mem1.storage.run_dir import RunDir
@@ -36,12 +36,15 @@ def build_paper_report(runs: Sequence[Path], folder: Path | None = None) -> Repo
 
 def make_paper_document(rows: Sequence[OwnRow], papers: Published) -> Document:
     """The tables in reading order: for each way of scoring the sums, the shares, the horizons; then WebShop."""
-    answers = [row for row in rows if row.domain == "qa"]
+    answers = [row for row in rows if row.domain in ("qa", "web")]
+    own = [row for row in answers if row.domain == "qa"]
+    online = [row for row in answers if row.domain == "web"]
     shop = [row for row in rows if row.domain == "webshop"]
     sections = []
     for scorer in scorers_of(answers):
-        tables = [summed(answers, papers, scorer, n) for n in HORIZONS]
-        tables += [make(answers, papers, scorer) for make in (per_objective, training, single)]
+        tables = [summed(own, papers, scorer, n) for n in HORIZONS]
+        tables += [make(own, papers, scorer) for make in (per_objective, training, single)]
+        tables.append(web(online, papers, scorer))
         found = tuple(table for table in tables if table is not None)
         if found:
             sections.append(Section(_anchor(scorer), f"Scored by {scorer}", _lead(scorer), tables=found))

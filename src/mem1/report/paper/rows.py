@@ -83,7 +83,7 @@ def _rows_of(path: Path, name: str) -> Iterator[OwnRow]:
     domain = str(_at(config, "env", "type") or "qa")
     used = _scorer_of(config)
     for evaluation in data.evaluations:
-        again = _scored_again(data.run, evaluation) if domain == "qa" else {}
+        again = _scored_again(data.run, evaluation) if domain in ("qa", "web") else {}
         for scorer in unique((*again, used)):
             yield from _rows_under(name, evaluation, domain, scorer, again.get(scorer), stored=scorer == used)
 
@@ -127,7 +127,7 @@ def _scored_again(run: RunDir, evaluation: Evaluation) -> dict[str, _Values]:
         _, strategy, cell, task = [*episode.id.split("/", 3), "", "", ""][:4]
         for scorer in SCORERS:
             measures = quality(rescored(episode, scorer))
-            found[scorer.name][strategy, cell][task] = {name: measures[name] for name in _SCORED}
+            found[scorer.name][strategy, cell][task] = {name: measures.get(name) for name in _SCORED}
     return found
 
 

@@ -95,6 +95,29 @@ def single(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | No
     return None if table is None else replace(table, title=f"One objective, scorer {scorer}")
 
 
+def web(rows: Sequence[OwnRow], papers: Published, scorer: str) -> Table | None:
+    """The open web: EM, F1, peak, dependency and seconds of your rows at every horizon, the printed rows beside them.
+
+    ``None`` where none of yours has ``scorer``.
+    """
+    mine = [(row, n) for row in rows if row.scorer == scorer for n in sorted(row.at)]
+    if not mine:
+        return None
+    theirs = [row for row in printed_under(papers.single_objective, scorer) if "web" in row.system]
+    columns = ("objectives", "EM", "F1", "peak ×100", "dependency ×10⁶", "s")
+    return Table(
+        title=f"Open web, scorer {scorer}",
+        note="Published rows have one objective. EM and F1 are sums over a task's objectives; peak is in hundreds of "
+        "tokens, yours without the task prompt and beside it with it; dependency in millions of tokens squared. "
+        + _about(scorer, theirs),
+        columns=(*_heads(), *map(Column, columns)),
+        rows=tuple(
+            [_own(row, [n], [Entry(str(n)), *_with_dependency(row, n)]) for row, n in mine]
+            + [_printed(row, papers, [Entry("1"), *_printed_web(row.at.get(1))]) for row in theirs]
+        ),
+    )
+
+
 def webshop(rows: Sequence[OwnRow], papers: Published) -> Table:
     """WebShop: average final reward in percent, peak in thousands, dependency in millions, seconds."""
     entries = []
@@ -155,6 +178,16 @@ def _four(row: OwnRow, n: int) -> list[Entry]:
         entry = Entry(entry.text, f"{number(whole.mean / 100, 2)} with prompt")
     em, f1, seconds = (metrics.get(measure) for measure in (Measure.EM, Measure.F1, Measure.SECONDS))
     return [_mean(em, 3), _plain(f1, 3), entry, _plain(seconds, 2)]
+
+
+def _with_dependency(row: OwnRow, n: int) -> list[Entry]:
+    *first, seconds = _four(row, n)
+    return [*first, _scaled(row.at.get(n, {}).get(Measure.DEPENDENCY), 1e-6, 4), seconds]
+
+
+def _printed_web(figures: Figures | None) -> list[Entry]:
+    *first, seconds = _printed_four(figures)
+    return [*first, _NOTHING, seconds]
 
 
 def _printed_four(figures: Figures | None) -> list[Entry]:

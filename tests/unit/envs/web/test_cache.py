@@ -118,3 +118,21 @@ def test_a_mode_needs_a_file() -> None:
     with pytest.raises(ValueError, match="only be replayed"):
         CacheConfig(mode="record", file="builtin:factbook")
     assert CacheConfig().mode == "off"
+
+
+def test_a_recording_whose_program_was_killed_is_whole(tmp_path: Path) -> None:
+    """What was kept is on disk, in the one file, before anybody goes on."""
+    import subprocess
+    import sys
+
+    path = tmp_path / "a.sqlite"
+    program = (
+        "import os, sys; from mem1.envs.web.cache import Cache, CacheConfig\n"
+        "kept = Cache(CacheConfig(mode='record', file=sys.argv[1]))\n"
+        "for i in range(20): kept.put('page', {'url': i}, {'v': i}, failed=False)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.sqlite"]
+    replayed = cache(path, "replay")
+    assert [replayed.get("page", {"url": i}) for i in range(20)] == [{"v": i} for i in range(20)]

@@ -159,7 +159,7 @@ def test_rich_pages() -> None:
 
 def test_the_configuration_builds_it() -> None:
     source: Webshop = WebshopConfig(products=40).build()
-    config = WebshopEnvConfig(mode="compat", turns_per_goal=4)
+    config = WebshopEnvConfig(mode="compat", nouns="content_words", turns_per_goal=4)
     world = config.build(source)(make_task(source.objectives("train")[:1], Composition.SEQUENTIAL, "train"))
     assert world.max_turns == 4
     assert world.score().scorer == (

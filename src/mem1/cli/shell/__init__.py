@@ -1,0 +1,1 @@
+"""What makes the command pleasant in a shell: completion, examples, groups."""
