@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +22,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked() -> Iterator[None]:
+    """A meter of the test's own: calls of other tests are not shown."""
+    with metering(Meter()):
+        yield
 
 
 def shows(clock: Clock, screen: StringIO, **settings: object) -> Reporter:
