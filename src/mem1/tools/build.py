@@ -26,6 +26,10 @@ def build_toolbox(config: ToolsConfig, *, indexes: Path | None = None, taken: Co
         sources.append((_name(folder), Folder(folder, index)))
     for path in config.corpus:
         sources.append((_name(path), Corpus(partial(_retriever, path), name=path.name, top_k=config.top_k)))
+    if config.mcp:
+        from mem1.tools.mcp.source import McpServer  # the extra mcp
+
+        sources += [(server.label, McpServer(server)) for server in config.mcp]
     longest = max([config.seconds, *(server.call_seconds + 5 for server in config.mcp)])
     return Toolbox(sources, only=config.only, taken=taken, seconds=longest)
 
