@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mem1.config_errors import explain
 from mem1.errors import ConfigError
 from mem1.imports import door, imports
-from mem1.overrides import apply, as_wanted
-from mem1.toml_files import read_recipe
+from mem1.reading.errors import explain
+from mem1.reading.files import read_recipe
+from mem1.reading.overrides import apply, as_wanted
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -31,9 +31,9 @@ class Config(BaseModel):
 def load(
     kind: type[ConfigT], path: Path | str | None, overrides: Iterable[str] = (), *, allow_imports: bool | None = None
 ) -> ConfigT:
-    """Read ``path``, lay ``overrides`` on top (``"train.steps=20"``, ``"!train.kl"``; see ``overrides.py``), validate.
+    """Read ``path``, lay ``overrides`` on top (``"train.steps=20"``, ``"!train.kl"``), and validate.
 
-    ``path`` is a TOML file or the name of a shipped recipe; it may extend another (see ``toml_files.py``).
+    ``path`` is a TOML file or the name of a shipped recipe; it may extend another (see ``reading/``).
 
     ``allow_imports``: whether code that it names may be imported (see ``imports.py``); ``None``: as it is around here.
     Raises ``ConfigError`` naming the field, the value and the nearest existing key.

@@ -197,7 +197,7 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_directory_is_no_recipe(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read the recipe"):
+    with pytest.raises(ConfigError, match="a folder is no recipe"):
         load(Outer, tmp_path)
 
 

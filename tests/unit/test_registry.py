@@ -8,7 +8,6 @@ from typing import Literal
 
 import pytest
 
-from mem1 import parts
 from mem1.config import Config, build, differences
 from mem1.envs.config import EnvConfig
 from mem1.errors import ConfigError
@@ -16,7 +15,7 @@ from mem1.imports import imports
 from mem1.inference.config import EngineConfig
 from mem1.memory.config import MemoryConfig
 from mem1.recipe import Recipe
-from mem1.registry import KINDS, builtin_names, every, installed, names, resolve
+from mem1.registry import KINDS, builtin_names, every, installed, names, parts, resolve
 from mem1.retrieval.config import RetrieverConfig
 from mem1.rewards.config import ScorerConfig
 from mem1.tasks.source_config import SourceConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mem1.evaluation.records import Evaluation
-from mem1.parts import TABLES
 from mem1.registry import functions
+from mem1.registry.parts import TABLES
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode

@@ -24,8 +24,8 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build with a bar, then print what is there and how large it is."""
-    from mem1 import indexing
     from mem1.cli.bars import bars
+    from mem1.runtime import indexing
 
     target: Path = arguments.recipe
     if target.suffix == ".toml":

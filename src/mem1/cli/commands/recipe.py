@@ -21,8 +21,8 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the keys, section by section, or the schema."""
+    from mem1.cli.recipe_keys import sections
     from mem1.errors import ConfigError
-    from mem1.recipe_keys import sections
 
     if arguments.schema:
         return _schema(arguments.out)

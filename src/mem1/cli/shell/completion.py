@@ -31,7 +31,7 @@ def script(shell: str) -> str:
 def _words() -> tuple[Mapping[str, str], Mapping[str, Sequence[str]], Mapping[str, Sequence[str]]]:
     """What each command is for, its options, and what it is given."""
     from mem1.cli.main import COMMANDS, module_of
-    from mem1.recipe_keys import sections
+    from mem1.cli.recipe_keys import sections
     from mem1.shipped import recipe_names
 
     keys = [f"--{key.key}" for section in sections(None) for key in section.keys]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mem1.parts import PAGES
 from mem1.registry import functions
+from mem1.registry.parts import PAGES
 from mem1.report.diff import Piece, merged
 from mem1.report.episode_view import TurnView, view_turn, without_tags
 from mem1.report.viewer.bars import Rectangle, bar_of, room_of, strip_of
@@ -22,7 +22,7 @@ class TurnPart:
 
     ``seen`` of ``history`` tokens of earlier turns were in context. ``score`` is the exact match of the answer that
     the turn gave, ``None`` where it gave none or it was not scored. ``side_calls`` were made before it. ``shop`` is the
-    page that the observation shows, if any (see ``parts.PAGES``).
+    page that the observation shows, if any (see ``registry.parts.PAGES``).
     """
 
     turn: Turn

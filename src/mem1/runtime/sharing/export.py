@@ -10,12 +10,12 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.records import Evaluation
 from mem1.evaluation.renew import renewed
 from mem1.imports import imports
+from mem1.reading.files import OWN
 from mem1.recipe import Recipe
 from mem1.runtime.sharing.card import CARD, model_card
 from mem1.storage.atomic import write_atomic
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
-from mem1.toml_files import OWN
 from mem1.train.saving.provenance import note_steps
 
 _PROMPT = "prompt.txt"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import CheckpointError, boundary
+from mem1.reading.files import NOTE
 from mem1.storage.atomic import read_json, write_json
-from mem1.toml_files import NOTE
 
 MANIFEST = "checkpoint.json"
 MODEL = "model"  # folder of the weights and what belongs beside them

@@ -28,7 +28,8 @@ class Customer:
 
     ``number`` is the goal's position, ``steps`` how many actions were taken towards it. ``version`` changes with every
     page, so that a form tells which page it was filled in on. ``rewards`` are those of earlier purchases.
-    ``returned``: the browser showed the name it was given, which whoever keeps no cookies never does.
+    ``words`` are those of the last search for this goal. ``returned``: the browser showed the name it was given, which
+    whoever keeps no cookies never does.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Customer:
     steps: int = 0
     version: int = 0
     notice: str = ""
+    words: str = ""
     rewards: list[float] = field(default_factory=list)
     seen: float = 0.0
     returned: bool = False
@@ -47,7 +49,8 @@ class Customer:
         if not words.strip():
             self.notice = EMPTY
         else:
-            self._do(version, Search(query=words))
+            if self._do(version, Search(query=words)):
+                self.words = words
 
     def click(self, version: int, position: int) -> None:
         """Click the thing at ``position`` among those that can be clicked.
@@ -62,7 +65,7 @@ class Customer:
 
     def turn_to(self, number: int, visit: Visit) -> None:
         """Begin with another goal."""
-        self.number, self.visit, self.steps, self.notice = number, visit, 0, ""
+        self.number, self.visit, self.steps, self.notice, self.words = number, visit, 0, "", ""
         self.version += 1
 
     def take_notice(self) -> str:
@@ -70,17 +73,19 @@ class Customer:
         said, self.notice = self.notice, ""
         return said
 
-    def _do(self, version: int, action: Search | Click | None) -> None:
+    def _do(self, version: int, action: Search | Click | None) -> bool:
+        """Do ``action``; whether it was done."""
         if version != self.version or action is None:
             self.notice = STALE
-            return
+            return False
         if self.visit.done or not self.visit.do(action):
             self.notice = NOT_OFFERED
-            return
+            return False
         self.steps += 1
         self.version += 1
         if self.visit.reward is not None:
             self.rewards.append(self.visit.reward.total)
+        return True
 
 
 class Sessions:

@@ -73,7 +73,7 @@ def test_mistakes_are_named(
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from mem1 import indexing
+from mem1.runtime import indexing
 retriever = indexing.of_corpus(Path(sys.argv[1]), Path(sys.argv[2]), "bm25_disk", [])
 indexing.make(retriever, resume=False, report=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 """

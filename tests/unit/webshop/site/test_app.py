@@ -285,3 +285,17 @@ def test_who_keeps_no_cookies_takes_nobodys_place() -> None:
     assert "Find me a lamp" in newcomer.post("/start").text
     with pytest.raises(FullError):
         of.sessions.enter()
+
+
+def test_the_words_of_the_last_search_are_kept_on_the_start_page_until_the_next_errand() -> None:
+    of = site()
+    client = browser(of)
+    page = client.post("/start").text
+    page = client.post("/search", data={"version": version(page), "words": "Lamp & <co>"}).text
+    back = customer_of(of, client).visit.clickables.index("back to search")
+    page = client.post("/click", data={"version": version(page), "thing": str(back)}).text
+    assert 'value="Lamp &amp; &lt;co&gt;"' in page
+    page = client.post("/search", data={"version": version(page), "words": "  "}).text
+    assert 'value="Lamp &amp; &lt;co&gt;"' in page
+    page = client.post("/goal", data={"version": version(page), "goal": "2"}).text
+    assert "Lamp &amp;" not in page

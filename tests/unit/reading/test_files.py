@@ -8,8 +8,8 @@ import pytest
 
 from mem1.config import load
 from mem1.errors import ConfigError
+from mem1.reading.files import joined, read_recipe
 from mem1.recipe import Recipe
-from mem1.toml_files import joined, read_recipe
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -31,7 +31,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 from mem1.config import Config
 from mem1.errors import ConfigError
 from mem1.imports import door, find, refusal
-from mem1.parts import BUILTIN, FOLDERS
+from mem1.registry.parts import BUILTIN, FOLDERS
 
 Kind = Literal[
     "memory",
@@ -42,6 +42,7 @@ Kind = Literal[
     "engine",
     "estimator",
     "loss",
+    "monitor",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GROUP = "mem1.parts"

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mem1.config_errors import key_path
 from mem1.errors import ConfigError
+from mem1.reading.errors import key_path
 from mem1.text import unstorable
 
 Keys = tuple[int | str, ...]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mem1.cli.recipe_keys import sections
 from mem1.config import load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
-from mem1.recipe_keys import sections
 from mem1.registry import builtin_names
 
 

@@ -1,0 +1,1 @@
+"""How a recipe is read: its files, what the command line lays on top, what is wrong with it in words."""
