@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mem1.run.records import Event, Status
+from mem1.tools.base import Tool
 from tests.unit.run.scripted import Giving, Noting, by_number, do
 
 
@@ -43,7 +44,7 @@ def test_nothing_is_lost_and_nothing_done_twice(tmp_path: Path, last: int, kills
         return f"{n} is there" if notes.exists() and n in notes.read_text().split() else f"{n} is missing"
 
     async def session(seconds: float | None) -> Status | None:
-        tools = [Noting(notes, lambda text: chance.random() < 0.1, seconds=0.001), Giving(there)]
+        tools: list[Tool] = [Noting(notes, lambda text: chance.random() < 0.1, seconds=0.001), Giving(there)]
         running = asyncio.create_task(do(tmp_path, engine, tools, limits={"turns": 10 * last}))
         done, _ = await asyncio.wait([running], timeout=seconds)
         if not done:
