@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -383,22 +382,3 @@ def test_pages_can_be_read_without_scripts(browser: Any, base: str) -> None:
     page.wait_for_url("**outcome=failed*")
     assert page.inner_text(".found").startswith("40")
     context.close()
-
-
-@pytest.mark.slow
-def test_new_episodes_are_announced(browser: Any, tmp_path: Path) -> None:
-    run = RunDir.create(tmp_path, "growing", SyntheticConfig())
-    with running(lambda: make_app(Viewer(run))) as address:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(address)
-        assert "no episodes yet" in page.inner_text("main")
-        with EpisodeWriter(run.episodes("train")) as writer:
-            writer.write(nasty_episode(1))
-            writer.write(nasty_episode(2))
-        page.evaluate("pulse()")
-        page.wait_for_selector("#fresh:not([hidden])")
-        assert page.inner_text("#fresh") == "2 new: load them"
-        page.click("#fresh")
-        page.wait_for_selector(".list tbody tr")
-        context.close()

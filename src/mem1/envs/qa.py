@@ -20,7 +20,7 @@ class QaEnvConfig(QuestionsConfig):
     """Question answering over the recipe's ``retriever``; see ``QuestionsConfig`` for its keys."""
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
-    lessons: ClassVar[str | None] = "mem1.runtime.world_lessons:WorldLessons"
+    lessons: ClassVar[str | None] = "mem1.runtime.lessons.world:WorldLessons"
 
     type: Literal["qa"] = "qa"
 

@@ -10,7 +10,7 @@ from mem1.inference.base import Engine
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Retriever
 from mem1.rollout.lessons import Lessons
-from mem1.runtime.lessons import build_lessons
+from mem1.runtime.lessons.build import build_lessons
 from mem1.runtime.models import LocalModel, build_local, build_side_engine, local_settings, seed
 from mem1.runtime.world import EnvMaker, build_retriever, make_environments, task_sources
 from mem1.tasks.base import Source

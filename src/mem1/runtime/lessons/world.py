@@ -11,7 +11,7 @@ from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
-from mem1.runtime.numbered_lessons import expert_for, remarking, renumbered, shown_under
+from mem1.runtime.lessons.numbered import expert_for, remarking, renumbered, shown_under
 from mem1.runtime.world import make_environments, passages_of
 from mem1.tasks.compose import compose
 from mem1.tasks.factbook.source import factbook_world

@@ -20,7 +20,7 @@ from mem1.rewards.standard import StandardScorer
 from mem1.rollout.config import LessonsConfig
 from mem1.rollout.demonstrations import demonstrate
 from mem1.rollout.lessons import Setting
-from mem1.runtime.world_lessons import WorldLessons
+from mem1.runtime.lessons.world import WorldLessons
 from mem1.tasks.factbook.source import factbook_world
 from mem1.types import Composition, Episode
 
