@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ resamples = 100
 """
 
 
-def command(capsys: pytest.CaptureFixture[str], *words: str) -> object:
+def command(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     """Run a command that must succeed; what it printed as JSON."""
     code = main([*words, "--json"])
     printed = capsys.readouterr()
@@ -82,7 +83,12 @@ def test_from_a_new_model_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixt
 
     command(capsys, "warmstart", str(recipe), "--run", str(warm))
     exported = command(capsys, "export", str(warm), str(folder), "--dtype", "float16")
-    assert exported == {"folder": str(folder), "step": 2, "dtype": "float16"}
+    assert {key: exported[key] for key in ("folder", "step", "dtype")} == {
+        "folder": str(folder),
+        "step": 2,
+        "dtype": "float16",
+    }
+    assert exported["card"] == str(folder / "README.md")
 
     headline = command(capsys, "demo", str(recipe), "--run", str(run), "--set", f"model={folder}")
     assert isinstance(headline, dict)

@@ -45,7 +45,7 @@ GOLDEN = {
     SEQUENTIAL: "8c6c09c9fa13b72d",
     CHAINED: "7e189c2d7f2e4bdb",
     MIXED: "14b7a2901fe8ce22",
-    Composition.DELAYED: "2b064a71e3807a87",
+    Composition.DELAYED: "90a4a39eeed21d56",
 }
 
 

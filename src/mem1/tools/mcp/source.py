@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import IO, Any
+from typing import Any, TextIO
 
 import mcp
 from mcp.client.streamable_http import streamable_http_client
@@ -101,7 +101,7 @@ class _Connection:
 
     def __init__(self, config: McpServerConfig, secret: Secret) -> None:
         self._config, self._secret = config, secret
-        self._errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._errors: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._task = asyncio.create_task(self._live())

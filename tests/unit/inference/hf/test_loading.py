@@ -112,7 +112,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
             load_model(spec)
     with pytest.raises(ModelError) as caught:
         load_model("builtin:absent")
-    assert "builtin:tiny, builtin:webshop-" in str(caught.value.hint)
+    assert "builtin:tiny, builtin:tiny-parallel, builtin:webshop-" in str(caught.value.hint)
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
