@@ -1,7 +1,7 @@
 # mem1 with everything it can train, evaluate and serve with.
 #   docker build -t mem1 .                                                    # CPU
 #   docker build -t mem1:cuda --build-arg BASE=nvidia/cuda:13.0.1-runtime-ubuntu24.04 .
-#   docker run --rm -v "$PWD/runs:/work/runs" mem1 demo
+#   docker run --rm -v "$PWD/runs:/data/runs" mem1 demo
 # The image's package index decides which build of torch is installed: name one with CPU builds for a small CPU image.
 ARG BASE=python:3.11-slim
 FROM ${BASE}
@@ -21,8 +21,8 @@ RUN mkdir -p src/mem1 && touch src/mem1/__init__.py \
 COPY . .
 RUN pip install --no-deps . && mem1 doctor
 
-RUN useradd --create-home mem1 && mkdir /work && chown mem1 /work
+RUN useradd --create-home mem1 && mkdir /data && chown mem1 /data
 USER mem1
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["mem1"]
 CMD ["--help"]
