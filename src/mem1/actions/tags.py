@@ -35,6 +35,7 @@ class TagActions:
         self._kinds = {tag: name for name, tag in self._tags.items()}
         _check_names(self._tags)
         self._pattern = _pattern(tuple(self._kinds))
+        self._specs = {tool.name: tool for tool in space.specs}
         self.stops = tuple(f"</{tag}>" for tag in self._kinds)
         self.openings = tuple(f"<{tag}>" for tag in self._kinds)
 
@@ -45,17 +46,19 @@ class TagActions:
 
     def parse(self, text: str, without: Collection[str] = ()) -> Action:
         """The first well-formed action in ``text``."""
-        quiet = self.space.untold.union(without)
-        possible = choice([tag for tag, name in self._kinds.items() if name not in quiet])
         for found in self._pattern.finditer(text):
             tag, inner = found["name"], found["inner"].strip()
             name = self._kinds[tag]
             if not inner and not self._takes_nothing(name):
                 continue
             if name in without:
-                return Malformed(reason=f"{tag} is not possible here; write {possible}")
+                return Malformed(reason=f"{tag} is not possible here; write {self._possible(without)}")
             return self._action(name, inner)
-        return Malformed(reason=self._why_none(text, possible))
+        return Malformed(reason=self._why_none(text, self._possible(without)))
+
+    def _possible(self, without: Collection[str]) -> str:
+        quiet = self.space.untold.union(without)
+        return choice([tag for tag, name in self._kinds.items() if name not in quiet])
 
     def write(self, action: Action) -> str:
         """The tag around its text, which stands after a blank as words do in running text."""
@@ -80,12 +83,12 @@ class TagActions:
         return f"<{tag}> {text}</{tag}>" if text else f"<{tag}></{tag}>"
 
     def _takes_nothing(self, name: str) -> bool:
-        return name != ANSWER and self.space.spec(name).takes_nothing
+        return name != ANSWER and self._specs[name].takes_nothing
 
     def _action(self, name: str, inner: str) -> Action:
         if name == ANSWER:
             return Answer(text=inner)
-        tool, tag = self.space.spec(name), self._tags[name]
+        tool, tag = self._specs[name], self._tags[name]
         if tool.argument is None:
             return ToolCall(name=name) if not inner else Malformed(reason=f"the {tag} tag takes no text")
         arguments = {tool.argument: inner}
