@@ -29,17 +29,12 @@ class Tokenizer(Protocol):
         """Text of ``token_ids``, special tokens written out, nothing skipped or cleaned up."""
 
 
-@runtime_checkable
-class EndsInSeveralWays(Protocol):
-    """A tokenizer of a model that ends its texts with more tokens than one."""
-
-    @property
-    def eos_ids(self) -> frozenset[int]:
-        """All ids that end a completion, ``eos_id`` among them."""
+def eos_ids(self) -> frozenset[int]:
+    """All ids that end a completion, ``eos_id`` among them."""
 
 
 def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
-    """All ids that end a completion."""
+    """All ids that end a completion: ``tokenizer.eos_ids`` where its model ends texts with more tokens than one."""
     # By attribute: asking a protocol costs more than all else that begins a completion.
     several: frozenset[int] | None = getattr(tokenizer, "eos_ids", None)
     if several is not None:
@@ -47,17 +42,12 @@ def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
     return frozenset(() if tokenizer.eos_id is None else (tokenizer.eos_id,))
 
 
-@runtime_checkable
-class MayRewrite(Protocol):
-    """A tokenizer that knows whether it keeps every text as it is."""
-
-    @property
-    def verbatim(self) -> bool:
-        """Whether ``decode(encode(text))`` is ``text`` for every text: nothing normalised, nothing unknown."""
+def verbatim(self) -> bool:
+    """Whether ``decode(encode(text))`` is ``text`` for every text: nothing normalised, nothing unknown."""
 
 
 def verbatim(tokenizer: Tokenizer) -> bool:
-    """Whether ``tokenizer`` is known to keep every text as it is."""
+    """Whether ``tokenizer`` says of itself that ``decode(encode(text))`` is ``text`` for every text (``verbatim``)."""
     return bool(getattr(tokenizer, "verbatim", False))
 
 
