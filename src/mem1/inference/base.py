@@ -29,10 +29,6 @@ class Tokenizer(Protocol):
         """Text of ``token_ids``, special tokens written out, nothing skipped or cleaned up."""
 
 
-def eos_ids(self) -> frozenset[int]:
-    """All ids that end a completion, ``eos_id`` among them."""
-
-
 def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
     """All ids that end a completion: ``tokenizer.eos_ids`` where its model ends texts with more tokens than one."""
     # By attribute: asking a protocol costs more than all else that begins a completion.
@@ -40,10 +36,6 @@ def eos_ids(tokenizer: Tokenizer) -> frozenset[int]:
     if several is not None:
         return several
     return frozenset(() if tokenizer.eos_id is None else (tokenizer.eos_id,))
-
-
-def verbatim(self) -> bool:
-    """Whether ``decode(encode(text))`` is ``text`` for every text: nothing normalised, nothing unknown."""
 
 
 def verbatim(tokenizer: Tokenizer) -> bool:
