@@ -149,11 +149,12 @@ class Recipe(Config):
 
     @property
     def writer(self) -> EngineConfig:
-        """The engine that writes: a rule-based one of the program where ``model`` is ``builtin:`` its name."""
+        """The engine that writes: a rule-based one of the program where ``model`` is ``builtin:`` its name, or the one
+        that the training back end brings."""
         place, _, name = self.model.partition(":")
         if place == "builtin" and name in builtin_names("engine"):
             return cast("EngineConfig", resolve("engine", name).model_validate({}))
-        return self.engine
+        return self.backend.writer or self.engine
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:

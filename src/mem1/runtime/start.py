@@ -103,7 +103,7 @@ def opening(
 def _know_prices(recipe: Recipe) -> None:
     """Tell the meter what calls cost. Raises ``ConfigError`` where money is limited and no price is known."""
     listed = recipe.evaluate.prices
-    stated = getattr(recipe.engine, "prices", None) is not None
+    stated = getattr(recipe.writer, "prices", None) is not None
 
     def price(prompt: int, cached: int, completion: int) -> float:
         assert listed is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.losses.config import LossConfig
+
+if TYPE_CHECKING:  # read with every part of a recipe; engines only where one is named
+    from mem1.inference.config import EngineConfig
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -166,6 +169,11 @@ class BackendConfig(Part):
 
     part_kind: ClassVar[Kind] = "backend"
     default_type: ClassVar[str | None] = "local"
+
+    @property
+    def writer(self) -> EngineConfig | None:
+        """The engine that the back end brings, which writes in place of ``engine``; ``None``: that one does."""
+        return None
 
     def launch(self) -> Launch | None:
         """What trains in place of this process (``None``: nothing does).

@@ -28,7 +28,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "index": ("mem1 index corpus.jsonl.gz --out indexes/mine",),
     "recipe": ("mem1 recipe train.optimizer", "mem1 recipe --schema --out recipe.schema.json"),
     "report": ("mem1 report runs/mine", "mem1 report runs/a runs/b --paper"),
-    "serve": ("mem1 serve retrieve --help",),
+    "serve": ("mem1 serve retrieve --help", "mem1 serve mcp --files docs/ --url http://127.0.0.1:8080/v1"),
     "train": (
         "mem1 train parallel --train.steps 20 --seed 3",
         "mem1 train runs/mine/config.toml --run runs/mine --resume",
