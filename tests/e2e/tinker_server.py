@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -42,7 +43,8 @@ def make_model(folder: Path) -> Path:
         bos_token_id=0,
         eos_token_id=0,
     )
-    Qwen3ForCausalLM(config).float().save_pretrained(folder)
+    model: Any = Qwen3ForCausalLM(config)
+    model.float().save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(find_folder("builtin:tiny") / name, folder / name)
     return folder
