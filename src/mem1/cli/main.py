@@ -17,6 +17,7 @@ from mem1 import __version__
 from mem1.cli.arguments import INTERRUPTED, Parser
 from mem1.cli.shell.examples import grouped
 from mem1.errors import ConfigError, Mem1Error, StorageError
+from mem1.threads import choose
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, an error's ``exit_code``, or 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug, as_json = "--debug" in words, "--json" in words
+    choose()
     try:
         code = _dispatch(words)
         sys.stdout.flush()
