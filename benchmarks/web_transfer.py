@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import quote
 
 from mem1 import commands
-from mem1.envs.web.doubles.search import Row, search_double
 from mem1.evaluation.records import Evaluation
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.config import FactbookConfig
+from mem1.tools.web.doubles.search import Row, search_double
 from mem1.types import Episode
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "paper" / "web-recorded.toml"

@@ -58,10 +58,14 @@ WARM_START = "warm-start"
 def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Reinforcement learning as the recipe says; returns what to print. Raises ``Mem1Error``."""
     with opening(recipe, overrides, run=run, resume=resume, grows="train") as start:
+        launch = start.recipe.backend.launch()
+        if launch is not None:
+            there, ended = launch(start, resume)
+            return {"run": str(there.path), **_outcome(ended)}
         built = build(start.recipe, trains=True)
         sources = built.world.sources
         pool, watched = train_tasks(start.recipe, sources), watched_tasks(start.recipe, sources)
-        directory = start.begin(built.engine)
+        directory = start.begin(built.engine.tokenizer)
         outcome = run_training(built, directory, pool=pool, watched=watched, resume=resume, console=start.console)
         return {"run": str(directory.path), **_outcome(outcome)}
 
@@ -71,7 +75,7 @@ def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: b
     with opening(recipe, overrides, run=run, resume=resume, grows="warmstart") as start:
         built = build(start.recipe, trains=True)
         shown, watched = demonstrations(built), watched_tasks(start.recipe, built.world.sources)
-        directory = start.begin(built.engine)
+        directory = start.begin(built.engine.tokenizer)
         outcome = warm_start(built, directory, shown, watched=watched, resume=resume, console=start.console)
         return {"run": str(directory.path), **_outcome(outcome)}
 
@@ -80,7 +84,7 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
     """Demonstrations from a teacher, kept by reward; returns what to print. Raises ``Mem1Error``."""
     with opening(recipe, overrides, run=run, resume=resume, free=("distill.keep",)) as start:
         given = assignment(start.recipe)
-        directory = start.begin(given.engine)
+        directory = start.begin(given.engine.tokenizer)
         outcome = collect(start.recipe, directory, given, start.console)
     return {
         "run": str(directory.path),
@@ -118,7 +122,7 @@ def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation, list
     """The evaluation of a recipe, in its run, and what its expert would reach."""
     built = build(start.recipe)
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
-    directory = start.begin(built.engine)
+    directory = start.begin(built.engine.tokenizer)
     version = steps_of(start.recipe.model)
     evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
     return directory, evaluation, ceilings(built, cells)
@@ -183,7 +187,7 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
         sources = built.world.sources
         pool, watched = train_tasks(loaded, sources), watched_tasks(loaded, sources)
         first, cells = untrained(loaded), evaluation_tasks(loaded, sources, loaded.evaluate)
-        directory = start.begin(built.engine)
+        directory = start.begin(built.engine.tokenizer)
         with _clock(directory) as seconds:
             before = _once(directory, resume=resume) or run_evaluation(
                 built,

@@ -19,7 +19,7 @@ from mem1.rollout.config import DemonstrationsConfig, DistillConfig, LessonsConf
 from mem1.tasks.base import Split
 from mem1.tasks.config import ComposeConfig
 from mem1.tasks.source_config import SourceConfig
-from mem1.train.config import LoraConfig, TrainConfig, WarmstartConfig
+from mem1.train.config import BackendConfig, LoraConfig, TrainConfig, WarmstartConfig
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.tiny.config import TinyConfig
 
@@ -31,11 +31,16 @@ def _of_version_1(reward: object) -> object:
     return "score" if reward == "env" else reward
 
 
+def _named(part: object) -> object:
+    """``backend = "local"`` is short for ``backend = {type = "local"}``."""
+    return {"type": part} if isinstance(part, str) else part
+
+
 def _by_name(monitors: object) -> object:
     """``"wandb"`` is short for ``{type = "wandb"}``."""
     if not isinstance(monitors, list | tuple):
         return monitors
-    return [{"type": one} if isinstance(one, str) else one for one in monitors]
+    return [_named(one) for one in monitors]
 
 
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*( *\+ *[a-z][a-z0-9_]*)*$"), BeforeValidator(_of_version_1)]
@@ -52,6 +57,7 @@ class Recipe(Config):
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with
     the tags and budgets of ``memory``, so that they differ in what they remember and in nothing else; ``strategies``
     sets up those whose other settings are not the defaults. ``sources`` names several task sources instead of one.
+    ``backend``: where the weights of ``train`` are trained, by name or as a section.
     ``reward`` is a metric of the score, summed over objectives, or several with ``+`` between them.
     ``monitors``: where training can be followed beside ``metrics.jsonl``, by name or as sections.
     """
@@ -75,6 +81,7 @@ class Recipe(Config):
     tasks: ComposeConfig = ComposeConfig(count=1000)
     split: Split = "train"
     train: TrainConfig = TrainConfig()
+    backend: Annotated[BackendConfig, BeforeValidator(_named)] = by_default("backend", "local")
     lessons: LessonsConfig = LessonsConfig()
     warmstart: WarmstartConfig = WarmstartConfig()
     distill: DistillConfig = DistillConfig()
@@ -130,7 +137,8 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:
-        for part in (self.env, *self.all_sources, self.memory, self.retriever, self.scorer, self.writer):
+        parts = (self.env, *self.all_sources, self.memory, self.retriever, self.scorer, self.writer, self.backend)
+        for part in parts:
             part.check_recipe(self)
         return self
 
@@ -141,11 +149,12 @@ class Recipe(Config):
 
     @property
     def writer(self) -> EngineConfig:
-        """The engine that writes: a rule-based one of the program where ``model`` is ``builtin:`` its name."""
+        """The engine that writes: a rule-based one of the program where ``model`` is ``builtin:`` its name, or the one
+        that the training back end brings."""
         place, _, name = self.model.partition(":")
         if place == "builtin" and name in builtin_names("engine"):
             return cast("EngineConfig", resolve("engine", name).model_validate({}))
-        return self.engine
+        return self.backend.writer or self.engine
 
     @property
     def compared(self) -> dict[str, MemoryConfig]:

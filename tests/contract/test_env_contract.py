@@ -13,11 +13,11 @@ from mem1.envs.base import Environment
 from mem1.envs.qa import QaEnvConfig
 from mem1.envs.web.config import WebEnvConfig
 from mem1.envs.web.env import WebEnvironment
-from mem1.envs.web.search.corpus import CorpusSearch
-from mem1.envs.web.tools import WebTools
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import make_task
+from mem1.tools.web.search.corpus import CorpusSearch
+from mem1.tools.web.tools import WebTools
 from mem1.types import Action, Answer, Composition, Malformed, Task, tool_call
 from tests.unit.tasks.countries import small_world
 

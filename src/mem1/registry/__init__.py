@@ -43,6 +43,7 @@ Kind = Literal[
     "estimator",
     "loss",
     "monitor",
+    "backend",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GROUP = "mem1.parts"

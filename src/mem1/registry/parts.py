@@ -43,6 +43,7 @@ BUILTIN: Mapping[str, str] = {
     "loss.clip": "mem1.train.losses.config:Clip",
     "loss.gspo": "mem1.train.losses.config:Gspo",
     "loss.cispo": "mem1.train.losses.config:Cispo",
+    "backend.local": "mem1.train.config:LocalBackendConfig",
 }
 
 # What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +71,7 @@ class RunData:
     @property
     def main_strategy(self) -> str:
         """The strategy that training is about: ``state``, else the last of the plan."""
-        return "state" if "state" in self.strategies or not self.strategies else self.strategies[-1]
+        return main_strategy(self.strategies)
 
     @cached_property
     def transcripts(self) -> dict[str, Transcript]:
@@ -114,6 +114,11 @@ def read_whole_run(path: Path) -> RunData:
             f"the run is damaged: {data.damage[0]}{more}", where=str(path), hint=f"mem1 report {path} says what; {MEND}"
         )
     return data
+
+
+def main_strategy(strategies: Sequence[str]) -> str:
+    """Which of them training is about: ``state``, else the last."""
+    return "state" if "state" in strategies or not strategies else strategies[-1]
 
 
 def bootstrap_of(evaluation: Evaluation) -> Bootstrap:

@@ -46,7 +46,7 @@ def assignment(recipe: Recipe) -> Assignment:
         return _experts(recipe)
     runtime = build(recipe)
     requests = _requests(recipe, train_tasks(recipe, runtime.world.sources))
-    name = f"{dict(recipe.engine).get('model', recipe.model)} ({recipe.engine.type})"
+    name = f"{dict(recipe.writer).get('model', recipe.model)} ({recipe.writer.type})"
     return Assignment(_teacher(recipe, name, context(runtime), runtime.engine.tokenizer), requests)
 
 

@@ -59,7 +59,7 @@ async def played(
     parts = context(runtime, temperature=temperature)
     with reporter().work("episodes", len(requests)) as work:
         return await run_requests(
-            requests, parts, concurrency=runtime.recipe.engine.slots, on_episode=lambda episode: work.advance()
+            requests, parts, concurrency=runtime.recipe.writer.slots, on_episode=lambda episode: work.advance()
         )
 
 

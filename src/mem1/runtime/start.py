@@ -15,7 +15,7 @@ from mem1.config import differences, load
 from mem1.errors import ConfigError
 from mem1.event_loop import command_loop
 from mem1.imports import imports
-from mem1.inference.base import Engine
+from mem1.inference.base import Tokenizer
 from mem1.metering import meter
 from mem1.progress import Reporter, reporting, screen
 from mem1.recipe import Recipe
@@ -47,11 +47,11 @@ class Start:
     held: ExitStack
     console: Console = field(default_factory=screen)
 
-    def begin(self, engine: Engine) -> RunDir:
+    def begin(self, tokenizer: Tokenizer) -> RunDir:
         """Make the run directory, or go on in the one that is resumed. Raises ``StorageError``.
 
         Call it once all that the command needs is there, so that a start which fails for want of data or a model
-        leaves nothing behind. The vocabulary of ``engine`` is kept, so that episodes can be read without the model.
+        leaves nothing behind. The vocabulary of ``tokenizer`` is kept, so that episodes can be read without the model.
         """
         recipe, run = self.recipe, self.opened
         if run is None:
@@ -60,7 +60,7 @@ class Start:
             run = RunDir.create(where.parent, where.name, recipe, seeds={"recipe": recipe.seed})
         elif self.changed:
             run.write_config(recipe)
-        keep_vocabulary(run.vocabulary, engine.tokenizer)
+        keep_vocabulary(run.vocabulary, tokenizer)
         self.held.enter_context(reporting(Reporter(self.console, log=run.log)))
         self.console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
         return run
@@ -103,7 +103,7 @@ def opening(
 def _know_prices(recipe: Recipe) -> None:
     """Tell the meter what calls cost. Raises ``ConfigError`` where money is limited and no price is known."""
     listed = recipe.evaluate.prices
-    stated = getattr(recipe.engine, "prices", None) is not None
+    stated = getattr(recipe.writer, "prices", None) is not None
 
     def price(prompt: int, cached: int, completion: int) -> float:
         assert listed is not None

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mem1.config import Config
-from mem1.registry import by_default
+from mem1.registry import Kind, Part, by_default
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.losses.config import LossConfig
 
+if TYPE_CHECKING:  # read with every part of a recipe; engines only where one is named
+    from mem1.inference.config import EngineConfig
+
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Launch = Callable[[Any, bool], tuple[Any, Any]]
+"""From a command's ``Start`` and whether to resume to its ``RunDir`` and ``TrainResult``: types that lie above, or
+behind torch."""
 
 
 # ---------------------------------------------------------------- parts
@@ -155,6 +162,31 @@ class TrainConfig(Config):
     def updates_per_step(self) -> int:
         """Optimizer steps of one rollout batch."""
         return self.epochs * self.minibatches
+
+
+class BackendConfig(Part):
+    """Where the weights are trained, told apart by ``type``."""
+
+    part_kind: ClassVar[Kind] = "backend"
+    default_type: ClassVar[str | None] = "local"
+
+    @property
+    def writer(self) -> EngineConfig | None:
+        """The engine that the back end brings, which writes in place of ``engine``; ``None``: that one does."""
+        return None
+
+    def launch(self) -> Launch | None:
+        """What trains in place of this process (``None``: nothing does).
+
+        Raises ``Mem1Error`` where a package that it needs is not here.
+        """
+        return None
+
+
+class LocalBackendConfig(BackendConfig):
+    """In this process: packed rows, exact gradients (``train/local.py``)."""
+
+    type: Literal["local"] = "local"
 
 
 class WarmstartConfig(Config):

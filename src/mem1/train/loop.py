@@ -18,7 +18,7 @@ from mem1.train.interrupt import deferred_interrupt
 from mem1.train.metrics import Values
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.recorder import Recorder, rewind
-from mem1.train.saving.checkpoint import Checkpoints, Progress, Trained, get_rng
+from mem1.train.saving.checkpoint import Checkpoints, Progress, Saved, get_rng
 
 Gathered = TypeVar("Gathered")
 
@@ -84,7 +84,7 @@ class Loop:
         run: RunDir,
         config: Config,
         schedule: Schedule,
-        trained: Trained,
+        trained: Saved,
         *,
         shown: Mapping[str, str],
         episodes: str | None,

@@ -1,1 +1,1 @@
-"""The open web as an environment: searching it and reading pages, from public addresses only, recorded and replayed."""
+"""The open web as an environment: questions answered with search and open."""

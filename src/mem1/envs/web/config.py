@@ -10,14 +10,14 @@ from pydantic import Field
 from mem1.envs.base import Environment
 from mem1.envs.config import Need
 from mem1.envs.questions import QuestionsConfig
-from mem1.envs.web.cache import Cache, CacheConfig
-from mem1.envs.web.pages.config import PagesConfig
-from mem1.envs.web.search.config import SearchConfig, SerperConfig, ServiceConfig
 from mem1.rewards.base import Scorer
+from mem1.tools.web.cache import Cache, CacheConfig
+from mem1.tools.web.pages.config import PagesConfig
+from mem1.tools.web.search.config import SearchConfig, SerperConfig, ServiceConfig
 from mem1.types import Task
 
 if TYPE_CHECKING:
-    from mem1.envs.web.tools import WebTools
+    from mem1.tools.web.tools import WebTools
 
 PASSAGE = "Doc {i}(Title: {title}; {url}) {text}"
 
@@ -54,14 +54,14 @@ class WebEnvConfig(QuestionsConfig):
 
     def make_tools(self) -> WebTools:
         """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""
-        from mem1.envs.web.tools import WebTools
+        from mem1.tools.web.tools import WebTools
 
         cache = Cache(self.cache) if self.cache.mode != "off" else None
         provider = reader = None
         if self.cache.mode != "replay":
             provider = self.search.build()
             if self.open and (self.pages is not None or isinstance(self.search, ServiceConfig)):
-                from mem1.envs.web.pages.reader import PageReader
+                from mem1.tools.web.pages.reader import PageReader
 
                 reader = PageReader(self.pages or PagesConfig())
         return WebTools(provider, reader, cache, name=self.search.type, parameters=self.search.parameters)

@@ -9,11 +9,11 @@ from mem1.actions.tools import OPEN, SEARCH
 from mem1.envs.prompts import render_prompt
 from mem1.envs.questions import QuestionsEnvironment
 from mem1.envs.web.config import WebEnvConfig
-from mem1.envs.web.results import Page, SearchResult
-from mem1.envs.web.tools import WebTools, place_in
 from mem1.errors import BackendError
 from mem1.retrieval.base import Hit, Passage
 from mem1.rewards.base import Scorer
+from mem1.tools.web.results import Page, SearchResult
+from mem1.tools.web.tools import WebTools, place_in
 from mem1.types import Observation, Task, ToolCall
 
 _PIECE = 600  # characters of a page that are shown whole or not at all

@@ -33,7 +33,7 @@ class Robots:
 
     Args:
         client: Reads the beginning of a file that is too long.
-        read: Makes rules of a text (``envs/web/pages/rules.py``).
+        read: Makes rules of a text (``tools/web/pages/reader.py``).
     """
 
     def __init__(self, client: PageClient, read: ReadRules) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -81,13 +81,40 @@ class Manifest(Record):
     files: dict[str, File]
 
 
+class Saved(Protocol):
+    """What learns, as a checkpoint sees it."""
+
+    def write(self, folder: Path, rng: Mapping[str, Any]) -> None:
+        """Write all of its state, and ``rng`` (see ``get_rng``), as files into ``folder``."""
+
+    def read(self, folder: Path) -> Mapping[str, Any]:
+        """Take on the state in ``folder``, whose files are whole; returns ``rng``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Everything whose state a checkpoint holds. ``modules`` are those beside the model, by name."""
+    """Weights and an optimizer in this process. ``modules`` are those beside the model, by name."""
 
     model: PreTrainedModel
     modules: Mapping[str, nn.Module]
     optimizer: torch.optim.Optimizer
+
+    def write(self, folder: Path, rng: Mapping[str, Any]) -> None:
+        """The model into ``model/``, modules beside it, optimizer and ``rng`` into ``state.pt``."""
+        _save_weights(self.model, folder / MODEL)
+        for name, module in self.modules.items():
+            save_module(module, str(folder / f"{name}.safetensors"))
+        torch.save({"optimizer": self.optimizer.state_dict(), "rng": rng}, folder / STATE)
+
+    def read(self, folder: Path) -> Mapping[str, Any]:
+        """Tensors and plain values only: nothing in the files is run."""
+        _load_weights(self.model, folder / MODEL)
+        for name, module in self.modules.items():
+            load_module(module, folder / f"{name}.safetensors", device=str(self.model.device))
+        state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        rng: Mapping[str, Any] = state["rng"]
+        return rng
 
 
 class Checkpoints:
@@ -124,7 +151,7 @@ class Checkpoints:
             )
         return path
 
-    def save(self, trained: Trained, progress: Progress, rng: dict[str, Any]) -> Path:
+    def save(self, trained: Saved, progress: Progress, rng: dict[str, Any]) -> Path:
         """Write a checkpoint of ``progress.step``, unless it is the latest already, and forget the oldest ones.
 
         Raises:
@@ -154,7 +181,7 @@ class Checkpoints:
                     shutil.rmtree(old)
         return path
 
-    def load(self, path: Path, trained: Trained, config: Config) -> Progress:
+    def load(self, path: Path, trained: Saved, config: Config) -> Progress:
         """Put a checkpoint's state into ``trained`` and into the random generators.
 
         Raises:
@@ -164,27 +191,19 @@ class Checkpoints:
         _same_config(progress, config, path)
         progress = progress.model_copy(update={"config": config.model_dump(mode="json")})
         with boundary(f"cannot load the checkpoint {path.name}", CheckpointError, hint=_hint(path)):
-            _load_weights(trained.model, path / MODEL)
-            for name, module in trained.modules.items():
-                load_module(module, path / f"{name}.safetensors", device=str(trained.model.device))
-            state = torch.load(path / STATE, map_location="cpu", weights_only=True)
-            trained.optimizer.load_state_dict(state["optimizer"])
-            set_rng(state["rng"])
+            set_rng(trained.read(path))
         return progress
 
-    def _write(self, path: Path, trained: Trained, progress: Progress, rng: dict[str, Any]) -> None:
+    def _write(self, path: Path, trained: Saved, progress: Progress, rng: dict[str, Any]) -> None:
         path.mkdir()
         with boundary(
             "cannot write a checkpoint",
             CheckpointError,
             hint="make room on the disk or choose another one; the former checkpoint is intact",
         ):
-            _save_weights(trained.model, path / MODEL)
+            trained.write(path, rng)
             if self._companions is not None:
                 self._companions(path / MODEL)
-            for name, module in trained.modules.items():
-                save_module(module, str(path / f"{name}.safetensors"))
-            torch.save({"optimizer": trained.optimizer.state_dict(), "rng": rng}, path / STATE)
         files = {str(file.relative_to(path)): _describe(file) for file in sorted(path.rglob("*")) if file.is_file()}
         write_json(path / MANIFEST, Manifest(progress=progress, files=files).model_dump(mode="json"))
         sync_tree(path)

@@ -12,17 +12,17 @@ import pytest
 
 from mem1.actions import ActionSpace
 from mem1.envs.base import Environment
-from mem1.envs.web.cache import NotRecordedError
 from mem1.envs.web.config import WebEnvConfig
-from mem1.envs.web.doubles.search import KEY, Row, SearchDouble, search_double
-from mem1.envs.web.doubles.site import SiteDouble, site_double
 from mem1.envs.web.env import WebSearchError
-from mem1.envs.web.tools import WebTools, place_in
 from mem1.errors import ConfigError, StorageError
 from mem1.http.errors import DeniedError
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.rewards.standard import StandardScorer
+from mem1.tools.web.cache import NotRecordedError
+from mem1.tools.web.doubles.search import KEY, Row, SearchDouble, search_double
+from mem1.tools.web.doubles.site import SiteDouble, site_double
+from mem1.tools.web.tools import WebTools, place_in
 from mem1.types import Action, Answer, Composition, Objective, Observation, Task, tool_call
 
 TASK = Task(

@@ -12,12 +12,12 @@ from typing import Any
 import httpcore
 import pytest
 
-from mem1.envs.web.doubles.site import SiteDouble, page, sends_on, site_double
 from mem1.http import background
 from mem1.http.guarded.client import Fetch, Fetched, PageClient
 from mem1.http.guarded.errors import PageError
 from mem1.http.guarded.network import GuardedNetwork
 from mem1.http.guarded.urls import Allowed
+from mem1.tools.web.doubles.site import SiteDouble, page, sends_on, site_double
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from mem1.envs.web.doubles.site import SiteDouble, site_double
-from mem1.envs.web.pages.reader import rules
 from mem1.http import background
 from mem1.http.guarded.client import Fetch, PageClient
 from mem1.http.guarded.errors import PageError
 from mem1.http.guarded.robots import Robots
 from mem1.http.guarded.urls import Allowed
+from mem1.tools.web.doubles.site import SiteDouble, site_double
+from mem1.tools.web.pages.reader import rules
 
 
 @pytest.fixture

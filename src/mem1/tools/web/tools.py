@@ -12,15 +12,15 @@ from urllib.parse import urldefrag
 
 from pydantic import ValidationError
 
-from mem1.envs.web.cache import Cache
-from mem1.envs.web.pages.reader import PageReader
-from mem1.envs.web.results import Document, Failure, Found, Opened, Page, SearchResult
-from mem1.envs.web.search.base import QueryRefusedError, SearchProvider
 from mem1.errors import StorageError, ends_run
 from mem1.http import background
 from mem1.http.errors import DeniedError, HttpError
 from mem1.http.guarded.errors import PageError
 from mem1.text import without_tags
+from mem1.tools.web.cache import Cache
+from mem1.tools.web.pages.reader import PageReader
+from mem1.tools.web.results import Document, Failure, Found, Opened, Page, SearchResult
+from mem1.tools.web.search.base import QueryRefusedError, SearchProvider
 from mem1.types import Record
 
 _LONGEST_QUERY = 2000  # characters

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from mem1.envs.web.doubles.site import SiteDouble, page, pdf, site_double
-from mem1.envs.web.pages.charset import decode
-from mem1.envs.web.pages.config import PagesConfig
-from mem1.envs.web.pages.extract import Extractor
-from mem1.envs.web.pages.reader import PageReader
-from mem1.envs.web.results import Document
 from mem1.http import background
 from mem1.http.guarded.errors import PageError
+from mem1.tools.web.doubles.site import SiteDouble, page, pdf, site_double
+from mem1.tools.web.pages.charset import decode
+from mem1.tools.web.pages.config import PagesConfig
+from mem1.tools.web.pages.extract import Extractor
+from mem1.tools.web.pages.reader import PageReader
+from mem1.tools.web.results import Document
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ import re
 import time
 from collections.abc import Callable
 
-from mem1.envs.web.pages.charset import decode
-from mem1.envs.web.pages.config import PagesConfig
-from mem1.envs.web.pages.extract import Extractor
-from mem1.envs.web.results import Document
 from mem1.http.guarded.client import Fetched, PageClient
 from mem1.http.guarded.errors import PageError
 from mem1.http.guarded.network import Resolve, system_resolve
 from mem1.http.guarded.robots import Robots
 from mem1.text import spelled_out, well_formed
+from mem1.tools.web.pages.charset import decode
+from mem1.tools.web.pages.config import PagesConfig
+from mem1.tools.web.pages.extract import Extractor
+from mem1.tools.web.results import Document
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 PDF = frozenset({"application/pdf", "application/x-pdf"})

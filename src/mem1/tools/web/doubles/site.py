@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler
 
-from mem1.envs.web.doubles.server import send, served
+from mem1.tools.web.doubles.server import send, served
 
 HTML = "text/html; charset=utf-8"
 INJECTED = (

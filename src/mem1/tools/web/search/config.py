@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from mem1.config import Config
-from mem1.envs.web.search.base import SearchProvider
 from mem1.http.addresses import check_address, check_variable
+from mem1.tools.web.search.base import SearchProvider
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -68,7 +68,7 @@ class SerperConfig(ServiceConfig):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``ConfigError``."""
-        from mem1.envs.web.search.serper import Serper
+        from mem1.tools.web.search.serper import Serper
 
         return Serper(self, **parts)
 
@@ -90,7 +90,7 @@ class BraveConfig(ServiceConfig):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``ConfigError``."""
-        from mem1.envs.web.search.brave import Brave
+        from mem1.tools.web.search.brave import Brave
 
         return Brave(self, **parts)
 
@@ -117,7 +117,7 @@ class TavilyConfig(ServiceConfig):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``ConfigError``."""
-        from mem1.envs.web.search.tavily import Tavily
+        from mem1.tools.web.search.tavily import Tavily
 
         return Tavily(self, **parts)
 
@@ -137,7 +137,7 @@ class SearxngConfig(ServiceConfig):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``ConfigError``."""
-        from mem1.envs.web.search.searxng import Searxng
+        from mem1.tools.web.search.searxng import Searxng
 
         return Searxng(self, **parts)
 
@@ -155,8 +155,8 @@ class CorpusConfig(Config):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``DataError``."""
-        from mem1.envs.web.search.corpus import CorpusSearch
         from mem1.retrieval.bm25.config import Bm25Config
+        from mem1.tools.web.search.corpus import CorpusSearch
 
         return CorpusSearch(Bm25Config(corpus=self.corpus).build(), self.type, self.parameters)
 
@@ -186,8 +186,8 @@ class RetrieveConfig(Config):
 
     def build(self, **parts: Any) -> SearchProvider:
         """The provider. Raises ``ConfigError``."""
-        from mem1.envs.web.search.corpus import CorpusSearch
         from mem1.retrieval.remote import RemoteRetriever
+        from mem1.tools.web.search.corpus import CorpusSearch
 
         remote = RemoteRetriever(self.base_url, key_env=self.key_env, timeout=self.timeout, **parts)
         return CorpusSearch(remote, self.type, self.parameters)

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import quote
 
-from mem1.envs.web.results import Document, SearchResult
 from mem1.retrieval.base import Passage, Retriever
+from mem1.tools.web.results import Document, SearchResult
 
 _KEPT = 10_000  # documents
 _SNIPPET = 500  # characters

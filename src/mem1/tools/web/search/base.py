@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from mem1.envs.web.results import Document, SearchResult
 from mem1.http.errors import BadAnswerError, DeniedError, QuotaError, RefusedError
 from mem1.http.service import Keys
+from mem1.tools.web.results import Document, SearchResult
 
 KEYS = Keys(
     url="env.search.base_url",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mem1.envs.web.cache import Cache, CacheConfig, Mode, NotRecordedError
 from mem1.errors import StorageError, ends_run
+from mem1.tools.web.cache import Cache, CacheConfig, Mode, NotRecordedError
 
 DAY = 86400.0
 
@@ -127,7 +127,7 @@ def test_a_recording_whose_program_was_killed_is_whole(tmp_path: Path) -> None:
 
     path = tmp_path / "a.sqlite"
     program = (
-        "import os, sys; from mem1.envs.web.cache import Cache, CacheConfig\n"
+        "import os, sys; from mem1.tools.web.cache import Cache, CacheConfig\n"
         "kept = Cache(CacheConfig(mode='record', file=sys.argv[1]))\n"
         "for i in range(20): kept.put('page', {'url': i}, {'v': i}, failed=False)\n"
         "os.kill(os.getpid(), 9)\n"

@@ -12,10 +12,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from mem1.envs.web.doubles.search import KEY, Row, SearchDouble, search_double
-from mem1.envs.web.results import SearchResult
-from mem1.envs.web.search.base import Pace, QueryRefusedError, SearchProvider
-from mem1.envs.web.search.config import SearchConfig
 from mem1.errors import ConfigError
 from mem1.http.errors import (
     BadAnswerError,
@@ -26,6 +22,10 @@ from mem1.http.errors import (
     UnavailableError,
     UnreachableError,
 )
+from mem1.tools.web.doubles.search import KEY, Row, SearchDouble, search_double
+from mem1.tools.web.results import SearchResult
+from mem1.tools.web.search.base import Pace, QueryRefusedError, SearchProvider
+from mem1.tools.web.search.config import SearchConfig
 from tests.unit.http.fakes import noting
 
 ROWS = [
@@ -320,7 +320,7 @@ def test_a_corpus_is_searched_and_its_documents_are_its_pages(tmp_path: Path) ->
 
 
 def test_another_search_service_is_a_provider() -> None:
-    from mem1.envs.web.doubles.server import send, served
+    from mem1.tools.web.doubles.server import send, served
 
     def respond(talk: Any, body: bytes) -> None:
         asked = json.loads(body)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mem1.envs.web.results import Document
-from mem1.envs.web.search.base import KEYS, Pace, used_up
 from mem1.http.client import Explain, HttpClient
 from mem1.http.secret import Secret
 from mem1.http.service import Service, Timeouts
+from mem1.tools.web.results import Document
+from mem1.tools.web.search.base import KEYS, Pace, used_up
 
 if TYPE_CHECKING:
-    from mem1.envs.web.search.config import ServiceConfig
+    from mem1.tools.web.search.config import ServiceConfig
 
 _LIMIT = 4 * 2**20  # bytes of an answer
 

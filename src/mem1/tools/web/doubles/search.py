@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from mem1.envs.web.doubles.server import send, served
+from mem1.tools.web.doubles.server import send, served
 
 KEY = "double-key-0123456789"
 """The one key that the double takes."""

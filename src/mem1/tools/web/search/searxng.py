@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mem1.envs.web.results import SearchResult
-from mem1.envs.web.search.base import refused, results_of
-from mem1.envs.web.search.service import SearchService
 from mem1.http.errors import BadAnswerError, DeniedError, HttpError, UnavailableError
+from mem1.tools.web.results import SearchResult
+from mem1.tools.web.search.base import refused, results_of
+from mem1.tools.web.search.service import SearchService
 
 if TYPE_CHECKING:
-    from mem1.envs.web.search.config import SearxngConfig
+    from mem1.tools.web.search.config import SearxngConfig
 
 _PAGES = 3
 
