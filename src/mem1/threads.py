@@ -1,8 +1,8 @@
 """How the threads of torch wait for one another: they spin briefly, then sleep.
 
 By default OpenMP's threads spin for milliseconds before they sleep. Where another process wants the same cores, each of
-the thousands of meetings in a training step then takes as long as the system lets that process run. Threads that sleep at once
-lose time wherever nothing else runs. The choice is between these two, measured by ``benchmarks/threads.py``.
+the thousands of meetings in a training step then takes as long as the system lets that process run. Threads that sleep
+at once lose time wherever nothing else runs. The choice is between these two, measured by ``benchmarks/threads.py``.
 """
 
 from __future__ import annotations
