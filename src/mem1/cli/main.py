@@ -38,7 +38,7 @@ COMMANDS = {
     "runs": "list runs, or a row for each set of settings with its mean over seeds",
     "view": "read a run's episodes turn by turn",
     "views": "compare training views of rewritten contexts with what the policy saw",
-    "serve": "run a service: passage search over HTTP for programs, the web shop for people",
+    "serve": "run a service: passage search or MCP tools for programs, the web shop for people",
     "bench": "measure the speed figures that README claims",
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
     "completion": "print a script that completes commands, options and keys in a shell",

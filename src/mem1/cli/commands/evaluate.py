@@ -45,12 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     found = command(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
     if not arguments.json:
         output.show([_labelled(cell) for cell in found["cells"]], as_json=False, title="evaluated")
+        if found["remembered"]:
+            output.show(found["remembered"], as_json=False, title="what was remembered")
         if found["ceiling"]:
             output.show(found["ceiling"], as_json=False, title="the scripted expert on the same tasks: what they allow")
     elif arguments.compare:
-        output.show(
-            {key: found[key] for key in ("report", "verdicts", "cells", "ceiling", "failed", "findings")}, as_json=True
-        )
+        keys = ("report", "verdicts", "cells", "retention", "ceiling", "failed", "findings")
+        output.show({key: found[key] for key in keys}, as_json=True)
     else:
         output.show(found["cells"], as_json=True)
     if arguments.compare and not arguments.json:

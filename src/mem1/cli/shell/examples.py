@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "mem1 runs runs/sweep --over-seeds",
         "mem1 runs --json",
     ),
-    "serve": ("mem1 serve retrieve --help",),
+    "serve": ("mem1 serve retrieve --help", "mem1 serve mcp --files docs/ --url http://127.0.0.1:8080/v1"),
     "sweep": (
         "mem1 sweep train parallel --train.optimizer.lr 1e-6,3e-6 --seeds 3 --into runs/lr",
         "mem1 sweep train parallel --train.optimizer.lr 1e-6,3e-6 --seeds 3 --into runs/lr --print",
