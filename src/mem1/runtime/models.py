@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mem1.errors import ConfigError
 from mem1.event_loop import run_here
 from mem1.inference.base import Engine, Tokenizer
-from mem1.inference.config import PLAIN_TOKENIZER, OpenAiConfig, TransformersConfig, VllmConfig
+from mem1.inference.config import PLAIN_TOKENIZER, OpenAiConfig, TransformersConfig
+from mem1.inference.vllm.config import VllmConfig
 from mem1.inference.weights import SharedWeights
 from mem1.memory.text.tags import Tags
 from mem1.recipe import NEW_TINY, Recipe
