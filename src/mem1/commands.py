@@ -18,6 +18,7 @@ from mem1.errors import ConfigError
 from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure, spec_of
 from mem1.evaluation.records import Ceiling, Cell, Evaluation
+from mem1.event_loop import command_loop
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.conditions import resume_command
@@ -31,6 +32,7 @@ from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.forecast.commands import told
 from mem1.runtime.sharing.card import CARD
 from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
@@ -130,6 +132,16 @@ def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
     whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
     directory.write_evaluation(whole.label, whole)
     return directory, whole
+
+
+def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
+    """What ``train``, ``evaluate`` and so on would take: a row a part, and what to know of it. Raises ``Mem1Error``.
+
+    No model is loaded or asked, no service, and nothing is written.
+    """
+    loaded = load(Recipe, recipe, overrides)
+    with command_loop():
+        return told(command, loaded)
 
 
 def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser, positive
+from mem1.cli.dry_run import dry_run
 from mem1.errors import IncompleteError
 
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     The exit code is that of ``IncompleteError`` where episodes failed: all else is printed and written nevertheless.
     """
     overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
+    if arguments.dry_run:
+        return dry_run("evaluate", arguments, overrides)
     from mem1 import commands  # torch
 
     command = commands.compare if arguments.compare else commands.evaluate
