@@ -49,3 +49,10 @@ def test_every_strategy_can_be_compared() -> None:
     assert recipe.evaluate.strategies == tuple(recipe.compared)
     assert set(recipe.compared) == set(builtin_names("memory"))
     assert len({one.budgets for one in recipe.compared.values()}) == 1
+
+
+def test_training_at_a_temperature_needs_an_engine_that_reports_at_it() -> None:
+    hot = {"train": {"temperature": 0.7}}
+    assert build(Recipe, hot, where="test").train.temperature == 0.7
+    with pytest.raises(ConfigError, match=r"engine 'vllm' reports log-probabilities at temperature 1"):
+        build(Recipe, hot | {"engine": {"type": "vllm"}}, where="test")

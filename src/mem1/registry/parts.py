@@ -32,6 +32,7 @@ BUILTIN: Mapping[str, str] = {
     "engine.transformers": "mem1.inference.config:TransformersConfig",
     "engine.openai": "mem1.inference.config:OpenAiConfig",
     "engine.shopper": "mem1.webshop.shopper_config:ShopperConfig",
+    "engine.tinker": "mem1.integrations.tinker.config:TinkerEngineConfig",
     "engine.vllm": "mem1.inference.vllm.config:VllmConfig",
     "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
@@ -43,6 +44,7 @@ BUILTIN: Mapping[str, str] = {
     "loss.clip": "mem1.train.losses.config:Clip",
     "loss.gspo": "mem1.train.losses.config:Gspo",
     "loss.cispo": "mem1.train.losses.config:Cispo",
+    "backend.tinker": "mem1.integrations.tinker.config:TinkerConfig",
     "backend.local": "mem1.train.config:LocalBackendConfig",
 }
 

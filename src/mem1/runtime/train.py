@@ -61,7 +61,7 @@ async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Play
     config = recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    groups = as_groups(await playing(tasks, f"train/{step}", size=config.group_size, temperature=1.0))
+    groups = as_groups(await playing(tasks, f"train/{step}", size=config.group_size, temperature=config.temperature))
     if config.refill:
         from mem1.train.refill import Refilling
 
@@ -71,7 +71,7 @@ async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Play
             if not others:
                 break
             groups += as_groups(
-                await playing(others, f"train/{step}+{attempt}", size=config.group_size, temperature=1.0)
+                await playing(others, f"train/{step}+{attempt}", size=config.group_size, temperature=config.temperature)
             )
     return groups
 

@@ -101,7 +101,7 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config, ledger or Ledger(config, None))
-    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
+    rows = [rows_of(batch, estimated.advantages, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
@@ -119,13 +119,16 @@ def prepare(
     ]
 
 
-def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
-    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
-    each, starts = estimated.advantages.tolist(), batch.starts.tolist()
-    advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
+def rows_of(batch: Batch, advantages: Tensor, config: TrainConfig) -> list[Row]:
+    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike.
+
+    ``advantages``: float32 [N].
+    """
+    each, starts = advantages.tolist(), batch.starts.tolist()
+    by_episode = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
     return make_rows(
         batch.episodes,
-        advantages,
+        by_episode,
         normalisation=config.normalisation,
         constant=config.constant_length,
         samples=batch.samples,

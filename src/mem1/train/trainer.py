@@ -65,7 +65,7 @@ class Trainer:
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
-        reference: What KL is taken against; by default the policy as it was handed over.
+        reference: What KL is taken against, at the same temperature; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
@@ -88,8 +88,11 @@ class Trainer:
         monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
+        policy.temperature = config.temperature
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        if compared is not None:
+            compared.temperature = config.temperature
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
         backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared)
