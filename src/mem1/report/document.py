@@ -65,22 +65,6 @@ class Document:
 
 def make_document(data: RunData) -> Document:
     """Lay out what ``data`` holds; parts without data are left out."""
-    sections = []
-    if data.last is not None:
-        sections.append(_results(data, data.last))
-        sections += [_composition(data, data.last, one) for one in compositions(data.last)]
-        session = session_charts(data, data.last)
-        if session:
-            lead = "Objectives come one after another; the prompt does not grow with their number."
-            sections.append(Section("session", "One long session", lead, tuple(session)))
-    if data.metrics:
-        steps = max(row["step"] for row in data.metrics)
-        lead = f"{steps} steps. Raw values; nothing is left out."
-        sections.append(Section("learning", "Learning", lead, tuple(learning_curves(data))))
-    exactness = views_table(data.views)
-    if exactness:
-        lead = "A rewritten context is trained on exactly as the policy saw it, or it is not the same problem."
-        sections.append(Section("exactness", "Exactness", lead, tables=(exactness,)))
     episodes = tuple(
         view_episode(episode, data.transcripts.get(episode.id), max_turns=MAX_TURNS)
         for episode in sample_episodes(data)
@@ -90,11 +74,38 @@ def make_document(data: RunData) -> Document:
         subtitle=_subtitle(data),
         findings=report_findings(data),
         facts=tuple(facts(data)),
-        sections=tuple(sections),
+        sections=(*result_sections(data), *learning_sections(data)),
         episodes=episodes,
         versions=data.versions,
         damage=data.damage,
     )
+
+
+def result_sections(data: RunData) -> list[Section]:
+    """What was evaluated: the tables, the horizons of each composition, the long session."""
+    if data.last is None:
+        return []
+    sections = [_results(data, data.last)]
+    sections += [_composition(data, data.last, one) for one in compositions(data.last)]
+    session = session_charts(data, data.last)
+    if session:
+        lead = "Objectives come one after another; the prompt does not grow with their number."
+        sections.append(Section("session", "One long session", lead, tuple(session)))
+    return sections
+
+
+def learning_sections(data: RunData) -> list[Section]:
+    """What training did: its metrics over steps, and how exact its views are."""
+    sections = []
+    if data.metrics:
+        steps = max(row["step"] for row in data.metrics)
+        lead = f"{steps} steps. Raw values; nothing is left out."
+        sections.append(Section("learning", "Learning", lead, tuple(learning_curves(data))))
+    exactness = views_table(data.views)
+    if exactness:
+        lead = "A rewritten context is trained on exactly as the policy saw it, or it is not the same problem."
+        sections.append(Section("exactness", "Exactness", lead, tables=(exactness,)))
+    return sections
 
 
 def _results(data: RunData, last: Evaluation) -> Section:

@@ -10,6 +10,7 @@ from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
 from mem1.evaluation.statistics import told_apart
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
+from mem1.report.figures.facts import FactMap
 from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
 from mem1.types import StopReason
@@ -223,6 +224,23 @@ def chart_table(chart: Chart) -> Table:
             interval = f"{p.low:.4g} … {p.high:.4g}" if p.low is not None and p.high is not None else ""
             rows.append((Entry(series.name or chart.title), Entry(f"{p.x:g}"), Entry(f"{p.y:.4g}", interval)))
     return Table(chart.title, "", (_text("Line"), Column(chart.x.label), Column(chart.y.label)), tuple(rows))
+
+
+def map_table(one: FactMap) -> Table:
+    """What became of each answer of a map, for readers who do not see it."""
+    rows = [
+        (
+            Entry(str(fact.objective + 1)),
+            Entry(one.answers[fact.objective] if fact.objective < len(one.answers) else ""),
+            Entry("–" if fact.found is None else str(fact.found + 1)),
+            Entry(str(fact.due + 1)),
+            Entry("–" if fact.lost is None else str(fact.lost + 1)),
+            Entry(fact.fate.value),
+        )
+        for fact in one.histories
+    ]
+    heads = (("Objective", True), ("Answer", False), ("found", True), ("due", True), ("lost", True), ("fate", False))
+    return Table(one.title, "Turns, counted from 1.", tuple(Column(h, "", n) for h, n in heads), tuple(rows))
 
 
 def confidence_note(evaluation: Evaluation) -> str:
