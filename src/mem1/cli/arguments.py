@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from mem1.errors import ConfigError
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
+_RECIPE = "mem1.recipe:Recipe"
 _FLAG = re.compile(r"--(?P<key>[^\W\d][\w-]*(?:\.[\w-]+)*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
@@ -47,6 +49,7 @@ class Parser(argparse.ArgumentParser):
         how_much.add_argument("--quiet", action="store_true", help="say nothing but results, warnings and errors")
         how_much.add_argument("--verbose", action="store_true", help="say every 5 seconds how far it is")
         self.takes_recipe = False
+        self.keys_of = _RECIPE
 
     def add_recipe(self, *, default: Path | None = None, required: bool = True, writes_run: bool = True) -> None:
         """Add ``RECIPE`` and ``--set``; for commands that write a run directory also ``--run`` and ``--resume``."""
@@ -73,13 +76,18 @@ class Parser(argparse.ArgumentParser):
             self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
             self.add_argument("--resume", action="store_true", help="go on with the run in --run")
             self.add_argument(
+                "--dry-run",
+                action="store_true",
+                help="say how many episodes, calls and tokens it would take, and money",
+            )
+            self.add_argument(
                 "--max-calls", metavar="N", type=positive, help="stop before more calls of models than this are made"
             )
             self.add_argument("--max-cost", metavar="X", type=amount, help="stop once so much money is spent")
 
-    def add_keys(self) -> None:
-        """Add ``--set`` and ``--unset``; every key of the configuration is a flag."""
-        self.takes_recipe = True
+    def add_keys(self, of: str = _RECIPE) -> None:
+        """Add ``--set`` and ``--unset``; every key of the configuration ``of`` (``module:class``) is a flag."""
+        self.takes_recipe, self.keys_of = True, of
         self.add_argument(
             "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="set a key of the recipe"
         )
@@ -97,7 +105,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse ``argv``; flags that are keys of the recipe end up in ``overrides``, in the order given."""
-        return self.parse_args(as_overrides(argv, self.own) if self.takes_recipe else list(argv))
+        return self.parse_args(as_overrides(argv, self.own, self.keys_of) if self.takes_recipe else list(argv))
 
     def format_help(self) -> str:
         """The help, and what one types most often."""
@@ -124,12 +132,13 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(message, where=self.prog, hint=f"see {self.prog} --help{keys}")
 
 
-def as_overrides(argv: Sequence[str], own: Sequence[str] = ()) -> list[str]:
+def as_overrides(argv: Sequence[str], own: Sequence[str] = (), of: str = _RECIPE) -> list[str]:
     """Rewrite ``--a.b value``, ``--a.b=value`` and ``--a value`` as ``--set a.b=value``; leave the rest as it is.
 
     Args:
         argv: The words of the command line.
         own: The command's own options, which mean what they always do.
+        of: The configuration whose keys the others are, as ``module:class``.
     """
     rewritten: list[str] = []
     words = iter(argv)
@@ -140,7 +149,7 @@ def as_overrides(argv: Sequence[str], own: Sequence[str] = ()) -> list[str]:
             continue
         key = match["key"].replace("-", "_")
         if "." not in key:
-            _known(key, word, own)
+            _known(key, word, own, of)
         value = match["value"] if match["value"] is not None else next(words, None)
         if value is None or value.startswith("--"):
             raise ConfigError(f"{word} has no value", where="command line", hint=f"write {word} VALUE")
@@ -148,13 +157,13 @@ def as_overrides(argv: Sequence[str], own: Sequence[str] = ()) -> list[str]:
     return rewritten
 
 
-def _known(key: str, word: str, own: Sequence[str]) -> None:
-    """Raise ``ConfigError`` where ``word`` is neither an option nor a key of the recipe without a section."""
-    from mem1.recipe import Recipe  # pydantic: what a command line without such a flag does not pay twice
-
-    if key in Recipe.model_fields:
+def _known(key: str, word: str, own: Sequence[str], of: str) -> None:
+    """Raise ``ConfigError`` where ``word`` is neither an option nor a key without a section of the configuration."""
+    module, _, name = of.partition(":")
+    fields = getattr(importlib.import_module(module), name).model_fields  # not paid for without such a flag
+    if key in fields:
         return
-    known = (*own, *(f"--{name}" for name in Recipe.model_fields))
+    known = (*own, *(f"--{name.replace('_', '-')}" for name in fields))
     near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
     raise ConfigError(
         f"there is no option or key {word.partition('=')[0]}" + (f" (did you mean {near[0]}?)" if near else ""),

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from mem1.run.records import Event
+from mem1.run.disk.records import Event
 from mem1.text import spelled_out
 from mem1.types import Answer, Malformed, ToolCall
 

@@ -32,6 +32,11 @@ class MemoryConfig(Part):
     tags: Tags = Tags()
     budgets: Budgets = Budgets()
 
+    @property
+    def side_tokens(self) -> int:
+        """Most tokens that a side call writes; 0 where the memory makes none."""
+        return 0
+
     def place(self) -> tuple[int, str]:
         """Where it stands among the others."""
         return self.rank, self.type

@@ -21,6 +21,7 @@ from mem1.report.figures.plots import (
     session_charts,
 )
 from mem1.report.figures.svg import Chart
+from mem1.report.remembering import remembering_table
 from mem1.report.summary import Fact, facts
 from mem1.report.tables import (
     Table,
@@ -113,7 +114,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
     own, verdict = [table(last) for table in functions(TABLES)], verdict_table(last)
-    tables = (*(table for table in (*own, change, verdict) if table is not None), side_by_side(last))
+    kept = remembering_table(last)
+    tables = (*(table for table in (*own, change, verdict, kept) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mem1.prices import Prices
 from mem1.run.config import LimitsConfig
-from mem1.run.records import Spent
+from mem1.run.disk.records import Spent
 from mem1.types import SideCall, Turn, Usage
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from mem1.memory.index import LexicalIndex
-from mem1.run.archive import Archive
+from mem1.run.disk.archive import Archive
 from mem1.run.shown import Shower
 from mem1.types import Observation, ToolSpec, text_tool
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from mem1.errors import ConfigError
 from mem1.inference.base import Engine
 from mem1.run.config import RunConfig
+from mem1.run.disk.records import Status, TaskRecord
+from mem1.run.disk.store import SessionStore
 from mem1.run.own_tools import NAMES
-from mem1.run.records import Status, TaskRecord
-from mem1.run.store import SessionStore
 from mem1.run.task import Session, TaskRun, Tell
 from mem1.storage.guards.lock import locked
 from mem1.tools.build import build_toolbox

@@ -20,17 +20,17 @@ from mem1.memory.strategies.state import StateMemory
 from mem1.prices import Prices
 from mem1.rollout.agent import Agent, NoRoomError, PartError
 from mem1.rollout.outside import cleaned
-from mem1.run.archive import Archive
 from mem1.run.config import RunConfig
-from mem1.run.fit import fit_memory
+from mem1.run.disk.archive import Archive
+from mem1.run.disk.records import Event, Status, TaskRecord
+from mem1.run.disk.restore import restore
+from mem1.run.disk.store import SessionStore
 from mem1.run.limits import Allowance, add
-from mem1.run.offers import make_space
 from mem1.run.own_tools import FIND_TOOLS, READ_MORE, RECALL, ToolFinder, cut, read_more, recall
-from mem1.run.prompt import render
-from mem1.run.records import Event, Status, TaskRecord
-from mem1.run.restore import restore
 from mem1.run.shown import Shower
-from mem1.run.store import SessionStore
+from mem1.run.start.fit import fit_memory
+from mem1.run.start.offers import make_space
+from mem1.run.start.prompt import render
 from mem1.tools.base import ToolResult
 from mem1.tools.toolbox import Toolbox
 from mem1.types import Answer, Malformed, Observation, ToolCall, Turn

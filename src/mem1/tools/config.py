@@ -11,6 +11,9 @@ from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
 from mem1.http.addresses import check_address
+from mem1.tools.web.cache import CacheConfig
+from mem1.tools.web.pages.config import PagesConfig
+from mem1.tools.web.search.config import SearchConfig, SerperConfig
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -69,15 +72,30 @@ class McpServerConfig(Config):
         return Path(words[-1] if len(words) > 1 and "python" in words[0] else words[0]).stem.replace(".", "_")
 
 
+class WebToolsConfig(Config):
+    """The open web. ``search``: whom to ask; ``top_k`` results are shown. ``pages``: how pages are read. ``open``:
+    whether they are. ``cache``: what is kept of it; ``None``: as long as a session lasts, what was found in it is not
+    asked for again.
+    """
+
+    search: SearchConfig = SerperConfig()
+    pages: PagesConfig | None = None
+    open: bool = True
+    top_k: Annotated[int, Field(ge=1)] = 8
+    cache: CacheConfig | None = None
+
+
 class ToolsConfig(Config):
     """Tools of a session. ``files``: folders, read only. ``corpus``: corpora to be searched; ``top_k`` passages are
-    shown. ``mcp``: servers. ``only``: names of the tools that are offered; empty: all. ``seconds``: for one call.
+    shown. ``mcp``: servers. ``web``: the open web. ``only``: names of the tools that are offered; empty: all.
+    ``seconds``: for one call.
     """
 
     files: tuple[Path, ...] = ()
     corpus: tuple[Path, ...] = ()
     top_k: Annotated[int, Field(ge=1)] = 5
     mcp: tuple[McpServerConfig, ...] = ()
+    web: WebToolsConfig | None = None
     only: tuple[str, ...] = ()
     seconds: Seconds = 60.0
 

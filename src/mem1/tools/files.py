@@ -28,7 +28,7 @@ SEARCH_FILES = text_tool("search_files", "query", "find words in the files of th
 OPEN_FILE = text_tool("open_file", "path", "read a file of the folder; path, or path:line to begin at a line")
 LARGEST = 64 * 2**20
 """Bytes of the largest file that is read."""
-_TOP, _SNIPPET = 8, 400
+_TOP, _SNIPPET, _BREAK = 8, 400, "\n"
 _HEAD = 8192  # bytes in which a binary file shows a zero
 _FRESH = 5.0  # seconds for which the index is taken to be up to date
 _FILES = "CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT, mark TEXT);"
@@ -40,16 +40,16 @@ class Folder:
     """A ``ToolSource`` over ``root``: ``search_files`` and ``open_file``.
 
     Names that begin with a dot are left out. The index lies at ``index`` (a file; ``":memory:"`` for small folders)
-    and is brought up to date when it is entered.
+    and is brought up to date when it is entered. ``largest``: characters of a file that are given at once.
 
     Raises ``ConfigError`` where ``root`` is no folder.
     """
 
-    def __init__(self, root: Path, index: Path | str = ":memory:") -> None:
+    def __init__(self, root: Path, index: Path | str = ":memory:", *, largest: int | None = None) -> None:
         if not root.is_dir():
             raise ConfigError("there is no such folder", where=f"--files {root}", hint="give a folder")
         self._root = root
-        self._index = index
+        self._index, self._largest = index, largest
         self._busy = threading.Lock()
         self._fresh_until = 0.0
 
@@ -96,6 +96,8 @@ class Folder:
         text = data.decode("utf-8-sig", "replace")
         if first > 1:
             text = "".join(text.splitlines(keepends=True)[first - 1 :])
+        if self._largest is not None and len(text) > self._largest:
+            text = _beginning(text, self._largest, name, first)
         return ToolResult(text or "(nothing stands there)", source=name if first == 1 else f"{name}:{first}")
 
     # ------------------------------------------------------------ reading
@@ -187,6 +189,17 @@ class _Open:
 
     async def __call__(self, arguments: dict[str, Any]) -> ToolResult:
         return await asyncio.to_thread(self._folder.open, str(arguments["path"]))
+
+
+def _beginning(text: str, largest: int, name: str, first: int) -> str:
+    """At most ``largest`` characters of ``text``, whole lines where one fits, and where to read on."""
+    end = text.rfind("\n", 0, largest) + 1
+    if end:
+        shown = text[:end]
+        return f"{shown}(it goes on at {name}:{first + shown.count(_BREAK)})"
+    line = text.partition("\n")[0]
+    more = f"; the next line is {name}:{first + 1}" if len(line) < len(text) else ""
+    return f"{text[:largest]}\n(line {first} has {len(line):,} characters, of which {largest:,} are shown{more})"
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from mem1.errors import ConfigError
+from mem1.errors import ConfigError, Mem1Error, ends_run
 from mem1.text import well_formed
 from mem1.tools.base import Tool, ToolResult, ToolSource
 from mem1.types import ToolSpec
@@ -72,7 +72,10 @@ class Toolbox:
         return self._tools[name].changes
 
     async def call(self, name: str, arguments: dict[str, Any]) -> ToolResult:
-        """Call a tool within its time. Whatever goes wrong is a result that says so, in text that can be kept."""
+        """Call a tool within its time. Whatever goes wrong is a result that says so, in text that can be kept.
+
+        Raises what ends the run: a wrong key or a spent plan is for people to mend, and no text for a policy.
+        """
         tool = self._tools[name]
         try:
             async with self._places, asyncio.timeout(self._seconds):
@@ -81,6 +84,8 @@ class Toolbox:
             text = f"{name} gave no answer within {self._seconds:g} s"
             return ToolResult(text, source=name, failed=True, unsure=tool.changes)
         except Exception as error:  # a tool of anybody's may raise anything; the session goes on without its result
+            if isinstance(error, Mem1Error) and ends_run(error):
+                raise
             text = well_formed(f"{name} failed: {type(error).__name__}: {error}")
             return ToolResult(text, source=name, failed=True, unsure=tool.changes)
         return ToolResult(

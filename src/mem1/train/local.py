@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import torch
 
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
+from mem1.train.policy.optimizer import hold, set_rate
 from mem1.train.policy.policy import Policy
-from mem1.train.prepare import Minibatch, score
-from mem1.train.rows.batch import Batch, View
-from mem1.train.rows.packing import pack
+from mem1.train.prepare import Minibatch, prepare, score
+from mem1.train.rows.batch import Batch, View, batch_of_rows
 from mem1.train.rows.row import Row, trained_values
-from mem1.train.rows.samples import Sample
+from mem1.train.selection import Selection
 from mem1.train.update import StepStats, update
 
 _STATE = "local.pt"
@@ -29,6 +31,7 @@ class LocalBackend:
         optimizer: Of both.
         config: Clipping, importance, normalisation and row sizes.
         view: How contexts become packed rows (``policy.training_view``).
+        reference: What a divergence is taken against, if any is.
     """
 
     def __init__(
@@ -39,12 +42,38 @@ class LocalBackend:
         config: TrainConfig,
         *,
         view: View,
+        reference: Policy | None = None,
     ) -> None:
         self.policy = policy
         self.critic = critic
         self.optimizer = optimizer
         self.view: View = view
         self._config = config
+        self._reference = reference
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether values are learned beside the policy."""
+        return self.critic is not None
+
+    def prepare(self, selection: Selection, ledger: Ledger, rng: random.Random) -> list[Minibatch]:
+        """The minibatches of a rollout (``prepare.prepare``)."""
+        return prepare(
+            selection,
+            self._config,
+            ledger=ledger,
+            view=self.view,
+            policy=self.policy,
+            critic=self.critic,
+            reference=self._reference,
+            rng=rng,
+        )
+
+    def set_rate(self, factor: float, *, critic_only: bool) -> None:
+        """What the updates that follow learn with: a share of the configured rates; for the policy none of it."""
+        set_rate(self.optimizer, factor)
+        if critic_only:
+            hold(self.optimizer, self.policy.model.parameters())
 
     def logprobs(self, rows: Sequence[Row]) -> list[list[float]]:
         """Log p of each trained token, in nats."""
@@ -75,6 +104,10 @@ class LocalBackend:
         """One step on a prepared minibatch, with all that it holds beside the rows."""
         return update(self.policy, self.critic, self.optimizer, minibatch, self._config)
 
+    def finish(self) -> None:
+        """Let go of gradients: the updates of a rollout are done."""
+        self.optimizer.zero_grad(set_to_none=True)
+
     def save(self, folder: Path) -> None:
         """Weights and optimizer as tensors."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,31 +121,6 @@ class LocalBackend:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        counts = [sum(row.trained) for row in rows]
-        starts = [0, *accumulate(counts)]
-        samples = tuple(
-            Sample(
-                episode=k,
-                group=row.group_id,
-                token_ids=row.token_ids,
-                prefix_length=0,
-                trained=row.trained,
-                flat=tuple(range(starts[k], starts[k + 1])),
-            )
-            for k, row in enumerate(rows)
-        )
-        capacity, share = self._config.rows.capacity, self._config.rows.share_prefix
-        packed = (
-            pack(samples, capacity=capacity, share_prefix=share)
-            if self.view == "packed"
-            else tuple(one for sample in samples for one in pack([sample], capacity=sample.length))
-        )
-        return Batch(
-            episodes=(),
-            samples=samples,
-            rows=packed,
-            starts=torch.tensor(starts),
-            episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
-            turn_of=torch.zeros(starts[-1], dtype=torch.long),
-            rollout_logprobs=torch.tensor(trained_values(rows, [row.rollout_logprobs for row in rows])),
+        return batch_of_rows(
+            rows, capacity=self._config.rows.capacity, share_prefix=self._config.rows.share_prefix, view=self.view
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,11 +54,12 @@ def prepare(
     config: TrainConfig,
     *,
     view: View,
-    policy: Policy,
-    critic: Policy | None,
-    reference: Policy | None,
+    policy: Any,
+    critic: Any,
+    reference: Any,
     rng: random.Random,
     ledger: Ledger | None = None,
+    scores: Callable[..., Scored] | None = None,
 ) -> list[Minibatch]:
     """Divide a selection into minibatches and work out old log-probabilities, values and advantages.
 
@@ -65,12 +67,16 @@ def prepare(
         selection: A rollout's scored episodes.
         config: Settings.
         view: How samples become rows (``policy.training_view``).
-        policy: The weights before the update (the proximal policy).
+        policy: The weights before the update (the proximal policy), a ``Policy`` as the two that follow are, or
+            whatever ``scores`` takes.
         critic: What values come from (PPO only); may be ``policy`` itself.
         reference: What the KL term is taken against, if there is one.
         rng: Shuffles the division.
         ledger: What episodes earned; by default their rewards, as ``config`` says.
+        scores: How a model that is not in this process is asked, as ``score`` asks one that is. Then old
+            log-probabilities are always asked for: what was sampled is compared with them before anything is trained.
     """
+    evaluate: Callable[..., Scored] = scores or score
     parts = split(selection.trainable, config.minibatches, rng=rng)
     batches = [
         make_batch(part, capacity=config.rows.capacity, share_prefix=config.rows.share_prefix, view=view)
@@ -78,15 +84,15 @@ def prepare(
     ]
     kl_in_reward = reference is not None and config.kl.where == "reward"
     old: list[Scored | None] = [None] * len(batches)
-    if config.epochs * len(batches) > 1 or kl_in_reward:
-        old = [score(policy, batch, values=critic is policy) for batch in batches]
+    if config.epochs * len(batches) > 1 or kl_in_reward or scores is not None:
+        old = [evaluate(policy, batch, values=critic is policy) for batch in batches]
     values: list[Tensor | None] = [None] * len(batches)
     if critic is not None:
         values = [
-            found.values if found and critic is policy else score(critic, batch, values=True).values
+            found.values if found and critic is policy else evaluate(critic, batch, values=True).values
             for batch, found in zip(batches, old, strict=True)
         ]
-    references = [score(reference, batch).logprobs if reference else None for batch in batches]
+    references = [evaluate(reference, batch).logprobs if reference else None for batch in batches]
     costs: list[Tensor | None] = [None] * len(batches)
     if kl_in_reward:
         costs = [

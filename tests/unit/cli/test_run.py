@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from mem1.cli.main import main
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.storage.guards.lock import locked
+from mem1.tools.web.doubles.search import KEY, Row, SearchDouble, search_double
+from mem1.tools.web.doubles.site import SiteDouble, page, site_double
 from tests.unit.inference.endpoint_server import Model, Server, script
 
 SCRIPTED = ["--engine.type", "tests.unit.run.scripted:ScriptedConfig", "--allow-imports"]
@@ -96,9 +99,56 @@ def test_a_model_behind_an_endpoint_does_a_task_within_the_window_that_its_serve
     assert all(body["max_tokens"] <= 1000 for body in bodies)
 
 
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SearchDouble, SiteDouble, list[str]]]:
+    """A search service, a site that it knows, and the options that lead to both."""
+    for name in ("SERPER_API_KEY", "BRAVE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TAVILY_API_KEY", KEY)
+    with site_double() as site, search_double(lambda query, k: [Row("Peru", site.url("/peru"), "A land.")]) as double:
+        site.pages["/peru"] = page(b"<html><title>Peru</title><body><p>The capital is Lima.</p></body></html>")
+        pages = ["--tools.web.pages.allow", f'["{site.place}"]', "--tools.web.pages.reading", "30"]
+        yield double, site, ["--web", "--set", f"tools.web.search.base_url={double.url}", *pages]
+
+
+def test_a_task_on_the_web_is_answered_with_the_page_it_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], web: tuple[SearchDouble, SiteDouble, list[str]]
+) -> None:
+    double, site, words = web
+    url = site.url("/peru")
+    acts = lines(tmp_path, "<search> capital of Peru</search>", f"<open> {url}</open>", "<answer> Lima [r2] </answer>")
+    code, found = run(capsys, "What is the capital of Peru?", *words, "--tools.web.search.type", "tavily", *acts)
+    assert code == 0
+    assert found["tasks"][0]["answer"] == "Lima [r2]"
+    assert found["tasks"][0]["sources"] == [{"address": "r2", "source": url}]
+    assert double.asked == [("tavily", "capital of Peru")]
+
+
+def test_a_key_that_is_refused_ends_the_work_and_the_session_goes_on_when_it_is_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], web: tuple[SearchDouble, SiteDouble, list[str]]
+) -> None:
+    double, _, words = web
+    double.answers.append((401, {}, b'{"detail": {"error": "no such key"}}'))
+    acts = lines(tmp_path, "<search> Peru</search>", "<answer> so [r1] </answer>")
+    code, found = run(capsys, "task", *words, "--tools.web.search.type", "tavily", *acts)
+    assert (code, found["error"]["type"]) == (7, "DeniedError")
+    code, found = run(capsys, "--session", str(tmp_path / "session"), "--allow-imports")
+    assert (code, found["tasks"][0]["answer"], found["tasks"][0]["spent"]["turns"]) == (0, "so [r1]", 2)
+
+
+def test_the_service_whose_key_is_there_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], web: tuple[SearchDouble, SiteDouble, list[str]]
+) -> None:
+    acts = lines(tmp_path, "<answer> so </answer>")
+    assert run(capsys, "task", "--web", *acts)[0] == 0
+    assert 'type = "tavily"' in (tmp_path / "session" / "config.toml").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["task", "--web", "--url", "http://127.0.0.1:1/v1"], "No key of one is in the environment"),
+        (["task", "--url", "http://127.0.0.1:1/v1", "--tld", "1"], "no option or key --tld (did you mean --told?)"),
         (["task"], "which model is to do it"),
         ([], "what is to be done"),
         ([" ", "--url", "http://127.0.0.1:1/v1"], "a task is empty"),
@@ -113,6 +163,8 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("SERPER_API_KEY", "BRAVE_API_KEY", "TAVILY_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     code, found = run(capsys, *words)
     assert code == 2
     assert says in found["error"]["what"]

@@ -14,9 +14,9 @@ from mem1.inference.config import EngineConfig
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
 from mem1.run.config import RunConfig
+from mem1.run.disk.records import Event, TaskRecord
+from mem1.run.disk.store import SessionStore
 from mem1.run.own_tools import NAMES
-from mem1.run.records import Event, TaskRecord
-from mem1.run.store import SessionStore
 from mem1.run.task import Session, TaskRun
 from mem1.tools.base import Tool, ToolResult
 from mem1.tools.toolbox import Toolbox

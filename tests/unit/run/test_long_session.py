@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1.run.records import Event, Status
+from mem1.run.disk.records import Event, Status
 from mem1.tools.base import Tool
 from tests.unit.run.scripted import Giving, Noting, by_number, do
 

@@ -11,9 +11,9 @@ from mem1.errors import BackendError
 from mem1.inference.base import Request
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
-from mem1.run.archive import Archive
-from mem1.run.records import Spent, Status
-from mem1.run.store import SessionStore
+from mem1.run.disk.archive import Archive
+from mem1.run.disk.records import Spent, Status
+from mem1.run.disk.store import SessionStore
 from mem1.tools.base import ToolResult
 from mem1.types import Completion, tool_call
 from tests.unit.run.scripted import Giving, Noting, by_number, do

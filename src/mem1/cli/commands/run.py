@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.cli import output
+from mem1.cli.agent_options import add_options, overrides_of
 from mem1.cli.arguments import INTERRUPTED, Parser
 from mem1.errors import ConfigError, DataError, IncompleteError
 from mem1.text import decoded
@@ -30,37 +31,22 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--tasks", metavar="FILE", type=Path, help="further tasks, one a line")
     parser.add_argument("--session", metavar="DIR", type=Path, help="the session's folder (default: new, in sessions/)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings as TOML, for a new session")
-    engine = parser.add_argument_group("the model")
-    engine.add_argument("--url", metavar="URL", help="an OpenAI-compatible server; stands for engine.base_url")
-    engine.add_argument("--model", metavar="NAME", help="the model's name there (default: the first that it serves)")
-    engine.add_argument("--key-env", metavar="NAME", help="environment variable with the server's key")
-    tools = parser.add_argument_group("tools")
-    tools.add_argument("--files", metavar="DIR", action="append", default=[], help="a folder to search and read")
-    tools.add_argument("--corpus", metavar="FILE", action="append", default=[], help="a corpus to search")
-    tools.add_argument(
-        "--mcp", metavar="CMD|URL", action="append", default=[], help="an MCP server: command or address"
-    )
-    tools.add_argument("--only", metavar="NAMES", help="offer these tools only, after commas")
-    limits = parser.add_argument_group("limits of a task")
-    limits.add_argument("--max-turns", metavar="N", help="turns (default 100)")
-    limits.add_argument("--max-tokens", metavar="N", help="tokens read and written")
-    limits.add_argument("--max-cost", metavar="X", help="money, in the currency of engine.prices")
+    add_options(parser)
     parser.add_argument("--again", action="store_true", help="let tasks that a limit or a failure ended go on")
     parser.add_argument("--stay", action="store_true", help="wait for further tasks when all are done")
-    parser.add_keys()
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Queue the tasks, work until all are over, print what came of them."""
-    from mem1.run.open import open_session  # pydantic and what it brings: not for --help
     from mem1.run.session import check_tasks
+    from mem1.run.start.open import open_session  # pydantic and what it brings: not for --help
 
     texts = [*arguments.task, *_from_file(arguments.tasks)]
     check_tasks(texts)
     if not texts and arguments.session is None:
         raise ConfigError("what is to be done?", where="mem1 run", hint='mem1 run "a task", or --session DIR to go on')
     folder = arguments.session or _new_folder(texts[0])
-    config, first = open_session(folder, arguments.config, _overrides(arguments), texts, again=arguments.again)
+    config, first = open_session(folder, arguments.config, overrides_of(arguments), texts, again=arguments.again)
     if config is None:
         output.note(f"queued: the process that works in {folder} takes it up")
         return 0
@@ -69,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _work(arguments: argparse.Namespace, folder: Path, config: Any, first: int) -> int:
     from mem1.cli.live import Display
-    from mem1.run.open import outcome
     from mem1.run.session import work
-    from mem1.run.window import with_window
+    from mem1.run.start.open import outcome
+    from mem1.run.start.window import with_window
 
     output.note(f"session: {folder}")
     try:
@@ -102,44 +88,6 @@ def _print(tasks: list[dict[str, Any]]) -> None:
             output.text(f"  [{source['address']}] {source['source']}", dim=True)
         if task["unknown_sources"]:
             output.warn(f"the answer names addresses that there are not: {', '.join(task['unknown_sources'])}")
-
-
-def _overrides(arguments: argparse.Namespace) -> list[str]:
-    """The short options as keys of the settings, then the keys that were given."""
-    found: list[str] = []
-    if arguments.url is not None:
-        found += ["engine.type=openai", f"engine.base_url={arguments.url}"]
-    short = {
-        "model": arguments.model,
-        "engine.key_env": arguments.key_env,
-        "limits.turns": arguments.max_turns,
-        "limits.tokens": arguments.max_tokens,
-        "limits.cost": arguments.max_cost,
-    }
-    found += [f"{key}={value}" for key, value in short.items() if value is not None]
-    if arguments.only:
-        found.append(f"tools.only={_list(arguments.only.split(','))}")
-    for key in ("files", "corpus"):
-        if given := getattr(arguments, key):
-            found.append(f"tools.{key}={_list(given)}")
-    if arguments.mcp:
-        servers = (f"{{ {_where(one)} = {_quoted(one)} }}" for one in arguments.mcp)
-        found.append(f"tools.mcp=[{', '.join(servers)}]")
-    return [*found, *arguments.overrides]
-
-
-def _where(server: str) -> str:
-    return "url" if re.match(r"https?://", server) else "command"
-
-
-def _list(values: list[str]) -> str:
-    return f"[{', '.join(_quoted(value.strip()) for value in values)}]"
-
-
-def _quoted(text: str) -> str:
-    """``text`` as a string of TOML."""
-    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
-    return f'"{escaped}"'
 
 
 def _from_file(path: Path | None) -> list[str]:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mem1.cli.main import Command
 
 SERVICES = {
+    "mcp": "files, corpora, the web, any retriever and an agent as tools of the Model Context Protocol",
     "retrieve": "passage search over HTTP, as Search-R1, MEM1 and verl ask for it",
     "webshop": "the web shop as a page in a browser, for people",
 }
-"""Each service is a module ``serve_NAME`` beside this one, with ``configure`` and ``run`` like any command."""
+"""Each service is a module of its name beside this one, with ``configure`` and ``run`` like any command."""
 
 
 def configure(parser: Parser) -> None:

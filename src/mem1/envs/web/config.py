@@ -11,9 +11,9 @@ from mem1.envs.base import Environment
 from mem1.envs.config import Need
 from mem1.envs.questions import QuestionsConfig
 from mem1.rewards.base import Scorer
-from mem1.tools.web.cache import Cache, CacheConfig
+from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
-from mem1.tools.web.search.config import SearchConfig, SerperConfig, ServiceConfig
+from mem1.tools.web.search.config import SearchConfig, SerperConfig
 from mem1.types import Task
 
 if TYPE_CHECKING:
@@ -54,17 +54,9 @@ class WebEnvConfig(QuestionsConfig):
 
     def make_tools(self) -> WebTools:
         """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""
-        from mem1.tools.web.tools import WebTools
+        from mem1.tools.web.build import make_web_tools
 
-        cache = Cache(self.cache) if self.cache.mode != "off" else None
-        provider = reader = None
-        if self.cache.mode != "replay":
-            provider = self.search.build()
-            if self.open and (self.pages is not None or isinstance(self.search, ServiceConfig)):
-                from mem1.tools.web.pages.reader import PageReader
-
-                reader = PageReader(self.pages or PagesConfig())
-        return WebTools(provider, reader, cache, name=self.search.type, parameters=self.search.parameters)
+        return make_web_tools(self.search, self.pages, self.cache, opens=self.open)
 
     async def check(self) -> None:
         """See that the key, or the recording, is there. Nothing is searched for: that costs money."""

@@ -120,8 +120,7 @@ class Expert:
         before = tuple(item for item in script.items.items() if item not in added)
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
-            last = "" if self._pages == "edited" else f"({script.end}) {LAST}"
-            end = Change(read, before, (), added, last, was)
+            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
             return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mem1.actions import ActionForm
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
-from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import goal_of
 from mem1.webshop.shop.kinds import Look
 from mem1.webshop.shop.moves import TOOLS, Click, Search, move_of
 from mem1.webshop.shop.prompts import render_prompt
+from mem1.webshop.shop.purchases import Purchase, nothing, purchase_of, scored
 from mem1.webshop.shop.visit import Shop, Visit, as_shown
-
-
-@dataclass(frozen=True, slots=True)
-class _Purchase:
-    """What came of one goal; ``what`` is ``None`` where nothing was bought."""
-
-    what: str | None
-    reward: float
-    success: bool
-    parts: Mapping[str, float | None]
-
-
-def _nothing(goal: Goal) -> _Purchase:
-    """No purchase: every part 0; no part for options where none were wanted."""
-    parts = {"bought": 0.0, "r_type": 0.0, "r_att": 0.0, "r_option": 0.0 if goal.options else None, "r_price": 0.0}
-    return _Purchase(None, 0.0, success=False, parts=parts)
 
 
 class ShopEnvironment:
@@ -55,7 +37,7 @@ class ShopEnvironment:
         self._form = form
         self._prompt = prompt
         self._goals = tuple(goal_of(objective) for objective in task.objectives)
-        self._purchases: list[_Purchase] = []
+        self._purchases: list[Purchase] = []
         self._visit = Visit(shop, self._goals[0])
         self._turns = 0
 
@@ -115,32 +97,17 @@ class ShopEnvironment:
 
         A goal that nothing was bought for has 0 in all of them.
         """
-        purchases = [*self._purchases, *map(_nothing, self._goals[len(self._purchases) :])]
-        parts = {name: None for purchase in purchases for name in purchase.parts}
-        return Score(
-            metrics={
-                "success": tuple(float(purchase.success) for purchase in purchases),
-                "score": tuple(purchase.reward for purchase in purchases),
-                **{name: tuple(purchase.parts.get(name) for purchase in purchases) for name in parts},
-            },
-            answered=tuple(purchase.what is not None for purchase in purchases),
-            scorer=f"webshop: {self._shop.label}; {self._limit} steps a goal",
-        )
+        purchases = [*self._purchases, *map(nothing, self._goals[len(self._purchases) :])]
+        return scored(purchases, f"webshop: {self._shop.label}; {self._limit} steps a goal")
 
     def _next(self, said: str, *, spent: bool) -> Observation:
         """Close this goal and go on to the next, if there is one."""
-        self._purchases.append(self._purchase())
+        self._purchases.append(purchase_of(self._visit))
         self._turns = 0
         if len(self._purchases) >= self.task.size:
             return Observation(head=said, done=True, spent=spent)
         self._visit = Visit(self._shop, self._goals[len(self._purchases)])
         return self._observation(f"{said} The next wish:")
-
-    def _purchase(self) -> _Purchase:
-        reward = self._visit.reward
-        if reward is None:
-            return _nothing(self._visit.goal)
-        return _Purchase(self._visit.bought(), reward.total, reward.success, {"bought": 1.0, **reward.parts})
 
     def _observation(self, said: str = "") -> Observation:
         """The page; then, never cut, the turns left and what can be done."""

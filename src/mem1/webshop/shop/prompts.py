@@ -35,9 +35,20 @@ Look for a product of the wanted kind, with the wanted properties and below the 
 counts how much of the wish it meets.
 """
 
+_BRIEF = "Buy what is asked for.\n"
+
 _LISTED = """\
 There are {count} things to buy, one after the other:
 {goals}"""
+
+
+def in_prompt(template: str | Path, goals: str, *, rules: str) -> str:
+    """P with ``goals``: in ``rules`` where the template is ``instruct``, in a line for ``brief``, or in a file.
+
+    Raises ``ConfigError`` where a template file is missing or has no ``{goals}``.
+    """
+    text = {"instruct": rules, "brief": _BRIEF + "{goals}\n"}.get(str(template)) or _read(Path(template))
+    return text.replace("{goals}", goals)
 
 
 def render_prompt(template: str | Path, task: Task, form: ActionForm) -> str:
@@ -50,7 +61,7 @@ def render_prompt(template: str | Path, task: Task, form: ActionForm) -> str:
     if template == "instruct":
         return _RULES.replace("{actions}", _ACTIONS[form]) + listed
     if template == "brief":
-        return "Buy what is asked for.\n" + listed
+        return _BRIEF + listed
     return _read(Path(template)).replace("{goals}", listed or "shown page by page")
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from mem1.inference.base import Section, Tokenizer
 from mem1.memory.strategies.state import StateMemory
 from mem1.rollout.agent import Agent
-from mem1.run.records import StoredTurn
-from mem1.run.store import SessionStore
+from mem1.run.disk.records import StoredTurn
+from mem1.run.disk.store import SessionStore
 from mem1.types import Completion, FinishReason, SideCall, Turn
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mem1.errors import StorageError
-from mem1.run.records import Call, Status, StoredTurn, TaskRecord
+from mem1.run.disk.records import Call, Status, StoredTurn, TaskRecord
 from mem1.tools.fulltext import TABLES
 from mem1.types import Observation, SideCall, Turn
 
@@ -103,6 +103,12 @@ class SessionStore:
         with _errors(self.folder):
             rows = self.db.execute("SELECT record FROM tasks ORDER BY number").fetchall()
         return [TaskRecord.model_validate_json(row[0]) for row in rows]
+
+    def task(self, number: int) -> TaskRecord | None:
+        """Task ``number``, ``None`` where there is none."""
+        with _errors(self.folder):
+            row = self.db.execute("SELECT record FROM tasks WHERE number = ?", (number,)).fetchone()
+        return None if row is None else TaskRecord.model_validate_json(row[0])
 
     def save_task(self, task: TaskRecord) -> TaskRecord:
         """Keep how far a task is."""

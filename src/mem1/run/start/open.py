@@ -7,10 +7,10 @@ from typing import Any
 
 from mem1.config import load
 from mem1.errors import ConfigError, StorageError
-from mem1.run.archive import Archive
 from mem1.run.config import RunConfig
+from mem1.run.disk.archive import Archive
+from mem1.run.disk.store import FILE, SessionStore
 from mem1.run.session import reopen
-from mem1.run.store import FILE, SessionStore
 from mem1.storage.guards.lock import check_unlocked
 from mem1.storage.run_dir import write_config
 from mem1.tools.build import build_toolbox
@@ -19,17 +19,17 @@ CONFIG = "config.toml"
 
 
 def open_session(
-    folder: Path, path: Path | None, overrides: list[str], texts: list[str], *, again: bool = False
+    folder: Path, path: Path | None, overrides: list[str], texts: list[str], *, again: bool = False, later: bool = False
 ) -> tuple[RunConfig | None, int]:
     """The settings of the session in ``folder``, and the number of the first of ``texts``, which were queued there.
 
     A session keeps the settings that it was begun with; ``overrides`` are laid on top and kept. ``None`` where another
-    process works on it: it will take the tasks up.
+    process works on it: it will take the tasks up. ``later``: tasks may come when it is at work.
 
     Raises ``ConfigError`` where there is no such session and nothing to begin one with, ``StorageError``.
     """
     new = not (folder / FILE).is_file()
-    if new and not texts:
+    if new and not texts and not later:
         raise ConfigError("there is no session here", where=str(folder), hint='begin one: mem1 run "a task"')
     if not new and path is not None:
         raise ConfigError("a session keeps the settings that it was begun with", where="--config", hint="leave it out")

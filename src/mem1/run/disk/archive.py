@@ -10,8 +10,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from mem1.run.records import Source
-from mem1.run.store import SessionStore
+from mem1.run.disk.records import Source
+from mem1.run.disk.store import SessionStore
 from mem1.tools.fulltext import add_text, read_text, search, snippet
 
 _ADDRESS = re.compile(r"\s*\[?\s*(?P<name>[rp]\d{1,9})\s*(?::\s*(?P<start>\d{1,15}))?\s*\]?\s*")

@@ -1,0 +1,1 @@
+"""What a session keeps on disk, and how a task is taken up from it."""

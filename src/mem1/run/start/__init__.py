@@ -1,0 +1,1 @@
+"""What is settled before the first turn: the session, the model and its window, the actions and the prompt."""
