@@ -12,6 +12,7 @@ from mem1.report.document import Document
 from mem1.report.figures.facts import draw_map
 from mem1.report.figures.svg import Chart, draw
 from mem1.report.figures.take import downloads
+from mem1.report.fitting import LONG, fitted
 from mem1.report.style import page_style
 from mem1.report.tables import chart_table, map_table
 from mem1.text import spelled_out
@@ -47,6 +48,8 @@ def environment() -> Environment:
     made.filters["svg_map"] = lambda one: Markup(draw_map(one))  # draw_map() escapes likewise
     made.filters["map_table"] = map_table
     made.filters["downloads"] = downloads
+    made.filters["fitted"] = fitted
+    made.globals["long"] = LONG
     return made
 
 

@@ -32,12 +32,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's head, its unit, whether it holds numbers, and what it means."""
+    """A column's head, its unit, whether it holds numbers, what it means, and whether it belongs to the one before."""
 
     head: str
     unit: str = ""
     numeric: bool = True
     meaning: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ class Table:
 # Answer rate, actions per objective and early stopping stand beside every score: without them an
 # agent that stops early looks like one that saves memory.
 BESIDE_SCORES = (Measure.ANSWER_RATE, Measure.ACTIONS_PER_OBJECTIVE, Measure.EARLY_STOP)
+# What readers look for comes first; how many failed and the number of tasks follow it, then the rest.
+FIRST = (Measure.PEAK_WITHOUT_PROMPT, Measure.ANSWER_RATE, Measure.TOKENS)
 SIDE_BY_SIDE = (
-    *BESIDE_SCORES,
+    *(measure for measure in BESIDE_SCORES if measure not in FIRST),
     Measure.MALFORMED,
-    Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
-    Measure.TOKENS,
     Measure.TOKENS_REUSED,
     Measure.SECONDS,
     Measure.COST,
@@ -95,10 +96,10 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     scores = last.scored
     for measure in scores:
         label = spec_of(measure).label
-        columns += [Column(f"{label} before"), Column("after")]
-        columns.append(Column("difference", meaning="after less before, paired by task"))
+        columns += [Column(f"{label} before"), Column("after", joined=True)]
+        columns.append(Column("difference", meaning="after less before, paired by task", joined=True))
     for measure in BESIDE_SCORES:
-        columns += [Column(f"{spec_of(measure).label} before"), Column("after")]
+        columns += [Column(f"{spec_of(measure).label} before"), Column("after", joined=True)]
     columns.append(Column("n", "tasks"))
     return Table(
         title=title,
@@ -113,21 +114,23 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     """Every strategy at every horizon: the main measures, or all of them with all intervals."""
     scores = evaluation.scored
     every = tuple(unique(measure for cell in evaluation.cells for measure in cell.metrics))
-    main = (*scores, *(f"{name}{PER_OBJECTIVE}" for name in scores[:1]), *SIDE_BY_SIDE)
-    wanted = every if all_measures else main
-    measures = tuple(m for m in wanted if m != Measure.COST or priced(evaluation))
+    first = (*scores, *FIRST)
+    rest = every if all_measures else (*(f"{name}{PER_OBJECTIVE}" for name in scores[:1]), *SIDE_BY_SIDE)
+    behind = tuple(m for m in rest if m not in first and (m != Measure.COST or priced(evaluation)))
     bounded = every if all_measures else None
     title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]
-    columns += [_column(evaluation, m) for m in measures]
+    columns += [_column(evaluation, m) for m in first]
     columns += [Column("Failed", "episodes"), Column("n", "tasks")]
+    columns += [_column(evaluation, m) for m in behind]
     rows = [
         (
             Entry(tasks_of(key)),
             Entry(cell.strategy),
-            *(entry_of(cell, measure, bounded) for measure in measures),
+            *(entry_of(cell, measure, bounded) for measure in first),
             Entry(str(cell.failed), strong=cell.failed > 0),
             count_entry(cell),
+            *(entry_of(cell, measure, bounded) for measure in behind),
         )
         for key in keys_of(evaluation)
         for cell in evaluation.cells

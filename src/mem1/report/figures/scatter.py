@@ -37,8 +37,10 @@ def costly(name: str, objectives: int, metrics: dict[str, Metric], scored: Seque
     return Costly(name, objectives, quality, {name: metrics[name].mean for name in COSTS if name in metrics})
 
 
-def quality_against(marks: Sequence[Costly], label: str, currency: str | None = None) -> list[Chart]:
+def quality_against(marks: Sequence[Costly], label: str, of: str = "", currency: str | None = None) -> list[Chart]:
     """Quality against peak, tokens, seconds and money: a colour for each name, a mark for each horizon.
+
+    ``of`` begins the charts' ids.
 
     Where papers printed exact match beside a cost, their figures are drawn too, hollow; they print no money and no
     tokens.
@@ -60,14 +62,13 @@ def quality_against(marks: Sequence[Costly], label: str, currency: str | None = 
         unit = (currency or "money") if cost == Measure.COST else spec.unit
         charts.append(
             Chart(
-                id=f"quality-{cost}",
-                title=f"{label} against {spec.label.lower()}",
+                id=f"{of}quality-{cost}",
+                title=f"{label} against {spec.label[0].lower()}{spec.label[1:]}",
                 caption="Each mark is a horizon, its number of objectives beside it. Up and to the left is better."
                 + (" Hollow: as printed in papers, of other models, tasks and machines." if printed else ""),
-                x=Axis(f"{spec.label.lower()} of an episode, {unit}", log2=True),
+                x=Axis(f"{spec.label} of an episode, {unit}", log2=True),
                 y=Axis(label, low=0.0, high=1.0),
                 series=tuple(series),
-                names_at_points=True,
             )
         )
     return charts
@@ -127,7 +128,7 @@ def _printed(cost: str) -> Iterable[Point]:
             if value and figures.em is not None:
                 note = f"{row.system}, {published().cite(row.source)}, {objectives} objectives: "
                 note += f"{figures.em / objectives:.2f} at {_amount(value)}"
-                yield Point(value, figures.em / objectives, note=note, label=str(objectives))
+                yield Point(value, figures.em / objectives, note=note)
 
 
 def _amount(value: float) -> str:

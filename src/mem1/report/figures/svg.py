@@ -163,7 +163,7 @@ def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: 
     high = max(values, default=1.0) if axis.high is None else axis.high
     if axis.log2:
         ticks = tuple(2.0**k for k in range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1))
-        while len(ticks) > 9:
+        while len(ticks) > (9 if high < 10_000 else 5):  # large numbers take more room
             ticks = ticks[::2]
         if tight:
             ticks = tuple(t for t in ticks if low <= t <= high) or ticks[:1]

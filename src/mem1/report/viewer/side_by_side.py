@@ -138,7 +138,7 @@ def _costs(runs: Sequence[RunSummary], marks: Mapping[str, str]) -> list[Chart]:
         return []
     currencies = {one.currency for one in runs if one.currency}
     label = spec_of(f"{scored}_per_objective").label
-    return quality_against(found, label, currencies.pop() if len(currencies) == 1 else None)
+    return quality_against(found, label, "runs-", currencies.pop() if len(currencies) == 1 else None)
 
 
 def _pair(
