@@ -46,6 +46,7 @@ BUILTIN: Mapping[str, str] = {
     "loss.cispo": "mem1.train.losses.config:Cispo",
     "backend.tinker": "mem1.integrations.tinker.config:TinkerConfig",
     "backend.local": "mem1.train.config:LocalBackendConfig",
+    "backend.verl": "mem1.integrations.verl.config:VerlConfig",
 }
 
 # What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``
