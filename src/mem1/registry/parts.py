@@ -38,6 +38,10 @@ BUILTIN: Mapping[str, str] = {
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
     "estimator.ppo": "mem1.train.advantages.ppo:Ppo",
+    "memory_credit.none": "mem1.train.memory_credit.config:NoMemoryCredit",
+    "memory_credit.information_gain": "mem1.train.memory_credit.information_gain:InformationGain",
+    "memory_credit.belief_entropy": "mem1.train.memory_credit.belief_entropy:BeliefEntropy",
+    "memory_credit.counterfactual": "mem1.train.memory_credit.counterfactual:Counterfactual",
     "monitor.tensorboard": "mem1.train.monitors.tensorboard:TensorboardConfig",
     "monitor.wandb": "mem1.train.monitors.wandb:WandbConfig",
     "monitor.trackio": "mem1.train.monitors.trackio:TrackioConfig",
@@ -46,6 +50,7 @@ BUILTIN: Mapping[str, str] = {
     "loss.cispo": "mem1.train.losses.config:Cispo",
     "backend.tinker": "mem1.integrations.tinker.config:TinkerConfig",
     "backend.local": "mem1.train.config:LocalBackendConfig",
+    "backend.verl": "mem1.integrations.verl.config:VerlConfig",
 }
 
 # What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``
