@@ -68,8 +68,8 @@ class LinkedRows:
         links = self._of(split)
         if not links.starts:
             raise ConfigError(
-                f"chained tasks need sources whose objectives can be linked: in no question of {self.name!r} stands the "
-                "answer to another",
+                "chained tasks need sources whose objectives can be linked: "
+                f"in no question of {self.name!r} stands the answer to another",
                 where=f"sources, split {split!r}",
                 hint="use rows about the same names, a source with start() and link(), or another composition",
             )
