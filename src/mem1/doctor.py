@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mem1.errors import Mem1Error
 from mem1.installed import Requirement, install_hint, requirements
+from mem1.threads import told
 
 SHIPPED = "builtin:tiny"
 _GIB = 2**30
@@ -113,7 +114,7 @@ def check_cpu() -> Iterator[Check]:
 
 
 def check_threads() -> Iterator[Check]:
-    """More threads than cores slow each other down."""
+    """More threads than cores slow each other down, and so do threads that spin where others work."""
     if not _has_torch():
         return
     import torch
@@ -124,7 +125,7 @@ def check_threads() -> Iterator[Check]:
     yield Check(
         "threads",
         Status.WARN if crowded else Status.OK,
-        f"torch uses {threads}, cores: {cores}",
+        f"torch uses {threads}, cores: {cores}; {told()}",
         f"set OMP_NUM_THREADS={cores}" if crowded else "",
     )
 

@@ -20,11 +20,13 @@ import torch
 
 from mem1.inference.base import Engine, Request, Section
 from mem1.inference.chat import wrap_prompt
-from mem1.inference.config import OpenAiConfig, VllmConfig
+from mem1.inference.config import OpenAiConfig
 from mem1.inference.endpoint.openai_engine import OpenAiEngine
 from mem1.inference.folders import find_folder, local_tokenizer
 from mem1.inference.hf.loading import load_model
-from mem1.inference.vllm_engine import VllmBackend, VllmEngine
+from mem1.inference.vllm.backend import VllmBackend
+from mem1.inference.vllm.config import VllmConfig
+from mem1.inference.vllm.engine import VllmEngine
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.recipe import Recipe
 from mem1.rollout.episode import RolloutContext
@@ -33,7 +35,7 @@ from mem1.runtime.build import build_world
 from mem1.runtime.tasks import held_out
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
-from mem1.types import Composition, Episode, FinishReason
+from mem1.types import Completion, Composition, Episode, FinishReason
 
 pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
 CONTEXT = 2048
@@ -107,6 +109,24 @@ def test_log_probabilities_are_the_trainers(backend: VllmBackend, model: str) ->
     assert off.max() < 2e-3
 
 
+def test_prompts_of_more_tokens_than_a_step_computes_are_written_from_by_their_seeds(
+    backend: VllmBackend, model: str
+) -> None:
+    """Twelve prompts of 1,500 tokens at once, not one computed in pieces on a CPU: each is as if alone."""
+    engine = engine_of(backend, model)
+    section = (Section("a", (), (), 4),)
+    requests = [
+        Request(tuple(20 + (i * 131 + j * 7) % 1900 for j in range(1500)), section, f"{i}", seed=i) for i in range(12)
+    ]
+
+    async def all_at_once() -> list[Completion]:
+        return await asyncio.gather(*map(engine.generate, requests))
+
+    together = asyncio.run(all_at_once())
+    for request, one in zip(requests[::4], together[::4], strict=True):
+        assert asyncio.run(engine.generate(request)).token_ids == one.token_ids
+
+
 def test_prefixes_are_cached(backend: VllmBackend, model: str) -> None:
     """The same prompt of 600 tokens a second time: all whole blocks of it but those at its end are there already."""
     engine = engine_of(backend, model)
@@ -152,6 +172,7 @@ def server(model: str) -> Iterator[str]:
         "--dtype",
         "float32",
         "--enforce-eager",
+        "--no-enable-chunked-prefill",
     ]
     command += ["--max-model-len", str(CONTEXT), "--max-num-seqs", "16", "--generation-config", "vllm", "--seed", "0"]
     process = subprocess.Popen(command)

@@ -33,6 +33,14 @@ class PendingCalls:
         finally:
             self._tasks.discard(task)
 
+    def check_idle(self) -> None:
+        """Raise ``BackendError`` while a call is under way: what is written must be of one policy."""
+        if self._tasks:
+            raise BackendError(
+                f"the policy changed while {len(self._tasks)} requests were in flight",
+                hint="await all completions before updating the policy",
+            )
+
     def close(self) -> None:
         """End all calls, those of other event loops too."""
         self._closed = True

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mem1.recipe import Recipe
 from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime
 from mem1.runtime.play import play, played
 from mem1.storage.run_dir import RunDir
-from mem1.types import EpisodeGroup, Task
+from mem1.types import Episode, EpisodeGroup, Task
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
     from mem1.train.loop import TrainResult
+
+Playing = Callable[..., Awaitable[list[Episode]]]
+"""``(tasks, label, size=, temperature=)``: episodes of each task, as ``runtime.play.played`` without its runtime."""
 
 
 def train(
@@ -28,15 +33,18 @@ def train(
     """
     local = runtime.trainable
     from mem1.runtime.models import seed
+    from mem1.train.memory_credit.probes import answer_probes
     from mem1.train.trainer import Trainer
 
     seed(runtime.recipe)
+    tags = runtime.recipe.memory.tags
     trainer = Trainer(
         local.trained,
         runtime.recipe.train,
         run,
-        rollout=lambda step: _rollout(runtime, pool, step),
+        rollout=lambda step: rollout(runtime.recipe, pool, step, partial(played, runtime)),
         objective_rewards=objective_rewards_of(runtime.recipe.reward),
+        probes=answer_probes(local.tokenizer, tags.opening(tags.answer)),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
@@ -48,28 +56,32 @@ def train(
 
 def watcher(runtime: Runtime, watched: Sequence[Task]) -> Callable[[int], Mapping[str, float]] | None:
     """Greedy scores on dev tasks like those trained on, after a step; ``None`` where there are no such tasks."""
-    return (lambda step: _watch(runtime, watched, step)) if watched else None
+    return (lambda step: watch(watched, step, partial(play, runtime))) if watched else None
 
 
-async def _rollout(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
-    config = runtime.recipe.train
+async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Playing) -> list[EpisodeGroup]:
+    """The groups that step ``step`` (counted from 0) learns from, others in place of those that teach nothing."""
+    config = recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    groups = as_groups(await played(runtime, tasks, f"train/{step}", size=config.group_size))
+    groups = as_groups(await playing(tasks, f"train/{step}", size=config.group_size, temperature=config.temperature))
     if config.refill:
         from mem1.train.refill import Refilling
 
-        refilling = Refilling(config, pool, objective_rewards_of(runtime.recipe.reward))
+        refilling = Refilling(config, pool, objective_rewards_of(recipe.reward))
         for attempt in range(1, config.refill + 1):
             others = refilling.tasks(groups, step, attempt)
             if not others:
                 break
-            groups += as_groups(await played(runtime, others, f"train/{step}+{attempt}", size=config.group_size))
+            groups += as_groups(
+                await playing(others, f"train/{step}+{attempt}", size=config.group_size, temperature=config.temperature)
+            )
     return groups
 
 
-def _watch(runtime: Runtime, watched: Sequence[Task], step: int) -> Mapping[str, float]:
-    done = play(runtime, watched, f"watch/{step}", temperature=0.0)
+def watch(watched: Sequence[Task], step: int, play: Callable[..., list[Episode]]) -> Mapping[str, float]:
+    """Greedy scores after ``step`` steps; ``play`` as ``runtime.play`` without its runtime. Raises ``Mem1Error``."""
+    done = play(watched, f"watch/{step}", size=1, temperature=0.0)
     RolloutHealthCheck(done).check(f"the evaluation after step {step}")
     scores = [episode.score for episode in done if episode.score is not None]
     if not scores:

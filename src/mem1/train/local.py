@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from mem1.errors import ConfigError
+from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
+from mem1.train.memory_credit.credit import credits_of, on_states, state_advantages
+from mem1.train.memory_credit.probes import Probes
+from mem1.train.policy.optimizer import hold, set_rate
 from mem1.train.policy.policy import Policy
-from mem1.train.prepare import Minibatch, score
-from mem1.train.rows.batch import Batch, View
-from mem1.train.rows.packing import pack
+from mem1.train.prepare import Minibatch, prepare, score
+from mem1.train.rows.batch import Batch, View, batch_of_rows
 from mem1.train.rows.row import Row, trained_values
-from mem1.train.rows.samples import Sample
+from mem1.train.selection import Selection
 from mem1.train.update import StepStats, update
+from mem1.types import Episode
 
 _STATE = "local.pt"
 
@@ -29,6 +36,11 @@ class LocalBackend:
         optimizer: Of both.
         config: Clipping, importance, normalisation and row sizes.
         view: How contexts become packed rows (``policy.training_view``).
+        reference: What a divergence is taken against, if any is.
+        probes: What the policy is asked for ``config.memory_credit``.
+
+    Raises:
+        ConfigError: Credit for memory is asked for and nobody says what the answers are.
     """
 
     def __init__(
@@ -39,12 +51,55 @@ class LocalBackend:
         config: TrainConfig,
         *,
         view: View,
+        reference: Policy | None = None,
+        probes: Probes | None = None,
     ) -> None:
+        if config.memory_credit.type != "none" and probes is None:
+            raise ConfigError(
+                "it is not known what answers a page should tell of",
+                where="train.memory_credit",
+                hint='pass probes to the trainer (memory_credit.probes.answer_probes), or set type = "none"',
+            )
         self.policy = policy
         self.critic = critic
         self.optimizer = optimizer
         self.view: View = view
         self._config = config
+        self._reference = reference
+        self._probes = probes
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether values are learned beside the policy."""
+        return self.critic is not None
+
+    def prepare(self, selection: Selection, ledger: Ledger, rng: random.Random) -> list[Minibatch]:
+        """The minibatches of a rollout (``prepare.prepare``)."""
+        return prepare(
+            selection,
+            self._config,
+            ledger=ledger,
+            view=self.view,
+            policy=self.policy,
+            critic=self.critic,
+            reference=self._reference,
+            rng=rng,
+            extra=self._for_memory if self._config.memory_credit.type != "none" else None,
+        )
+
+    def _for_memory(self, groups: Sequence[Sequence[Episode]], batches: Sequence[Batch]) -> list[Tensor]:
+        """The extra advantages of the tokens of states."""
+        assert self._probes is not None
+        kind = self._config.memory_credit
+        credits = credits_of(groups, kind, self._probes, self.policy, self._config.rows, self.view)
+        each = state_advantages(groups, credits, kind.weight)
+        return [on_states(batch, each) for batch in batches]
+
+    def set_rate(self, factor: float, *, critic_only: bool) -> None:
+        """What the updates that follow learn with: a share of the configured rates; for the policy none of it."""
+        set_rate(self.optimizer, factor)
+        if critic_only:
+            hold(self.optimizer, self.policy.model.parameters())
 
     def logprobs(self, rows: Sequence[Row]) -> list[list[float]]:
         """Log p of each trained token, in nats."""
@@ -75,6 +130,10 @@ class LocalBackend:
         """One step on a prepared minibatch, with all that it holds beside the rows."""
         return update(self.policy, self.critic, self.optimizer, minibatch, self._config)
 
+    def finish(self) -> None:
+        """Let go of gradients: the updates of a rollout are done."""
+        self.optimizer.zero_grad(set_to_none=True)
+
     def save(self, folder: Path) -> None:
         """Weights and optimizer as tensors."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,31 +147,6 @@ class LocalBackend:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        counts = [sum(row.trained) for row in rows]
-        starts = [0, *accumulate(counts)]
-        samples = tuple(
-            Sample(
-                episode=k,
-                group=row.group_id,
-                token_ids=row.token_ids,
-                prefix_length=0,
-                trained=row.trained,
-                flat=tuple(range(starts[k], starts[k + 1])),
-            )
-            for k, row in enumerate(rows)
-        )
-        capacity, share = self._config.rows.capacity, self._config.rows.share_prefix
-        packed = (
-            pack(samples, capacity=capacity, share_prefix=share)
-            if self.view == "packed"
-            else tuple(one for sample in samples for one in pack([sample], capacity=sample.length))
-        )
-        return Batch(
-            episodes=(),
-            samples=samples,
-            rows=packed,
-            starts=torch.tensor(starts),
-            episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
-            turn_of=torch.zeros(starts[-1], dtype=torch.long),
-            rollout_logprobs=torch.tensor(trained_values(rows, [row.rollout_logprobs for row in rows])),
+        return batch_of_rows(
+            rows, capacity=self._config.rows.capacity, share_prefix=self._config.rows.share_prefix, view=self.view
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,10 @@ from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
 from mem1.train.rows.row import Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
+from mem1.types import Episode
+
+Extra = Callable[[Sequence[Sequence[Episode]], Sequence[Batch]], Sequence[Tensor]]
+"""From a rollout's groups and its minibatches to an amount for each token, float32 [N] for each minibatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,13 @@ def prepare(
     config: TrainConfig,
     *,
     view: View,
-    policy: Policy,
-    critic: Policy | None,
-    reference: Policy | None,
+    policy: Any,
+    critic: Any,
+    reference: Any,
     rng: random.Random,
     ledger: Ledger | None = None,
+    scores: Callable[..., Scored] | None = None,
+    extra: Extra | None = None,
 ) -> list[Minibatch]:
     """Divide a selection into minibatches and work out old log-probabilities, values and advantages.
 
@@ -65,12 +72,17 @@ def prepare(
         selection: A rollout's scored episodes.
         config: Settings.
         view: How samples become rows (``policy.training_view``).
-        policy: The weights before the update (the proximal policy).
+        policy: The weights before the update (the proximal policy), a ``Policy`` as the two that follow are, or
+            whatever ``scores`` takes.
         critic: What values come from (PPO only); may be ``policy`` itself.
         reference: What the KL term is taken against, if there is one.
         rng: Shuffles the division.
         ledger: What episodes earned; by default their rewards, as ``config`` says.
+        scores: How a model that is not in this process is asked, as ``score`` asks one that is. Then old
+            log-probabilities are always asked for: what was sampled is compared with them before anything is trained.
+        extra: What is added to the tokens' advantages (credit for memory).
     """
+    evaluate: Callable[..., Scored] = scores or score
     parts = split(selection.trainable, config.minibatches, rng=rng)
     batches = [
         make_batch(part, capacity=config.rows.capacity, share_prefix=config.rows.share_prefix, view=view)
@@ -78,15 +90,15 @@ def prepare(
     ]
     kl_in_reward = reference is not None and config.kl.where == "reward"
     old: list[Scored | None] = [None] * len(batches)
-    if config.epochs * len(batches) > 1 or kl_in_reward:
-        old = [score(policy, batch, values=critic is policy) for batch in batches]
+    if config.epochs * len(batches) > 1 or kl_in_reward or scores is not None:
+        old = [evaluate(policy, batch, values=critic is policy) for batch in batches]
     values: list[Tensor | None] = [None] * len(batches)
     if critic is not None:
         values = [
-            found.values if found and critic is policy else score(critic, batch, values=True).values
+            found.values if found and critic is policy else evaluate(critic, batch, values=True).values
             for batch, found in zip(batches, old, strict=True)
         ]
-    references = [score(reference, batch).logprobs if reference else None for batch in batches]
+    references = [evaluate(reference, batch).logprobs if reference else None for batch in batches]
     costs: list[Tensor | None] = [None] * len(batches)
     if kl_in_reward:
         costs = [
@@ -95,7 +107,12 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config, ledger or Ledger(config, None))
-    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
+    if extra is not None:
+        more = extra(selection.groups, batches)
+        advantages = [
+            replace(one, advantages=one.advantages + added) for one, added in zip(advantages, more, strict=True)
+        ]
+    rows = [rows_of(batch, estimated.advantages, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
@@ -113,13 +130,16 @@ def prepare(
     ]
 
 
-def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
-    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
-    each, starts = estimated.advantages.tolist(), batch.starts.tolist()
-    advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
+def rows_of(batch: Batch, advantages: Tensor, config: TrainConfig) -> list[Row]:
+    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike.
+
+    ``advantages``: float32 [N].
+    """
+    each, starts = advantages.tolist(), batch.starts.tolist()
+    by_episode = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
     return make_rows(
         batch.episodes,
-        advantages,
+        by_episode,
         normalisation=config.normalisation,
         constant=config.constant_length,
         samples=batch.samples,

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from rich.console import Console
@@ -22,13 +23,14 @@ from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
+from mem1.train.memory_credit.probes import Probes
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
 from mem1.train.policy.exactness import training_view
-from mem1.train.policy.optimizer import hold, make_optimizer, rate, set_rate
+from mem1.train.policy.optimizer import make_optimizer, rate
 from mem1.train.policy.policy import Policy, reference_of
-from mem1.train.prepare import Minibatch, prepare
+from mem1.train.prepare import Minibatch
 from mem1.train.recorder import Recorder
 from mem1.train.rows.calls import without_side_calls
 from mem1.train.saving.checkpoint import Progress, Trained
@@ -63,8 +65,9 @@ class Trainer:
             resumed run is not the same as an undisturbed one.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
+        probes: What the policy is asked for credit for memory (``config.memory_credit``).
         evaluate: Measures the weights after ``step`` steps.
-        reference: What KL is taken against; by default the policy as it was handed over.
+        reference: What KL is taken against, at the same temperature; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
@@ -79,6 +82,7 @@ class Trainer:
         *,
         rollout: Rollout,
         objective_rewards: ObjectiveRewards | None = None,
+        probes: Probes | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -87,12 +91,15 @@ class Trainer:
         monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
+        policy.temperature = config.temperature
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        if compared is not None:
+            compared.temperature = config.temperature
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
-        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view)
-        self._learner = _Reinforcement(config, backend, compared, rollout, Ledger(config, objective_rewards))
+        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared, probes=probes)
+        self._learner = Reinforcement(config, backend, rollout, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,
             config,
@@ -117,20 +124,32 @@ class Trainer:
         return self._loop.run(self._learner, resume=resume)
 
 
-class _Reinforcement:
-    """What reinforcement learning does in each step (a ``Learner``)."""
+class Updater(Protocol):
+    """Who turns a rollout into updates: it holds the weights, wherever they are."""
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        backend: LocalBackend,
-        reference: Policy | None,
-        rollout: Rollout,
-        ledger: Ledger,
-    ) -> None:
+    @property
+    def has_critic(self) -> bool:
+        """Whether values are learned beside the policy: from any rollout, even one of equal rewards."""
+
+    def prepare(self, selection: Selection, ledger: Ledger, rng: random.Random) -> list[Minibatch]:
+        """The minibatches of a rollout, under the weights as they are."""
+
+    def set_rate(self, factor: float, *, critic_only: bool) -> None:
+        """What the updates that follow learn with: a share of the configured rates; for the policy none of it."""
+
+    def update(self, minibatch: Minibatch) -> StepStats:
+        """One optimizer step."""
+
+    def finish(self) -> None:
+        """The updates of a rollout are done."""
+
+
+class Reinforcement:
+    """What reinforcement learning does in each step (a ``Learner``), wherever the weights are."""
+
+    def __init__(self, config: TrainConfig, backend: Updater, rollout: Rollout, ledger: Ledger) -> None:
         self._config = config
         self._backend = backend
-        self._reference = reference
         self._rollout = rollout
         self._ledger = ledger
 
@@ -187,25 +206,16 @@ class _Reinforcement:
 
     def _prepare(self, selection: Selection, step: int) -> list[Minibatch]:
         """Minibatches to train on; none where the rewards say nothing (a critic learns from any)."""
-        if not selection.trainable or not (selection.signal or self._backend.critic is not None):
+        if not selection.trainable or not (selection.signal or self._backend.has_critic):
             return []
-        return prepare(
-            selection,
-            self._config,
-            ledger=self._ledger,
-            view=self._backend.view,
-            policy=self._backend.policy,
-            critic=self._backend.critic,
-            reference=self._reference,
-            rng=random.Random(f"{self._config.seed}/{step}"),
-        )
+        return self._backend.prepare(selection, self._ledger, random.Random(f"{self._config.seed}/{step}"))
 
     def _update(self, minibatches: list[Minibatch], factor: float, step: int) -> list[StepStats]:
-        set_rate(self._backend.optimizer, factor)
-        if isinstance(self._config.algorithm, Ppo) and step < self._config.algorithm.critic_warmup:
-            hold(self._backend.optimizer, self._backend.policy.model.parameters())
+        algorithm = self._config.algorithm
+        warming_up = isinstance(algorithm, Ppo) and step < algorithm.critic_warmup
+        self._backend.set_rate(factor, critic_only=warming_up)
         updates = [self._backend.update(minibatch) for _ in range(self._config.epochs) for minibatch in minibatches]
-        self._backend.optimizer.zero_grad(set_to_none=True)
+        self._backend.finish()
         return updates
 
 

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from mem1.errors import InexactError
-from mem1.train.advantages.kl import kl
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.losses.base import Loss, LossInput
-from mem1.train.losses.importance import masked_importance, truncated_importance
+from mem1.train.losses.objective import token_losses
 from mem1.train.losses.value import value_loss
 from mem1.train.policy.forward import TokenOutputs
 from mem1.train.policy.optimizer import clip_gradient
@@ -128,32 +127,25 @@ def _row_loss(
     detached = out.logprobs.detach()
     old = detached if minibatch.old_logprobs is None else minibatch.old_logprobs[flat].to(device)
     weights = minibatch.weights[flat].to(device)
-    sequence = minibatch.batch.sequence_of[flat].to(device)
-    found = policy_loss(
+    reference = minibatch.reference_logprobs
+    per_token, found = token_losses(
+        policy_loss,
         LossInput(
             logprobs=out.logprobs,
             old_logprobs=old,
             advantages=minibatch.advantages[flat].to(device),
-            sequence=sequence,
+            sequence=minibatch.batch.sequence_of[flat].to(device),
             clip_low=config.clip_low,
             clip_high=config.clip_high,
             dual_clip=config.dual_clip,
-        )
+        ),
+        config,
+        rollout=minibatch.batch.rollout_logprobs[flat].to(device),
+        reference=None if reference is None else reference[flat].to(device),
+        entropy=out.entropy,
     )
-    per_token = found.loss
-    if config.tis_cap is not None:
-        rollout = minibatch.batch.rollout_logprobs[flat].to(device)
-        if config.importance == "token":
-            per_token = per_token * truncated_importance(old, rollout, cap=config.tis_cap)
-        else:
-            per_token = per_token * masked_importance(old, rollout, sequence, cap=config.tis_cap)
-    if minibatch.reference_logprobs is not None and config.kl.where == "loss":
-        reference = minibatch.reference_logprobs[flat].to(device)
-        per_token = per_token + config.kl.coef * kl(config.kl.loss_estimator, out.logprobs, reference)
     if out.entropy is not None:
         seen.entropy[flat] = out.entropy.detach().cpu()
-        if config.entropy_coef:
-            per_token = per_token - config.entropy_coef * out.entropy
     seen.logprobs[flat] = detached.cpu()
     seen.ratio[flat] = found.ratio.cpu()
     seen.clipped[flat] = found.clipped.cpu()

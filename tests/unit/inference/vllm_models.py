@@ -11,9 +11,10 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as RawTokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mem1.inference.config import VllmConfig
 from mem1.inference.tokenizers.toy import END_OF_TEXT, ByteTokenizer
-from mem1.inference.vllm_engine import VllmBackend, VllmEngine
+from mem1.inference.vllm.backend import VllmBackend
+from mem1.inference.vllm.config import VllmConfig
+from mem1.inference.vllm.engine import VllmEngine
 from mem1.inference.writing import Ask, Piece
 
 

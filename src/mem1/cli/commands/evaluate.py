@@ -8,6 +8,7 @@ from typing import Any
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser, positive
+from mem1.cli.dry_run import dry_run
 from mem1.errors import IncompleteError
 
 
@@ -36,18 +37,21 @@ def run(arguments: argparse.Namespace) -> int:
     The exit code is that of ``IncompleteError`` where episodes failed: all else is printed and written nevertheless.
     """
     overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
+    if arguments.dry_run:
+        return dry_run("evaluate", arguments, overrides)
     from mem1 import commands  # torch
 
     command = commands.compare if arguments.compare else commands.evaluate
     found = command(arguments.recipe, overrides, run=arguments.run, resume=arguments.resume)
     if not arguments.json:
         output.show([_labelled(cell) for cell in found["cells"]], as_json=False, title="evaluated")
+        if found["remembered"]:
+            output.show(found["remembered"], as_json=False, title="what was remembered")
         if found["ceiling"]:
             output.show(found["ceiling"], as_json=False, title="the scripted expert on the same tasks: what they allow")
     elif arguments.compare:
-        output.show(
-            {key: found[key] for key in ("report", "verdicts", "cells", "ceiling", "failed", "findings")}, as_json=True
-        )
+        keys = ("report", "verdicts", "cells", "retention", "ceiling", "failed", "findings")
+        output.show({key: found[key] for key in keys}, as_json=True)
     else:
         output.show(found["cells"], as_json=True)
     if arguments.compare and not arguments.json:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mem1.errors import DataError
 from mem1.train.rows.calls import written
 from mem1.train.rows.packing import PackedRow, pack
+from mem1.train.rows.row import Row, trained_values
 from mem1.train.rows.samples import Sample, sampled_count, samples_of
 from mem1.types import Episode
 
@@ -76,11 +77,6 @@ def make_batch(
     samples = tuple(
         sample for index, episode in enumerate(episodes) for sample in samples_of(episode, index, starts[index])
     )
-    rows = (
-        pack(samples, capacity=capacity, share_prefix=share_prefix)
-        if view == "packed"
-        else tuple(row for sample in samples for row in pack([sample], capacity=sample.length))
-    )
     turn_of: list[int] = []
     call_of: list[int] = []
     logprobs: list[float] = []
@@ -93,10 +89,45 @@ def make_batch(
     return Batch(
         episodes=tuple(episodes),
         samples=samples,
-        rows=rows,
+        rows=_packed(samples, capacity, share_prefix, view),
         starts=torch.tensor(starts),
         episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         turn_of=torch.tensor(turn_of),
         rollout_logprobs=torch.tensor(logprobs, dtype=torch.float32),
         call_of=torch.tensor(call_of),
     )
+
+
+def batch_of_rows(rows: Sequence[Row], *, capacity: int, share_prefix: bool = True, view: View = "packed") -> Batch:
+    """The same from neutral rows, which know no turns: each counts as an episode of one.
+
+    A row may hold several completions; ``sequence_of`` takes them for one.
+    """
+    counts = [sum(row.trained) for row in rows]
+    starts = [0, *accumulate(counts)]
+    samples = tuple(
+        Sample(
+            episode=k,
+            group=row.group_id,
+            token_ids=row.token_ids,
+            prefix_length=0,
+            trained=row.trained,
+            flat=tuple(range(starts[k], starts[k + 1])),
+        )
+        for k, row in enumerate(rows)
+    )
+    return Batch(
+        episodes=(),
+        samples=samples,
+        rows=_packed(samples, capacity, share_prefix, view),
+        starts=torch.tensor(starts),
+        episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
+        turn_of=torch.zeros(starts[-1], dtype=torch.long),
+        rollout_logprobs=torch.tensor(trained_values(rows, [row.rollout_logprobs for row in rows])),
+    )
+
+
+def _packed(samples: Sequence[Sample], capacity: int, share_prefix: bool, view: View) -> tuple[PackedRow, ...]:
+    if view == "packed":
+        return pack(samples, capacity=capacity, share_prefix=share_prefix)
+    return tuple(row for sample in samples for row in pack([sample], capacity=sample.length))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import random
-from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -14,7 +13,7 @@ from typing import Any
 
 from mem1.errors import ConfigError
 from mem1.webshop.catalogue.config import WebshopConfig
-from mem1.webshop.catalogue.goals import SHUFFLE_SEED, Goal
+from mem1.webshop.catalogue.goals import SHUFFLE_SEED, Goal, by_weight
 from mem1.webshop.catalogue.products import Product
 from mem1.webshop.shop.visit import Opening, Shop, shared_shop
 
@@ -121,7 +120,7 @@ class ShopServer:
         """The index of a goal drawn by weight, as the published code draws it. Raises ``ConfigError`` without goals."""
         if not self.goals:
             raise ConfigError("the shop has no goals", where="goals", hint="let filter_goals leave some")
-        return random_index(self.cum_weights, rng)
+        return by_weight(self.cum_weights, rng.uniform)
 
     def __copy__(self) -> ShopServer:
         return self
@@ -167,16 +166,8 @@ def _choose(shop: Shop, settings: ServerSettings) -> list[GoalFacts]:
     sums = [0.0, *accumulate(goal["weight"] for goal in goals)]
     drawn: dict[int, None] = {}
     while len(drawn) < settings.limit_goals:
-        drawn[random_index(sums, rng)] = None
+        drawn[by_weight(sums, rng.uniform)] = None
     return [goals[index] for index in drawn]
-
-
-def random_index(sums: Sequence[float], rng: random.Random) -> int:
-    """An index by weight as the published code draws it; ``sums`` begin with 0.
-
-    It is the place after the drawn one (the last excepted), so that the first goal is never drawn.
-    """
-    return min(bisect(sums, rng.uniform(0, sums[-1])), len(sums) - 2)
 
 
 def published_goal(goal: Goal) -> GoalFacts:

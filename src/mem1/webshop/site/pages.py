@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mem1.text import spelled_out
 from mem1.webshop.catalogue.goals import NO_LIMIT
 from mem1.webshop.catalogue.products import Product
-from mem1.webshop.shop.reward import Reward, matched_attributes, matched_options, matched_options_compat
+from mem1.webshop.reward.reward import Reward, matched_attributes, matched_options, matched_options_compat
 from mem1.webshop.shop.state_machine import Button, Page, State
 from mem1.webshop.shop.visit import Visit
 from mem1.webshop.site.sessions import Customer, Sessions

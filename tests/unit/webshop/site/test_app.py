@@ -10,9 +10,9 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
+from mem1.webshop.reward.nouns import content_words
 from mem1.webshop.shop.kinds import Mode
 from mem1.webshop.shop.moves import Click, Search
-from mem1.webshop.shop.nouns import content_words
 from mem1.webshop.shop.state_machine import Machine, Page
 from mem1.webshop.shop.visit import Shop
 from mem1.webshop.site.app import COOKIE, make_app

@@ -9,9 +9,9 @@ import pytest
 
 from mem1.errors import ConfigError
 from mem1.webshop.catalogue.goals import Goal
-from mem1.webshop.shop.colours import fold_colour
-from mem1.webshop.shop.nouns import content_words, load_nouns
-from mem1.webshop.shop.reward import (
+from mem1.webshop.reward.colours import fold_colour
+from mem1.webshop.reward.nouns import content_words, load_nouns
+from mem1.webshop.reward.reward import (
     matched_attributes,
     matched_options,
     matched_options_compat,

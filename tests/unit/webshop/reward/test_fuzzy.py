@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem1.webshop.shop.fuzzy import alike, token_set_ratio, words
+from mem1.webshop.reward.fuzzy import alike, token_set_ratio, words
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.products import Product
-from mem1.webshop.shop.colours import COLOURS, fold_colour
-from mem1.webshop.shop.fuzzy import alike
+from mem1.webshop.reward.colours import COLOURS, fold_colour
+from mem1.webshop.reward.fuzzy import alike
+from mem1.webshop.reward.nouns import Nouns
 from mem1.webshop.shop.kinds import Mode
-from mem1.webshop.shop.nouns import Nouns
 
 
 @dataclass(frozen=True, slots=True)

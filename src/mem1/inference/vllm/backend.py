@@ -1,7 +1,7 @@
-"""vLLM in this process, as an engine: continuous batching and a cache of prefixes shared by all episodes.
+"""A running vLLM in this process.
 
-vLLM lives on an event loop in a thread of its own, so that the engine can be used from one loop after another. It
-takes and returns token ids and finds stop strings by itself, with the tokenizer that lies beside the model.
+It lives on an event loop in a thread of its own, so that it can be used from one loop after another. It takes and
+returns token ids and finds stop strings by itself, with the tokenizer that lies beside the model.
 """
 
 from __future__ import annotations
@@ -10,33 +10,47 @@ import asyncio
 import itertools
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import finalize
 
 from mem1.errors import BackendError, Mem1Error, ModelError, boundary
-from mem1.inference.base import Request, Tokenizer
-from mem1.inference.config import VllmConfig
-from mem1.inference.pending import PendingCalls
-from mem1.inference.weights import FixedWeights
-from mem1.inference.writing import Ask, Piece, write
-from mem1.types import Completion, Usage
+from mem1.inference.vllm.arguments import engine_arguments
+from mem1.inference.vllm.config import VllmConfig
+from mem1.inference.writing import Ask, Piece
+from mem1.types import Usage
 
 if TYPE_CHECKING:
+    from vllm.lora.request import LoRARequest
     from vllm.v1.engine.async_llm import AsyncLLM
 
+T = TypeVar("T")
 _SEEDS = 2**31
+_ADAPTER = 1  # vLLM's number of the one adapter that is trained
+
+
+class VllmGoneError(BackendError):
+    """vLLM has ended; no call can succeed before it is started again."""
+
+    ends_run = True
 
 
 class VllmBackend:
     """A running vLLM. Stops when ``stop`` is called, and at the latest with the interpreter.
 
+    Args:
+        config: Settings.
+        folder: The model's.
+        adapter_rank: Largest rank of the low-rank adapter that it will be given; ``None``: it will be given none.
+
     Raises ``Mem1Error`` without the package, ``ModelError`` where vLLM cannot serve the model.
     """
 
-    def __init__(self, config: VllmConfig, folder: Path) -> None:
+    def __init__(self, config: VllmConfig, folder: Path, *, adapter_rank: int | None = None) -> None:
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ModuleNotFoundError as error:
             raise Mem1Error(
@@ -44,20 +58,12 @@ class VllmBackend:
                 hint="vLLM pins versions of its own and has its own environment: make venv-vllm, then run "
                 ".venv-vllm/bin/python -m mem1",
             ) from error
+        settings = engine_arguments(config, folder, cpu=current_platform.is_cpu(), adapter_rank=adapter_rank)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
         self._numbers = itertools.count()
-        settings: dict[str, Any] = {
-            "model": str(folder),
-            "dtype": config.dtype,
-            "max_model_len": config.max_context,
-            "max_num_seqs": config.slots,
-            "enforce_eager": config.eager,
-            "enable_prefix_caching": True,
-            "generation_config": "vllm",  # sample from the model's own distribution, whatever its authors suggest
-            **config.extra,
-        }
+        self._adapter: LoRARequest | None = None
 
         async def start() -> AsyncLLM:
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
@@ -71,13 +77,48 @@ class VllmBackend:
                 self._loop.call_soon_threadsafe(self._loop.stop)
                 raise
         self.max_context: int = self._llm.model_config.max_model_len
+        self.float32: bool = str(self._llm.model_config.dtype) == "torch.float32"
         self.stop = finalize(self, _stop, self._llm, self._loop, self._thread)
 
     async def call(self, ask: Ask) -> Piece:
         """What vLLM writes behind ``ask``. Raises ``BackendError``."""
-        future = asyncio.run_coroutine_threadsafe(self._call(ask), self._loop)
-        with boundary("vLLM failed", BackendError, hint="see its log; the request may be retried"):
-            return await asyncio.wrap_future(future)
+        return await self._there(self._call(ask), "vLLM failed", "see its log; the request may be retried")
+
+    async def load(self, folder: Path, version: int, *, adapter: bool) -> None:
+        """Write with the weights (or the low-rank adapter) in ``folder`` from now on, and drop what is cached.
+
+        Raises ``BackendError``; vLLM's weights may then be anything, so that no call should follow.
+        """
+        hint = "see its log; the model in engine and trainer must be the same"
+        await self._there(self._load(folder, version, adapter=adapter), "vLLM does not take the weights", hint)
+
+    async def _there(self, work: Coroutine[Any, Any, T], what: str, hint: str) -> T:
+        """``work`` on vLLM's own loop."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            with boundary(what, BackendError, hint=hint):
+                return await asyncio.wrap_future(future)
+        except BackendError as error:
+            if self._llm.errored:
+                raise VllmGoneError(
+                    f"vLLM has ended: {error.what}",
+                    hint="see its log for the cause; when it is mended go on with the run: --run DIR --resume",
+                ) from error
+            raise
+
+    async def _load(self, folder: Path, version: int, *, adapter: bool) -> None:
+        if adapter:
+            from vllm.lora.request import LoRARequest
+
+            self._adapter = LoRARequest(
+                lora_name="trained", lora_int_id=_ADAPTER, lora_path=str(folder), load_inplace=True
+            )
+            await self._llm.add_lora(self._adapter)
+        else:
+            await self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        if not await self._llm.reset_prefix_cache():
+            raise BackendError("vLLM still holds prefixes that were computed under the former weights")
+        await self._llm.update_weight_version(str(version))
 
     async def _call(self, ask: Ask) -> Piece:
         from vllm import SamplingParams
@@ -98,7 +139,8 @@ class VllmBackend:
         prompt: Any = {"prompt_token_ids": [*ask.request.prompt, *ask.written]}
         began = time.perf_counter()
         name = f"{ask.request.session}#{next(self._numbers)}"
-        final: Any = [output async for output in self._llm.generate(prompt, parameters, name)][-1]
+        outputs = self._llm.generate(prompt, parameters, name, lora_request=self._adapter)
+        final: Any = [output async for output in outputs][-1]
         written = final.outputs[0]
         if written.finish_reason not in ("stop", "length"):
             raise BackendError(f"vLLM ended with {written.finish_reason!r}", where=ask.request.session)
@@ -115,45 +157,6 @@ class VllmBackend:
                 seconds=time.perf_counter() - began,
             ),
         )
-
-
-class VllmEngine(FixedWeights):
-    """Samples by vLLM from a model in a folder; its weights are fixed.
-
-    Args:
-        backend: The running vLLM; stopped by ``close``.
-        tokenizer: The model's own.
-    """
-
-    policy_version = 0  # these weights are not trained
-
-    def __init__(self, backend: VllmBackend, tokenizer: Tokenizer) -> None:
-        self._backend = backend
-        self.tokenizer = tokenizer
-        self.max_context = backend.max_context
-        self._pending = PendingCalls()
-
-    @classmethod
-    def start(cls, config: VllmConfig, folder: Path, tokenizer: Tokenizer) -> VllmEngine:
-        """Start vLLM (half a minute and more) on the model in ``folder``. Raises as ``VllmBackend``."""
-        return cls(VllmBackend(config, folder), tokenizer)
-
-    async def generate(self, request: Request) -> Completion:
-        """Write one completion. Raises ``BackendError``."""
-        if not request.prompt:
-            raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
-        return await self._pending.run(
-            request.session,
-            lambda: write(request, self.tokenizer, self._backend.call, max_context=self.max_context),
-        )
-
-    def release(self, session: str) -> None:
-        """Nothing is kept for a session: prefixes are shared by all."""
-
-    async def close(self) -> None:
-        """Stop vLLM. Pending calls fail with ``BackendError``."""
-        self._pending.close()
-        self._backend.stop()
 
 
 def _stop(llm: AsyncLLM, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:

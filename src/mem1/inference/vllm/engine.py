@@ -1,0 +1,70 @@
+"""vLLM in this process, as an engine: continuous batching and a cache of prefixes shared by all episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mem1.errors import BackendError
+from mem1.inference.base import Request, Tokenizer
+from mem1.inference.folders import is_adapter
+from mem1.inference.pending import PendingCalls
+from mem1.inference.vllm.backend import VllmBackend
+from mem1.inference.vllm.config import VllmConfig
+from mem1.inference.weights import FileWeights, WeightSource, refuse
+from mem1.inference.writing import write
+from mem1.types import Completion
+
+
+class VllmEngine:
+    """Samples by vLLM from a model in a folder, and from what training makes of it (``update_weights``).
+
+    Args:
+        backend: The running vLLM; stopped by ``close``.
+        tokenizer: The model's own.
+    """
+
+    def __init__(self, backend: VllmBackend, tokenizer: Tokenizer) -> None:
+        self._backend = backend
+        self.tokenizer = tokenizer
+        self.max_context = backend.max_context
+        self.policy_version = 0
+        self._pending = PendingCalls()
+
+    @classmethod
+    def start(
+        cls, config: VllmConfig, folder: Path, tokenizer: Tokenizer, *, adapter_rank: int | None = None
+    ) -> VllmEngine:
+        """Start vLLM (half a minute and more) on the model in ``folder``. Raises as ``VllmBackend``."""
+        return cls(VllmBackend(config, folder, adapter_rank=adapter_rank), tokenizer)
+
+    async def generate(self, request: Request) -> Completion:
+        """Write one completion. Raises ``BackendError``."""
+        if not request.prompt:
+            raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
+        return await self._pending.run(
+            request.session,
+            lambda: write(
+                request,
+                self.tokenizer,
+                self._backend.call,
+                max_context=self.max_context,
+                policy_version=self.policy_version,
+            ),
+        )
+
+    async def update_weights(self, version: int, source: WeightSource) -> None:
+        """Take the weights, or the low-rank adapter, that lie in a folder. Raises ``BackendError``, ``ConfigError``."""
+        if not isinstance(source, FileWeights):
+            refuse(self, source)
+        self._pending.check_idle()
+        folder = source.path if source.path.is_dir() else source.path.parent
+        await self._backend.load(folder, version, adapter=is_adapter(folder))
+        self.policy_version = version
+
+    def release(self, session: str) -> None:
+        """Nothing is kept for a session: prefixes are shared by all."""
+
+    async def close(self) -> None:
+        """Stop vLLM. Pending calls fail with ``BackendError``."""
+        self._pending.close()
+        self._backend.stop()
