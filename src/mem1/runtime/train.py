@@ -33,15 +33,18 @@ def train(
     """
     local = runtime.trainable
     from mem1.runtime.models import seed
+    from mem1.train.memory_credit.probes import answer_probes
     from mem1.train.trainer import Trainer
 
     seed(runtime.recipe)
+    tags = runtime.recipe.memory.tags
     trainer = Trainer(
         local.trained,
         runtime.recipe.train,
         run,
         rollout=lambda step: rollout(runtime.recipe, pool, step, partial(played, runtime)),
         objective_rewards=objective_rewards_of(runtime.recipe.reward),
+        probes=answer_probes(local.tokenizer, tags.opening(tags.answer)),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,

@@ -13,6 +13,7 @@ from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.losses.config import Cispo, LossConfig
+from mem1.train.memory_credit.config import MemoryCredit
 
 if TYPE_CHECKING:  # read with every part of a recipe; engines only where one is named
     from mem1.inference.config import EngineConfig
@@ -105,6 +106,9 @@ class TrainConfig(Config):
     ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
     which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
 
+    ``memory_credit`` adds to the advantage of a state's tokens what the page tells of the answers
+    (``memory_credit/``).
+
     ``side_calls``: what the policy wrote in side calls of its memory (summaries, notes) is trained on as its turns are,
     with the advantage of the turn that each was made for.
 
@@ -121,6 +125,7 @@ class TrainConfig(Config):
 
     algorithm: Algorithm = by_default("estimator", "grpo")
     credit: Literal["episode", "objective"] = "episode"
+    memory_credit: MemoryCredit = by_default("memory_credit", "none")
     overlong: OverlongConfig = OverlongConfig()
     side_calls: bool = True
     temperature: Positive = 1.0
@@ -188,9 +193,12 @@ class BackendConfig(Part):
     part_kind: ClassVar[Kind] = "backend"
     default_type: ClassVar[str | None] = "local"
     any_temperature: ClassVar[bool] = False
+    credits_memory: ClassVar[bool] = False
 
     def check_recipe(self, recipe: Any) -> None:
-        """Most compute at temperature 1 only."""
+        """Most compute at temperature 1 only, and of what was sampled only."""
+        if recipe.train.memory_credit.type != "none" and not self.credits_memory:
+            raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
         if recipe.train.temperature != 1 and not self.any_temperature:
             raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
 
@@ -211,6 +219,7 @@ class LocalBackendConfig(BackendConfig):
     """In this process: packed rows, exact gradients (``train/local.py``)."""
 
     any_temperature: ClassVar[bool] = True
+    credits_memory: ClassVar[bool] = True
 
     type: Literal["local"] = "local"
 

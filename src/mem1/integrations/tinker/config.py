@@ -94,6 +94,7 @@ class TinkerConfig(TinkerService, BackendConfig):
 
     def check_recipe(self, recipe: Any) -> None:
         """Raise ``ValueError`` for what only a trainer in this process can do."""
+        super().check_recipe(recipe)
         train = recipe.train
         asked = {
             "train.algorithm.type = 'ppo' (its critic is trained here)": train.algorithm.type == "ppo",
