@@ -226,7 +226,8 @@ class Retention(Record):
 class Ceiling(Record):
     """What the scripted expert reached on the tasks of a cell, under one ``memory``: what turns and budgets allow.
 
-    Means over ``n`` episodes, the longest page and action over all of them; tokens are the policy's.
+    Means over ``n`` episodes, the longest page and action over all of them; tokens are the policy's. ``bound``: the
+    most that the memory lets a call of these tasks take beside the prompt; ``None`` where there is none.
     """
 
     composition: Composition
@@ -240,6 +241,7 @@ class Ceiling(Record):
     longest_action: int
     peak_without_prompt: float
     page_per_objective: float | None
+    bound: int | None = None
 
     @property
     def key(self) -> CellKey:

@@ -62,6 +62,14 @@ class EngineConfig(Part):
     slots: int = Field(default=16, ge=1)
     max_context: int | None = Field(default=None, ge=2)
 
+    def check_recipe(self, recipe: Any) -> None:
+        """What is trained must be known at the temperature that it is sampled at."""
+        if recipe.train.temperature != 1 and not self.shares_weights:
+            raise ValueError(
+                f"engine {self.type!r} reports log-probabilities at temperature 1: set train.temperature = 1, or "
+                'engine.type = "transformers"'
+            )
+
     def for_side_model(self) -> Self:
         """The same for a model that only answers side calls."""
         return self

@@ -11,6 +11,7 @@ from mem1.event_loop import run_here
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
 from mem1.inference.scripted.pages import pages_under
+from mem1.memory.config import for_size
 from mem1.recipe import Recipe
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import Runtime
@@ -19,7 +20,8 @@ from mem1.types import Episode, Task
 
 
 def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> tuple[Ceiling, ...]:
-    """Of each cell what the expert reached: its score an objective, turns, largest page and action, and peak.
+    """Of each cell what the expert reached: its score an objective, turns, largest page and action, peak,
+    and the memory's bound on it.
 
     It plays under the recipe's memory in the policy's tokens. Empty where the environment is not question answering by
     tags, which is all that the expert knows.
@@ -28,7 +30,16 @@ def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> tuple
     env = recipe.env
     if not isinstance(env, QaEnvConfig) or env.action_form != "tags":
         return ()
-    return tuple(_ceiling(key, recipe.memory.type, played(recipe, runtime, tasks)) for key, tasks in cells.items())
+    factory, tokenizer = recipe.memory.build(), runtime.engine.tokenizer
+    return tuple(
+        _ceiling(
+            key,
+            recipe.memory.type,
+            played(recipe, runtime, tasks),
+            bound=for_size(factory, key.objectives)(tokenizer).bound(),
+        )
+        for key, tasks in cells.items()
+    )
 
 
 def played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Episode]:
@@ -41,7 +52,7 @@ def played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Epis
     return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 
-def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode]) -> Ceiling:
+def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, bound: int | None) -> Ceiling:
     scored = [(episode, episode.score) for episode in episodes if episode.score is not None]
     turns = [turn for episode, _ in scored for turn in episode.turns]
     count = max(1, len(scored))
@@ -57,6 +68,7 @@ def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode]) -> Ceiling:
         longest_action=max((len(turn.completion_token_ids) - turn.state_length for turn in turns), default=0),
         peak_without_prompt=sum(episode.peak_without_prompt for episode, _ in scored) / count,
         page_per_objective=_mean([page_tokens(episode) / episode.task.size for episode, _ in scored]),
+        bound=bound,
     )
 
 

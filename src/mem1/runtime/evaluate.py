@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from mem1.errors import ConfigError
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
@@ -92,6 +93,12 @@ def compared(
     chosen = {name: memories[name] for name in config.strategies}
     if config.equal_budget is None:
         return chosen, None
+    if recipe.memory.budgets.at(1) is not recipe.memory.budgets:
+        raise ConfigError(
+            "one bound for all tasks, and budgets that grow with a task's objectives",
+            where="evaluate.equal_budget, memory.budgets.each",
+            hint="leave one of them out",
+        )
     cap = config.equal_budget
     if cap == "state":
         cap = memories["state"].build()(tokenizer).bound() or 0

@@ -95,8 +95,10 @@ def demonstrations(runtime: Runtime) -> Shown:
 def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:
     """Dev tasks in the lessons' own compositions, as large as the largest of them."""
     own = recipe.lessons
-    kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else [Composition.SEQUENTIAL]
     _, most = ends(own.objectives)
+    bundles = Composition.CHAINED in own.compositions and most > 1
+    other = [Composition.CHAINED if bundles else Composition.SEQUENTIAL]
+    kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else other
     each = max(1, _MEASURED // len(kinds))
     return [task for kind in kinds for task in held_out(recipe, sources, "dev", kind, most, each, recipe.seed)]
 

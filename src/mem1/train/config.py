@@ -12,7 +12,8 @@ from mem1.registry import Kind, Part, by_default
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
-from mem1.train.losses.config import LossConfig
+from mem1.train.losses.config import Cispo, LossConfig
+from mem1.train.memory_credit.config import MemoryCredit
 
 if TYPE_CHECKING:  # read with every part of a recipe; engines only where one is named
     from mem1.inference.config import EngineConfig
@@ -45,6 +46,14 @@ class KlConfig(Config):
     where: Literal["reward", "loss"] = "loss"
     loss_estimator: Literal["k2", "k3"] = "k3"
     credit: Literal["episode", "to_go"] | None = None
+
+    @model_validator(mode="after")
+    def _credits_a_reward(self) -> Self:
+        if self.credit is not None and self.where == "loss":
+            raise ValueError(
+                'credit says who a cost in the reward is taken from: set where = "reward", or leave it out'
+            )
+        return self
 
 
 class OptimizerConfig(Config):
@@ -97,8 +106,14 @@ class TrainConfig(Config):
     ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
     which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
 
+    ``memory_credit`` adds to the advantage of a state's tokens what the page tells of the answers
+    (``memory_credit/``).
+
     ``side_calls``: what the policy wrote in side calls of its memory (summaries, notes) is trained on as its turns are,
     with the advantage of the turn that each was made for.
+
+    ``temperature``: what episodes are sampled at, in turns and side calls. The policy that is trained is the one that
+    was sampled: the model with its logits divided by it, in ratios, divergence and entropy too.
 
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
@@ -113,8 +128,10 @@ class TrainConfig(Config):
 
     algorithm: Algorithm = by_default("estimator", "grpo")
     credit: Literal["episode", "objective"] = "episode"
+    memory_credit: MemoryCredit = by_default("memory_credit", "none")
     overlong: OverlongConfig = OverlongConfig()
     side_calls: bool = True
+    temperature: Positive = 1.0
     refill: int = Field(default=0, ge=0)
     steps: Count = 100
     tasks_per_step: Count = 8
@@ -153,11 +170,17 @@ class TrainConfig(Config):
             raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
         if (self.normalisation == "constant") != (self.constant_length is not None):
             raise ValueError('constant_length and normalisation = "constant" need each other')
+        if self.dual_clip is not None and isinstance(self.loss, Cispo):
+            raise ValueError('dual_clip plays no part in loss "cispo": leave it out')
+        if self.importance == "sequence" and self.tis_cap is None:
+            raise ValueError('importance = "sequence" leaves out what is above tis_cap: give one')
         if self.refill and not self.uses_groups:
             raise ValueError(
                 f"refill replaces groups with equal rewards, and {self.algorithm.type} learns from those too"
             )
         ppo = self.algorithm if isinstance(self.algorithm, Ppo) else None
+        if ppo and ppo.critic_warmup >= self.steps:
+            raise ValueError(f"critic_warmup = {ppo.critic_warmup} leaves none of {self.steps} steps to the policy")
         if self.credit == "objective" and ppo and (ppo.chain, ppo.segment_reward) == ("per_segment", "every"):
             raise ValueError('credit = "objective" puts rewards where they were earned: set segment_reward = "last"')
         return self
@@ -178,6 +201,15 @@ class BackendConfig(Part):
 
     part_kind: ClassVar[Kind] = "backend"
     default_type: ClassVar[str | None] = "local"
+    any_temperature: ClassVar[bool] = False
+    credits_memory: ClassVar[bool] = False
+
+    def check_recipe(self, recipe: Any) -> None:
+        """Most compute at temperature 1 only, and of what was sampled only."""
+        if recipe.train.memory_credit.type != "none" and not self.credits_memory:
+            raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
+        if recipe.train.temperature != 1 and not self.any_temperature:
+            raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
 
     @property
     def writer(self) -> EngineConfig | None:
@@ -194,6 +226,9 @@ class BackendConfig(Part):
 
 class LocalBackendConfig(BackendConfig):
     """In this process: packed rows, exact gradients (``train/local.py``)."""
+
+    any_temperature: ClassVar[bool] = True
+    credits_memory: ClassVar[bool] = True
 
     type: Literal["local"] = "local"
 

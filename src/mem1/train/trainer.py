@@ -23,6 +23,7 @@ from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
+from mem1.train.memory_credit.probes import Probes
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
@@ -64,8 +65,9 @@ class Trainer:
             resumed run is not the same as an undisturbed one.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
+        probes: What the policy is asked for credit for memory (``config.memory_credit``).
         evaluate: Measures the weights after ``step`` steps.
-        reference: What KL is taken against; by default the policy as it was handed over.
+        reference: What KL is taken against, at the same temperature; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
@@ -80,6 +82,7 @@ class Trainer:
         *,
         rollout: Rollout,
         objective_rewards: ObjectiveRewards | None = None,
+        probes: Probes | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -88,11 +91,14 @@ class Trainer:
         monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
+        policy.temperature = config.temperature
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        if compared is not None:
+            compared.temperature = config.temperature
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
-        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared)
+        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared, probes=probes)
         self._learner = Reinforcement(config, backend, rollout, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,

@@ -52,6 +52,15 @@ def test_it_plays_under_the_memory_of_the_recipe(memory: str) -> None:
     assert share(row) >= 10 / 12
 
 
+def test_the_bound_is_that_of_the_task_where_budgets_grow_with_its_objectives() -> None:
+    """Four objectives: 2 * ((60 + 4 * 12) + (40 + 4 * 10)) + 128."""
+    budgets = {"state": 60, "action": 40, "observation": 128, "each": {"state": 12, "action": 10}}
+    (row,) = rows(memory={"type": "state", "budgets": budgets})
+    assert row.bound == 504
+    assert share(row) >= 10 / 12
+    assert 60 < row.longest_page <= 108
+
+
 def test_a_page_that_is_too_small_costs_answers() -> None:
     small = {"type": "state", "budgets": {"state": 24, "action": 64, "observation": 128}}
     (row,) = rows(memory=small)

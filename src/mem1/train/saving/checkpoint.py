@@ -332,6 +332,17 @@ def get_rng() -> dict[str, Any]:
     }
 
 
+def write_rng(folder: Path, rng: Mapping[str, Any]) -> None:
+    """Write what ``get_rng`` returned into a checkpoint that holds no optimizer."""
+    torch.save({"rng": rng}, folder / STATE)
+
+
+def read_rng(folder: Path) -> Mapping[str, Any]:
+    """What ``write_rng`` wrote: tensors and plain values, nothing that runs."""
+    rng: Mapping[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)["rng"]
+    return rng
+
+
 def set_rng(state: Mapping[str, Any]) -> None:
     """Put back what ``get_rng`` returned."""
     torch.set_rng_state(state["torch"])

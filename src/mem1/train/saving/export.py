@@ -18,7 +18,7 @@ from mem1.inference.hf.loading import load_model, load_tokenizer, save_model
 from mem1.storage.atomic import storage_errors, sync_tree
 from mem1.storage.run_dir import RunDir
 from mem1.train.saving.checkpoint import Checkpoints, read_progress
-from mem1.train.saving.provenance import MODEL, chosen, note_steps
+from mem1.train.saving.provenance import MODEL, SERVICE, chosen, note_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,6 +51,13 @@ def export(
         if folder.exists() and any(folder.iterdir()):
             raise StorageError("the folder is not empty", where=str(folder), hint="name a new one")
     step = read_progress(latest).step
+    if (latest / SERVICE).is_file():
+        raise CheckpointError(
+            "the weights of this run are kept by the service that trained it",
+            where=str(latest / SERVICE),
+            hint="evaluate them there with the same recipe and the path that is called sampler in this file as its "
+            "model; the service's own tools download the adapter",
+        )
     if adapter and not is_adapter(latest / MODEL):
         raise CheckpointError(
             "the run trained a whole model, there is no adapter",

@@ -14,6 +14,7 @@ from mem1.reading.files import NOTE
 from mem1.storage.atomic import read_json, write_json
 
 MANIFEST = "checkpoint.json"
+SERVICE = "service.json"  # in place of weights: where a training service keeps them
 MODEL = "model"  # folder of the weights and what belongs beside them
 BEST = "best.json"
 _STEP = re.compile(r"step-(\d{6,12})")

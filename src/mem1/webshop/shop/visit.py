@@ -135,6 +135,11 @@ class Visit:
         return None if self.reward is None else self.reward.total
 
     @property
+    def purchased(self) -> State | None:
+        """The moment of the purchase: product and options; ``None`` before it."""
+        return self._bought
+
+    @property
     def clickables(self) -> tuple[str, ...]:
         """What can be clicked now."""
         return self.shop.machine.clickables(self.state)

@@ -20,6 +20,7 @@ from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose, make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.numbering import holding
 from mem1.types import Composition, Episode, Objective, Task, calls
 from tests.unit.tasks.countries import small_world
 
@@ -230,6 +231,35 @@ def test_only_the_newest_observation_counts() -> None:
     assert expert("s", "Lima<information>Lima</information>old<information>none</information>").endswith(
         "<answer>(1) unknown;</answer>"
     )
+
+
+def test_an_expert_that_knows_writes_what_it_was_not_shown_and_says_where() -> None:
+    asked = make_task([objective("Peru/capital"), objective("Ghana/capital")], Composition.PARALLEL, "train")
+    expert = Expert(knows=True)
+    expert.enlist("s", asked)
+    written = [expert("s", context) for context in ("", "nothing", "(1) Lima <information>Accra")]
+    assert written[1] == (
+        "<think> capital: Lima|(1) Lima;?(2) capital of Ghana</think><search> capital of Ghana</search>"
+    )
+    assert written[2].endswith("<answer>(1) Lima;(2) Accra;</answer>")
+    assert expert.slipped == {"s": {1}}
+
+
+def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
+    """The turn that reads the last held value asks the first question that is listed: it is imitated."""
+    names = ("Peru", "Ghana", "Brazil")
+    asked = make_task([objective(f"{name}/capital") for name in names], Composition.PARALLEL, "train")
+    asked, expert = holding(asked, 2), Expert()
+    expert.enlist("s", asked)
+    for context in (
+        "",
+        "<information>Lima",
+        "(1) Lima <information>Accra",
+        "(1) Lima;(2) Accra; <information>Brasília",
+    ):
+        written = expert("s", context)
+    assert written.endswith("<answer>(1) Lima;(2) Accra;(3) Brasília;</answer>")
+    assert expert.slipped == {"s": {0, 1}}
 
 
 def test_sessions_are_apart_and_must_be_enlisted() -> None:
