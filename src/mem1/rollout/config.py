@@ -49,12 +49,15 @@ class KeepConfig(Config):
 class DistillConfig(Config):
     """Collecting demonstrations: ``samples`` episodes of each of the recipe's tasks.
 
+    ``people``: a log of what people did in the environment; it takes the place of teacher and tasks.
+
     ``teacher``: ``"engine"`` is the recipe's model in the recipe's engine, ``"expert"`` the scripted expert, which
     writes the same every time and needs one sample. ``concurrency``: episodes in flight. ``give_up_after`` failed
     episodes in a row the teacher is taken to be gone.
     """
 
     teacher: Literal["engine", "expert"] = "engine"
+    people: Path | None = None
     samples: Count = 4
     temperature: Annotated[float, Field(ge=0)] = 1.0
     concurrency: Count = 32

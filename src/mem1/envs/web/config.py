@@ -10,6 +10,7 @@ from pydantic import Field
 from mem1.envs.base import Environment
 from mem1.envs.config import Need
 from mem1.envs.questions import QuestionsConfig
+from mem1.event_loop import at_end
 from mem1.rewards.base import Scorer
 from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
@@ -50,6 +51,7 @@ class WebEnvConfig(QuestionsConfig):
         from mem1.envs.web.env import WebEnvironment
 
         tools = self.make_tools()
+        at_end(tools.close)
         return lambda task: WebEnvironment(task, self, tools, scorer)
 
     def make_tools(self) -> WebTools:
