@@ -4,25 +4,50 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
 from mem1.doctor import Check, Status, examine
+from mem1.errors import Mem1Error
 
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
     parser.add_argument("--url", metavar="URL", help="examine a model's server instead: an OpenAI-compatible address")
     parser.add_argument("--model", metavar="NAME", help="the model's name there (default: the first that it serves)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="ask every node of a Ray cluster (auto: this machine's)")
     parser.add_argument("--key-env", metavar="NAME", help="environment variable with the server's key")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print all findings; 1 if any of them is a failure."""
-    findings = list(examine()) if arguments.url is None else list(_server(arguments))
+    if arguments.cluster is not None:
+        findings = _cluster(arguments.cluster)
+    else:
+        findings = list(examine()) if arguments.url is None else list(_server(arguments))
     output.show([asdict(check) for check in findings], as_json=arguments.json, title="mem1 doctor")
     return int(any(check.status is Status.FAIL for check in findings))
+
+
+def _cluster(address: str) -> list[Check]:
+    """Whether every node can train by verl. Raises ``Mem1Error`` where Ray is not installed or not there."""
+    from mem1.integrations.verl.config import NEEDS
+
+    try:
+        from mem1.integrations.verl.nodes import nodes_of
+    except ModuleNotFoundError as error:
+        raise Mem1Error(f"a cluster is asked by a package that is not here: {error.name}", hint=NEEDS) from error
+    return [_node(node.name, node.versions, node.error) for node in nodes_of(address)]
+
+
+def _node(name: str, versions: Mapping[str, str | None], error: str | None) -> Check:
+    found = ", ".join(f"{package} {version}" for package, version in versions.items() if version is not None)
+    if error is None:
+        return Check(f"node {name}", Status.OK, found)
+    why = error.strip().splitlines()[-1]
+    return Check(f"node {name}", Status.FAIL, f"{found or 'no answer'}: {why}", "pip install 'mem1-rl[verl]' there")
 
 
 def _server(arguments: argparse.Namespace) -> list[Check]:
