@@ -17,6 +17,7 @@ demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
 tensorboard/                event files, where that monitor was asked for
 progress.log                how far it was, a line every so often
+verl.yaml                   what verl was configured with, where it trained
 report.html  report.md  report.json
 paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
@@ -74,7 +75,7 @@ class RunDir:
     def check_free(cls, path: Path) -> None:
         """Raise ``StorageError`` if ``path`` is taken: no run can begin there. Makes nothing."""
         _checked(path.name)
-        own = {"config.json", "config.toml", "versions.json", "seeds.json", LOCK}  # config.json comes last: it is a run
+        own = {"config.json", "config.toml", "versions.json", "seeds.json", "verl.yaml", LOCK}  # none of them a result
         with storage_errors("make the run directory", path):
             if not path.exists():
                 return
@@ -141,6 +142,11 @@ class RunDir:
     def log(self) -> Path:
         """How far the run was, a line every so often."""
         return self.path / "progress.log"
+
+    @property
+    def verl(self) -> Path:
+        """verl's whole configuration, where it trained; written anew each time."""
+        return self.path / "verl.yaml"
 
     @property
     def checkpoints(self) -> Path:

@@ -210,6 +210,7 @@ addEventListener("DOMContentLoaded", () => {
   document.addEventListener("toggle", (event) => {
     if (event.target.matches("details.more")) fill(event.target);
   }, true);
+  for (const one of document.querySelectorAll("details.more[open]")) fill(one);
   follows();
   const form = document.querySelector("form.filter");
   if (form) {
