@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,7 +151,12 @@ def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
     directory = start.begin(built.engine.tokenizer)
     version = steps_of(start.recipe.model)
-    evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    try:
+        evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    finally:
+        counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
+        if counts:
+            directory.add_web(counts)
     whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
     directory.write_evaluation(whole.label, whole)
     return directory, whole
