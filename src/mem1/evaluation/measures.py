@@ -50,7 +50,7 @@ class Measure(StrEnum):
 
 PER_OBJECTIVE = "_per_objective"
 # Metrics that lie between 0 and 1 for an objective.
-_UNIT = ("em", "f1", "success", "score", "bought", "r_type", "r_att", "r_option", "r_price")
+_UNIT = ("em", "f1", "success", "score", "bought", "r_type", "r_att", "r_option", "r_price", "db", "floor")
 _SHARES = (
     Measure.ANSWER_RATE,
     Measure.COVERAGE,

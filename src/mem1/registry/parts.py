@@ -13,12 +13,14 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
     "environment.web": "mem1.envs.web.config:WebEnvConfig",
+    "environment.tau2_retail": "mem1.envs.retail.config:RetailEnvConfig",
     "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",
     "source.factbook": "mem1.tasks.config:FactbookConfig",
     "source.qa_files": "mem1.tasks.config:QaFilesConfig",
     "source.hf_datasets": "mem1.tasks.config:HfDataConfig",
     "source.parquet": "mem1.tasks.config:ParquetConfig",
     "source.csv": "mem1.tasks.config:CsvFilesConfig",
+    "source.tau2_retail": "mem1.tasks.retail:RetailConfig",
     "source.webshop": "mem1.webshop.catalogue.config:WebshopConfig",
     "retriever.bm25": "mem1.retrieval.bm25.config:Bm25Config",
     "retriever.bm25_disk": "mem1.retrieval.bm25.disk_config:Bm25DiskConfig",
@@ -50,6 +52,7 @@ BUILTIN: Mapping[str, str] = {
     "loss.cispo": "mem1.train.losses.config:Cispo",
     "backend.tinker": "mem1.integrations.tinker.config:TinkerConfig",
     "backend.local": "mem1.train.config:LocalBackendConfig",
+    "backend.verl": "mem1.integrations.verl.config:VerlConfig",
 }
 
 # What reading a run shows beside the usual, from records alone: tables of the report's results (from an ``Evaluation``

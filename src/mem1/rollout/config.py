@@ -49,12 +49,15 @@ class KeepConfig(Config):
 class DistillConfig(Config):
     """Collecting demonstrations: ``samples`` episodes of each of the recipe's tasks.
 
+    ``people``: a log of what people did in the environment; it takes the place of teacher and tasks.
+
     ``teacher``: ``"engine"`` is the recipe's model in the recipe's engine, ``"expert"`` the scripted expert, which
     writes the same every time and needs one sample. ``concurrency``: episodes in flight. ``give_up_after`` failed
     episodes in a row the teacher is taken to be gone.
     """
 
     teacher: Literal["engine", "expert"] = "engine"
+    people: Path | None = None
     samples: Count = 4
     temperature: Annotated[float, Field(ge=0)] = 1.0
     concurrency: Count = 32
@@ -101,7 +104,8 @@ class LessonsConfig(Config):
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
-    spoils (they are not imitated) to show how it goes on from there.
+    spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
+    tokens, which are not imitated, among the right ones.
     """
 
     real: Part = 0.25
@@ -125,6 +129,7 @@ class LessonsConfig(Config):
     anywhere: Part = 0.0
     remarks: Part = 0.0
     slips: Part = 0.0
+    stumbles: Part = 0.0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3
 

@@ -52,7 +52,7 @@ def warming(rehearsal: Rehearsal) -> list[Part]:
 def teaching(rehearsal: Rehearsal) -> list[Part]:
     """The teacher's episodes, where it is a model."""
     recipe = rehearsal.recipe
-    if recipe.distill.teacher == "expert":
+    if recipe.distill.people is not None or recipe.distill.teacher == "expert":
         return []
     tasks = train_tasks(recipe, rehearsal.world.sources)
     return [_part(rehearsal, "teacher", [tasks], recipe.memory, None, times=recipe.distill.samples)]

@@ -43,6 +43,7 @@ class WebshopEnvConfig(EnvConfig):
 
     needs: ClassVar[Set[Need]] = frozenset({"source"})
     lessons: ClassVar[str | None] = "mem1.webshop.lessons:ShopLessons"
+    people: ClassVar[str | None] = "mem1.webshop.people.teacher:people_teach"
 
     type: Literal["webshop"] = "webshop"
     mode: Mode = "strict"
