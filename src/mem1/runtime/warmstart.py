@@ -88,7 +88,9 @@ def demonstrations(runtime: Runtime) -> Shown:
         mixed=recipe.lessons.mixed,
         seed=recipe.seed,
     )
-    unseen = replace(lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env)
+    unseen = replace(
+        lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env, stumbles=0.0
+    )
     return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
 
 
