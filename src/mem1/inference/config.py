@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, address
 from mem1.prices import Prices
 from mem1.registry import Kind, Part
 
@@ -152,8 +152,8 @@ class OpenAiConfig(EngineConfig):
     """
 
     type: Literal["openai"] = "openai"
-    base_url: str
-    key_env: str | None = None
+    base_url: Annotated[str, address("engine.key_env")]
+    key_env: VariableName | None = None
     style: Literal["chat", "completion"] = "chat"
     exact: bool = False
     chat: bool = False
@@ -190,16 +190,6 @@ class OpenAiConfig(EngineConfig):
 
         tokenizer = local_tokenizer(self.tokenizer, chat=self.chat, special_strings=self.special_strings)
         return OpenAiEngine(self, model, tokenizer)
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "engine.key_env")
 
     @field_validator("extra")
     @classmethod

@@ -118,6 +118,9 @@ class TrainConfig(Config):
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
 
+    Of the checkpoints, made every ``checkpoint_every`` steps, the newest ``keep`` are kept, the one that scored best on
+    the watched tasks, and those after each ``keep_every`` steps (0: none).
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -151,9 +154,15 @@ class TrainConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=10, ge=0)
     no_signal_limit: Count = 10
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -191,6 +200,8 @@ class BackendConfig(Part):
     """Where the weights are trained, told apart by ``type``."""
 
     part_kind: ClassVar[Kind] = "backend"
+    free: ClassVar[tuple[str, ...]] = ()
+    """Keys that a resumed run may have otherwise: where it computes, not what."""
     default_type: ClassVar[str | None] = "local"
     any_temperature: ClassVar[bool] = False
     credits_memory: ClassVar[bool] = False
@@ -225,7 +236,11 @@ class LocalBackendConfig(BackendConfig):
 
 
 class WarmstartConfig(Config):
-    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each."""
+    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each.
+
+    Checkpoints are kept as in reinforcement learning (``keep``, ``keep_every``), the best by the held-out loss where no
+    tasks are watched.
+    """
 
     steps: Count = 1000
     episodes_per_step: Count = 64
@@ -237,8 +252,20 @@ class WarmstartConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=100, ge=0)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
+
+
+def _check_kept(keep_every: int, checkpoint_every: int) -> None:
+    """Raise ``ValueError`` where there would be milestones without a checkpoint."""
+    if keep_every % checkpoint_every:
+        raise ValueError(f"keep_every must be a multiple of checkpoint_every ({checkpoint_every})")
 
 
 def may_go_on(begun: Config, config: Config) -> bool:

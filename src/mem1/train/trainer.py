@@ -103,7 +103,7 @@ class Trainer:
         self._loop = Loop(
             run,
             config,
-            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
+            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every),
             trained,
             shown=SHOWN,
             episodes="train",
