@@ -103,6 +103,10 @@ class TrainConfig(Config):
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
 
+    ``staleness``: the rollout of a step is written by the weights of so many steps before, while those steps are
+    learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
+    Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -113,6 +117,7 @@ class TrainConfig(Config):
     overlong: OverlongConfig = OverlongConfig()
     side_calls: bool = True
     refill: int = Field(default=0, ge=0)
+    staleness: int = Field(default=0, ge=0)
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -214,4 +219,6 @@ def may_go_on(begun: Config, config: Config) -> bool:
     if not isinstance(begun, TrainConfig | WarmstartConfig) or not isinstance(config, TrainConfig | WarmstartConfig):
         return False
     more = config.steps > begun.steps and config.optimizer.schedule == "constant"
+    # Nothing was rolled out ahead of a step that was not to come.
+    more = more and not (isinstance(config, TrainConfig) and config.staleness)
     return more and begun == config.model_copy(update={"steps": begun.steps})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +14,14 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import ConfigError, NoSignalError
-from mem1.event_loop import run_here
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.earnings import ObjectiveRewards
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
+from mem1.train.ahead import Ahead, Rollout, WithAhead, staleness
 from mem1.train.config import TrainConfig
+from mem1.train.gap import gap_metrics
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
@@ -36,9 +37,6 @@ from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
-
-Rollout = Callable[[int], list[EpisodeGroup] | Awaitable[list[EpisodeGroup]]]
-"""Episodes for a step."""
 
 SHOWN = {
     "reward/mean": "reward",
@@ -61,7 +59,8 @@ class Trainer:
         run: The run directory.
         rollout: Episodes for step ``step`` (counted from 0), scored and with rewards, or an awaitable of them: it is
             awaited on the command's event loop (``event_loop``). It may depend on ``step`` and the weights only, else a
-            resumed run is not the same as an undisturbed one.
+            resumed run is not the same as an undisturbed one. With ``config.staleness`` it is called while weights
+            change, so that its sampler must write with a copy of them that ``on_weights`` brings up to date.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
         evaluate: Measures the weights after ``step`` steps.
@@ -93,12 +92,13 @@ class Trainer:
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
         backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared)
-        self._learner = Reinforcement(config, backend, rollout, Ledger(config, objective_rewards))
+        ahead = Ahead(rollout, staleness=config.staleness, steps=config.steps)
+        self._learner = Reinforcement(config, backend, ahead, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,
             config,
             Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
-            trained,
+            WithAhead(trained, ahead),
             shown=SHOWN,
             episodes="train",
             evaluate=evaluate,
@@ -141,10 +141,10 @@ class Updater(Protocol):
 class Reinforcement:
     """What reinforcement learning does in each step (a ``Learner``), wherever the weights are."""
 
-    def __init__(self, config: TrainConfig, backend: Updater, rollout: Rollout, ledger: Ledger) -> None:
+    def __init__(self, config: TrainConfig, backend: Updater, ahead: Ahead, ledger: Ledger) -> None:
         self._config = config
         self._backend = backend
-        self._rollout = rollout
+        self._ahead = ahead
         self._ledger = ledger
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
@@ -153,15 +153,16 @@ class Reinforcement:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        found = self._rollout(progress.step)
-        rolled_out = found if isinstance(found, list) else run_here(_awaited(found))
-        groups = [_with_known_rewards(group) for group in rolled_out]
+        groups = [_with_known_rewards(group) for group in self._ahead.take(progress.step)]
         RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
         _check_exact(groups)
         return groups
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
-        """Advantages, update, and record the episodes."""
+        """Advantages, update, and record the episodes; rollouts that are made ahead go on meanwhile."""
+        return self._ahead.while_learning(progress.step, lambda: self._learn(gathered, progress, recorder))
+
+    def _learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         began = time.perf_counter()
         selection = select(
             gathered if self._config.side_calls else [_turns_only(group) for group in gathered],
@@ -174,11 +175,14 @@ class Reinforcement:
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
         updates = self._update(minibatches, factor, progress.step)
         values = rollout_metrics(gathered, selection) | update_metrics(updates)
+        values |= gap_metrics(updates, self._config)
         values |= {
             "policy/lr": self._config.optimizer.lr * factor,
             "seconds/prepare": prepared - began,
             "seconds/update": time.perf_counter() - prepared,
         }
+        if self._config.staleness:
+            values |= _staleness_metrics(gathered, progress.step)
         recorder.episodes(_with_advantage(gathered, minibatches))
         tokens = sum(minibatch.batch.size for minibatch in minibatches)
         return values, progress.model_copy(
@@ -213,8 +217,10 @@ class Reinforcement:
         return updates
 
 
-async def _awaited(found: Awaitable[list[EpisodeGroup]]) -> list[EpisodeGroup]:
-    return await found
+def _staleness_metrics(groups: Sequence[EpisodeGroup], step: int) -> Values:
+    found = [staleness(episode, step) for group in groups for episode in group.episodes]
+    known = [one for one in found if one is not None]
+    return {"policy/staleness": sum(known) / len(known), "policy/staleness_max": max(known)} if known else {}
 
 
 def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
