@@ -23,6 +23,7 @@ from mem1.recipe import Recipe
 from mem1.runtime.models import LocalModel, build_local
 from mem1.train.handover import WeightFiles, check_handed_over
 from tests.e2e.vllm_server import serving
+from tests.unit.inference.vllm_models import save_random
 
 pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
 UPDATES = 20
@@ -30,9 +31,17 @@ LORA = find_spec("peft") is not None
 CONTEXT = 512
 
 
-def opened(engine: dict[str, Any], *, lora: bool) -> LocalModel:
+def opened(engine: dict[str, Any], model: Path | str, *, lora: bool) -> LocalModel:
     adapter = {"lora": {"r": 4}} if lora else {}
-    return build_local(Recipe.model_validate({"model": "builtin:tiny", "engine": engine, **adapter}), list, trains=True)
+    return build_local(Recipe.model_validate({"model": str(model), "engine": engine, **adapter}), list, trains=True)
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama: vLLM takes no adapters for StableLM, which the shipped policy is."""
+    folder = tmp_path_factory.mktemp("llama")
+    save_random(folder)
+    return folder
 
 
 def step(local: LocalModel, number: int) -> None:
@@ -63,9 +72,9 @@ def follow(local: LocalModel) -> list[float]:
 
 
 @pytest.mark.parametrize("lora", [False, pytest.param(True, marks=pytest.mark.skipif(not LORA, reason="no peft"))])
-def test_twenty_updates_in_this_process_are_written_with(lora: bool) -> None:
+def test_twenty_updates_in_this_process_are_written_with(llama: Path, lora: bool) -> None:
     engine = {"type": "vllm", "dtype": "float32", "slots": 8, "max_context": CONTEXT, "extra": {"seed": 0}}
-    local = opened(engine, lora=lora)
+    local = opened(engine, llama if lora else "builtin:tiny", lora=lora)
     try:
         gaps = follow(local)
         print(f"\nin this process, adapter {lora}: largest differences {min(gaps):.1e} to {max(gaps):.1e} nats")
@@ -90,11 +99,14 @@ def untied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("lora", [False, pytest.param(True, marks=pytest.mark.skipif(not LORA, reason="no peft"))])
-def test_twenty_updates_of_a_server_are_written_with_until_it_dies(untied: Path, tmp_path: Path, lora: bool) -> None:
+def test_twenty_updates_of_a_server_are_written_with_until_it_dies(
+    untied: Path, llama: Path, tmp_path: Path, lora: bool
+) -> None:
     more = ["--enable-lora", "--max-lora-rank", "8"] if lora else []
-    with serving(untied, name="it", max_context=CONTEXT, more=more, control=True) as (url, process):
+    model = llama if lora else untied
+    with serving(model, name="it", max_context=CONTEXT, more=more, control=True) as (url, process):
         engine = {"type": "vllm_server", "base_url": url, "served_name": "it", "max_context": CONTEXT}
-        local = opened({**engine, "weights_dir": str(tmp_path), "retries": 1, "slots": 8}, lora=lora)
+        local = opened({**engine, "weights_dir": str(tmp_path), "retries": 1, "slots": 8}, model, lora=lora)
         gaps = follow(local)
         print(f"\na server, adapter {lora}: largest differences {min(gaps):.1e} to {max(gaps):.1e} nats")
         assert max(gaps) < 1e-4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,6 +11,9 @@ from mem1.imports import permitted
 from mem1.inference.base import Engine
 from mem1.inference.config import EngineConfig, OpenAiConfig
 from mem1.inference.following import Follower
+
+if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a recipe
+    from mem1.inference.vllm.server import VllmServerEngine
 
 # Arguments of vLLM that are numbers and switches. Others may name code: worker classes, plug-ins, a model's own code.
 PLAIN_ARGUMENTS = frozenset(
@@ -101,8 +104,8 @@ class VllmServerConfig(OpenAiConfig, FollowingConfig):
     starts: ClassVar[bool] = False
 
     type: Literal["vllm_server"] = "vllm_server"  # type: ignore[assignment]
-    style: Literal["completion"] = "completion"  # type: ignore[assignment]
-    exact: Literal[True] = True  # type: ignore[assignment]
+    style: Literal["completion"] = "completion"
+    exact: Literal[True] = True
     tokenizer: str = ""
     served_name: str | None = None
 
@@ -112,7 +115,7 @@ class VllmServerConfig(OpenAiConfig, FollowingConfig):
             raise ValueError("base_url must end in /v1: vLLM has its control calls beside that")
         return self
 
-    def build(self, model: str) -> Engine:
+    def build(self, model: str) -> VllmServerEngine:
         """The client of the server; ``model`` is the policy's folder here."""
         return self._engine(model, model)
 
@@ -126,7 +129,7 @@ class VllmServerConfig(OpenAiConfig, FollowingConfig):
         await engine.check()
         await engine.close()
 
-    def _engine(self, model: str, tokenizer: str) -> Any:
+    def _engine(self, model: str, tokenizer: str) -> VllmServerEngine:
         from mem1.inference.folders import local_tokenizer
         from mem1.inference.vllm.server import VllmServerEngine
 
