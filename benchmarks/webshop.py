@@ -28,7 +28,7 @@ from mem1.webshop.catalogue.products import Product, read_products
 from mem1.webshop.catalogue.source import Webshop, goal_of
 from mem1.webshop.shop.kinds import SHOWN
 from mem1.webshop.shop.moves import Click, Search
-from mem1.webshop.shop.search import LuceneSearch, make_search
+from mem1.webshop.shop.search import LuceneSearch
 from mem1.webshop.shop.visit import Shop, Visit, open_shop
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "webshop"
@@ -156,7 +156,7 @@ def full_catalogue(count: int) -> dict[str, float | str]:
         f"{count:,} products, memory once read, MB": before,
     }
     began = time.process_time()
-    search = make_search(products)
+    search = LuceneSearch(products)
     indexed = time.process_time()
     for query in queries:
         search(query)

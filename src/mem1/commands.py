@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,13 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.findings import findings
 from mem1.evaluation.measures import Measure, spec_of
-from mem1.evaluation.records import Cell, Evaluation
+from mem1.evaluation.records import Ceiling, Cell, Evaluation
+from mem1.event_loop import command_loop
 from mem1.recipe import Recipe
 from mem1.report.build import build_report
 from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
+from mem1.report.remembering import REMEMBERED, remembering_table
 from mem1.report.verdict import COSTS, quality_columns, verdict_table
 from mem1.runtime.build import build
 from mem1.runtime.ceiling import ceilings
@@ -30,6 +32,7 @@ from mem1.runtime.distill import distill as collect
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
+from mem1.runtime.forecast.commands import told
 from mem1.runtime.sharing.card import CARD
 from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
@@ -41,7 +44,7 @@ from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
-from mem1.train.saving.provenance import steps_of
+from mem1.train.saving.provenance import MODEL, chosen, steps_of
 from mem1.types import Task
 
 if TYPE_CHECKING:  # torch
@@ -103,10 +106,33 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
         return _evaluated(*_evaluation(start, resume=resume))
 
 
+def evaluate_checkpoints(
+    recipe: Path, overrides: Overrides, *, of: str, run: Path | None, resume: bool
+) -> list[tuple[str, Summary]]:
+    """The checkpoints of the run that ``recipe`` is (its directory, or the ``config.toml`` in it), one after another.
+
+    ``of``: ``all``, ``best``, ``latest``, or steps with commas. Each is an evaluation of its own, called after its
+    checkpoint, in one run. Returns what ``evaluate`` does, by checkpoint. Raises ``Mem1Error``.
+    """
+    trained = RunDir.open(recipe if recipe.is_dir() else recipe.parent)
+    checkpoints = chosen(trained.checkpoints, of)
+    found = []
+    with opening(trained.config_toml, overrides, run=run, resume=resume) as start:
+        directory: RunDir | None = None
+        for step, path in checkpoints.items():
+            one = start.recipe.model_copy(update={"model": str(path / MODEL)})
+            built = build(one)
+            cells = evaluation_tasks(one, built.world.sources, one.evaluate)
+            directory = directory or start.begin(built.engine.tokenizer)
+            evaluation = run_evaluation(built, directory, cells, label=path.name, version=step, resume=resume)
+            found.append((path.name, _evaluated(directory, evaluation)))
+    return found
+
+
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
-        directory, evaluation, ceiling = _evaluation(start, resume=resume)
+        directory, evaluation = _evaluation(start, resume=resume)
         report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
@@ -114,22 +140,40 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
         "verdicts": [verdict.model_dump(mode="json") for verdict in evaluation.verdicts],
         "quality": table.records(quality_columns(evaluation)) if table else [],
         "costs": table.records(COSTS) if table else [],
-        **_evaluated(directory, evaluation, ceiling),
+        "retention": [one.model_dump(mode="json") for one in evaluation.retention],
+        **_evaluated(directory, evaluation),
     }
 
 
-def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation, list[Summary]]:
-    """The evaluation of a recipe, in its run, and what its expert would reach."""
+def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
+    """The evaluation of a recipe, in its run, with what its expert would reach."""
     built = build(start.recipe)
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
     directory = start.begin(built.engine.tokenizer)
     version = steps_of(start.recipe.model)
-    evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
-    return directory, evaluation, ceilings(built, cells)
+    try:
+        evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    finally:
+        counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
+        if counts:
+            directory.add_web(counts)
+    whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
+    directory.write_evaluation(whole.label, whole)
+    return directory, whole
 
 
-def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
-    """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
+def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
+    """What ``train``, ``evaluate`` and so on would take: a row a part, and what to know of it. Raises ``Mem1Error``.
+
+    No model is loaded or asked, no service, and nothing is written.
+    """
+    loaded = load(Recipe, recipe, overrides)
+    with command_loop():
+        return told(command, loaded)
+
+
+def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False, checkpoint: str = "latest") -> Summary:
+    """The model of a run's checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
     directory = RunDir.open(run)
@@ -137,7 +181,7 @@ def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Sum
     def beside(inside: Path, step: int) -> None:
         describe(directory, inside, step, name=folder.resolve().name)
 
-    step = export_model(directory, folder, dtype=dtype, adapter=adapter, beside=beside)
+    step = export_model(directory, folder, dtype=dtype, adapter=adapter, checkpoint=checkpoint, beside=beside)
     return {
         "folder": str(folder),
         "step": step,
@@ -261,11 +305,13 @@ def _outcome(outcome: TrainResult) -> Summary:
     }
 
 
-def _evaluated(run: RunDir, evaluation: Evaluation, ceiling: Sequence[Summary]) -> Summary:
-    """The cells of an evaluation, the expert's beside them, how many episodes failed, and what to know first."""
+def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
+    """The cells of an evaluation, what was remembered, the expert's, how many failed, and what to know first."""
+    table = remembering_table(evaluation)
     return {
         "cells": [_row(cell) for cell in evaluation.cells],
-        "ceiling": list(ceiling),
+        "remembered": table.records(REMEMBERED) if table else [],
+        "ceiling": [_expert(one) for one in evaluation.ceiling],
         "failed": evaluation.failed,
         "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
     }
@@ -283,6 +329,12 @@ def _row(cell: Cell) -> Summary:
     row |= {"failed": cell.failed, "n": cell.contents}
     row |= {str(name): mean for name, mean in means.items()}
     return row | ({"scored by": "; ".join(cell.scorers)} if cell.scored[:1] != ("em",) else {})
+
+
+def _expert(ceiling: Ceiling) -> Summary:
+    told = ceiling.model_dump(mode="json", exclude={"composition", "objectives", "session", "memory"})
+    row = {"tasks": ceiling.key.name, "expert": ceiling.memory}
+    return row | {name.replace("_", " "): value for name, value in told.items()}
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:

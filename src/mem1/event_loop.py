@@ -8,13 +8,15 @@ client's connections) may live from one step to the next. Ctrl-C cancels what is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+import atexit
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _current: ContextVar[asyncio.Runner | None] = ContextVar("command_loop", default=None)
+_ending: ContextVar[ExitStack | None] = ContextVar("command_end", default=None)
 
 
 @contextmanager
@@ -23,12 +25,22 @@ def command_loop() -> Iterator[None]:
     if _current.get() is not None:
         yield
         return
-    with asyncio.Runner() as runner:
-        token = _current.set(runner)
+    with asyncio.Runner() as runner, ExitStack() as ending:
+        tokens = _current.set(runner), _ending.set(ending)
         try:
             yield
         finally:
-            _current.reset(token)
+            _current.reset(tokens[0])
+            _ending.reset(tokens[1])
+
+
+def at_end(close: Callable[[], object]) -> None:
+    """Call ``close`` when the command is over, whatever ended it; without a command, with the program."""
+    ending = _ending.get()
+    if ending is None:
+        atexit.register(close)
+    else:
+        ending.callback(close)
 
 
 def run_here(work: Coroutine[Any, Any, T]) -> T:

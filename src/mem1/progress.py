@@ -165,9 +165,9 @@ class Reporter:
         outer, inner = works[0], works[-1]
         counts = meter()
         left = next((seconds for one in works if (seconds := one.left()) is not None), None)
-        pieces = [str(outer), *(str(one) for one in works[1:]), f"{_span(inner.seconds())} so far"]
+        pieces = [str(outer), *(str(one) for one in works[1:]), f"{span(inner.seconds())} so far"]
         if left is not None:
-            pieces.append(f"{_span(left)} left")
+            pieces.append(f"{span(left)} left")
         if counts.retrying:
             pieces.append(f"retrying {counts.retrying}")
         if counts.cost is not None:
@@ -175,7 +175,7 @@ class Reporter:
         for one in reversed(works):
             pieces += [piece for piece in one.figures.split("  ") if piece]
         if counts.calls:
-            pieces += [f"{counts.calls:,} calls", f"{_short(counts.tokens)} tokens"]
+            pieces += [f"{counts.calls:,} calls", f"{short(counts.tokens)} tokens"]
         return pieces
 
     # ------------------------------------------------------------ how it gets out
@@ -231,7 +231,7 @@ class Reporter:
         _reporters.remove(self)
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """``41 s``, ``12:03`` minutes, ``3:07:15`` hours."""
     whole = round(seconds)
     if whole < 60:
@@ -241,10 +241,10 @@ def _span(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _short(count: int) -> str:
-    """``812``, ``41.2k``, ``1.30M``."""
+def short(count: float) -> str:
+    """A count in few characters: ``812``, ``41.2k``, ``1.30M``."""
     if count < 1000:
-        return str(count)
+        return f"{count:.0f}"
     return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.2f}M"
 
 

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mem1.webshop.shop.nouns import content_words
+from mem1.webshop.reward.nouns import content_words
 from mem1.webshop.shop.state_machine import Machine
 from mem1.webshop.shop.visit import Shop
 from mem1.webshop.site.app import make_app

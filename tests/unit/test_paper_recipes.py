@@ -92,7 +92,7 @@ def test_the_recipe_composes_two_neighbours_of_one_data_set(tmp_path: Path) -> N
 
 def test_there_are_recipes() -> None:
     assert {path.stem for path in PATHS} == {
-        *("qwen2.5-7b", "qwen2.5-1.5b", "qwen2.5-0.5b", "wiki18-e5", "wiki18-bm25", "web", "web-recorded")
+        *("qwen2.5-7b", "qwen2.5-1.5b", "qwen2.5-0.5b", "wiki18-e5", "wiki18-bm25", "web", "web-recorded", "webshop")
     }
     kinds = {load(Recipe, path).retriever.type for path in PATHS if not path.stem.startswith("web")}
     assert kinds == {"remote", "dense", "bm25_disk"}

@@ -49,3 +49,22 @@ def test_every_strategy_can_be_compared() -> None:
     assert recipe.evaluate.strategies == tuple(recipe.compared)
     assert set(recipe.compared) == set(builtin_names("memory"))
     assert len({one.budgets for one in recipe.compared.values()}) == 1
+
+
+def test_training_at_a_temperature_needs_an_engine_that_reports_at_it() -> None:
+    hot = {"train": {"temperature": 0.7}}
+    assert build(Recipe, hot, where="test").train.temperature == 0.7
+    with pytest.raises(ConfigError, match=r"engine 'vllm' reports log-probabilities at temperature 1"):
+        build(Recipe, hot | {"engine": {"type": "vllm"}}, where="test")
+
+
+def test_credit_for_memory_needs_a_back_end_that_can_be_asked() -> None:
+    asked = {"train": {"memory_credit": {"type": "counterfactual", "instead": "empty", "weight": 0.2}}}
+    assert build(Recipe, asked, where="test").train.memory_credit.weight == 0.2
+    tinker = {"type": "tinker", "base_url": "http://127.0.0.1:1", "tokenizer": "builtin:tiny"}
+    with pytest.raises(ConfigError, match=r"backend 'tinker' does not know train.memory_credit"):
+        build(Recipe, asked | {"backend": tinker}, where="test")
+    with pytest.raises(ConfigError, match=r"no such 'type': 'informationgain'"):
+        build(Recipe, {"train": {"memory_credit": {"type": "informationgain"}}}, where="test")
+    with pytest.raises(ConfigError, match=r"weight"):
+        build(Recipe, {"train": {"memory_credit": {"weight": 1}}}, where="test")

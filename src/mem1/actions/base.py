@@ -10,9 +10,10 @@ from typing import Literal, Protocol, runtime_checkable
 from mem1.errors import ConfigError
 from mem1.types import Action, ToolSpec
 
-ActionForm = Literal["tags", "brackets", "json"]
+ActionForm = Literal["tags", "brackets", "json", "turn"]
 """``tags``: each tool has a tag. ``brackets``: the answer's tag holds ``search[words]``, ``click[thing]``. ``json``:
-``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``. With tags and JSON answers have a tag of their own."""
+``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``. With tags and JSON answers have a tag of their own.
+``turn``: the environment reads the whole turn by a rule of its own."""
 
 ANSWER = "answer"
 """Name of the action that is no tool, among the names of those that are."""
@@ -75,6 +76,10 @@ class ActionFormat(Protocol):
     @property
     def space(self) -> ActionSpace:
         """What can be written."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``parse`` is given the state too, all that was written in the turn."""
 
     @property
     def stops(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class BracketActions:
         ConfigError: A tool takes something else than one text, or the environment takes answers.
     """
 
+    whole = False
+
     def __init__(self, space: ActionSpace, names: Mapping[str, str] | None = None) -> None:
         _check(space)
         self.space = space

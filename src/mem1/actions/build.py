@@ -8,11 +8,13 @@ from mem1.actions.base import ActionForm, ActionFormat, ActionSpace
 from mem1.actions.brackets import BracketActions
 from mem1.actions.json_calls import JsonActions
 from mem1.actions.tags import TagActions
+from mem1.actions.turn import TurnActions
 
-_FORMS: dict[ActionForm, type[TagActions] | type[BracketActions] | type[JsonActions]] = {
+_FORMS: dict[ActionForm, type[TagActions] | type[BracketActions] | type[JsonActions] | type[TurnActions]] = {
     "tags": TagActions,
     "brackets": BracketActions,
     "json": JsonActions,
+    "turn": TurnActions,
 }
 
 

@@ -26,6 +26,8 @@ class JsonActions:
         names: As for ``TagActions``; the answer's is used.
     """
 
+    whole = False
+
     def __init__(self, space: ActionSpace, names: Mapping[str, str] | None = None) -> None:
         self.space = space
         call = text_tool(TAG, "call")

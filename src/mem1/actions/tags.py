@@ -27,6 +27,8 @@ class TagActions:
         ConfigError: A tool cannot be written as a tag, or two would have the same one.
     """
 
+    whole = False
+
     def __init__(self, space: ActionSpace, names: Mapping[str, str] | None = None) -> None:
         self.space = space
         for tool in space.specs:

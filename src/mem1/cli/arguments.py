@@ -76,6 +76,11 @@ class Parser(argparse.ArgumentParser):
             self.add_argument("--run", metavar="DIR", type=Path, help="the run directory (default: a new one in runs/)")
             self.add_argument("--resume", action="store_true", help="go on with the run in --run")
             self.add_argument(
+                "--dry-run",
+                action="store_true",
+                help="say how many episodes, calls and tokens it would take, and money",
+            )
+            self.add_argument(
                 "--max-calls", metavar="N", type=positive, help="stop before more calls of models than this are made"
             )
             self.add_argument("--max-cost", metavar="X", type=amount, help="stop once so much money is spent")

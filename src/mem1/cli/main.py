@@ -17,6 +17,7 @@ from mem1 import __version__
 from mem1.cli.arguments import INTERRUPTED, Parser
 from mem1.cli.shell.examples import grouped
 from mem1.errors import ConfigError, Mem1Error, StorageError
+from mem1.threads import choose
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +27,7 @@ COMMANDS = {
     "demo": "the whole story in minutes: warm start, reinforcement learning, evaluation, report",
     "train": "train a policy by reinforcement learning as a recipe says",
     "warmstart": "train a policy on an expert's demonstrations as a recipe says",
+    "sweep": "run a command for each combination of settings and each seed",
     "distill": "collect demonstrations from a teacher, keeping its good episodes",
     "evaluate": "measure memory strategies on the same tasks over growing horizons",
     "compose": "print the tasks of a recipe as JSON lines",
@@ -33,6 +35,7 @@ COMMANDS = {
     "index": "write the indexes of a large corpus: BM25 or dense, on disk",
     "export": "take the trained model out of a run, as a plain Hugging Face folder",
     "report": "write a run's report: one HTML file, Markdown and JSON",
+    "runs": "list runs, or a row for each set of settings with its mean over seeds",
     "view": "read a run's episodes turn by turn",
     "views": "compare training views of rewritten contexts with what the policy saw",
     "serve": "run a service: passage search or MCP tools for programs, the web shop for people",
@@ -58,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, an error's ``exit_code``, or 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug, as_json = "--debug" in words, "--json" in words
+    choose()
     try:
         code = _dispatch(words)
         sys.stdout.flush()

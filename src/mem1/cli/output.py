@@ -40,7 +40,8 @@ def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None 
             table.add_row(*(Text(shown(row.get(column, ""))) for column in columns))
     console.print(table)
     if left_out:
-        console.print(Text(f"no room for {', '.join(left_out)}: a wider terminal or --json shows all"))
+        left = Text(f"no room for {', '.join(left_out)}: a wider terminal or --json shows all")
+        console.print(left, soft_wrap=True)
 
 
 class _Out(Console):

@@ -17,13 +17,15 @@ class EnvConfig(Part):
     """Any environment, told apart by ``type``.
 
     ``needs`` are the parts that ``build`` is given, by these names; no other is built for it. ``lessons`` names
-    what makes the demonstrations of a warm start (``module:name``, see ``rollout/lessons.py``), where there are any.
+    what makes the demonstrations of a warm start (``module:name``, see ``rollout/lessons.py``), where there are any;
+    ``people`` what reads a log of what people did in it (``module:name``, see ``webshop/people/teacher.py``).
     """
 
     part_kind: ClassVar[Kind] = "environment"
     default_type: ClassVar[str | None] = "qa"
     needs: ClassVar[Set[Need]] = frozenset()
     lessons: ClassVar[str | None] = None
+    people: ClassVar[str | None] = None
 
     @property
     def action_form(self) -> ActionForm:

@@ -13,6 +13,10 @@ from mem1.evaluation.measures import PER_OBJECTIVE, Measure, range_of
 from mem1.evaluation.prices import cost
 from mem1.evaluation.quality import quality
 from mem1.evaluation.records import Cell, CellKey, Comparison, Metric, TurnPoint
+from mem1.evaluation.remembering.curve import fates, survival_curve
+from mem1.evaluation.remembering.measures import remembering
+from mem1.evaluation.remembering.pages import Text
+from mem1.evaluation.remembering.survival import FactHistory, survival
 from mem1.evaluation.schedule import alike
 from mem1.evaluation.statistics import Draw, averaged, mean_interval, paired_difference, paired_ratio
 from mem1.evaluation.statistics.metrics import Values
@@ -75,10 +79,14 @@ def alike_in(left: Cell, right: Cell) -> dict[str, str]:
 
 
 def measure(
-    episode: Episode, prices: Prices | None = None, side_prices: Prices | None = None
+    episode: Episode,
+    prices: Prices | None = None,
+    side_prices: Prices | None = None,
+    histories: Sequence[FactHistory] | None = None,
 ) -> dict[str, float | None]:
-    """Every measure of one episode."""
-    return quality(episode) | efficiency(episode) | {Measure.COST: cost(episode, prices, side_prices)}
+    """Every measure of one episode; what it remembered only where the ``histories`` of its facts are known."""
+    spent = {Measure.COST: cost(episode, prices, side_prices)}
+    return quality(episode) | efficiency(episode) | remembering(episode, histories) | spent
 
 
 def make_cell(
@@ -89,17 +97,24 @@ def make_cell(
     prices: Prices | None = None,
     names: Sequence[str] | None = None,
     side_prices: Prices | None = None,
+    text: Text | None = None,
 ) -> Cell:
     """Summarise the episodes of one strategy on one set of tasks. Tasks keep their order.
 
     ``names`` has the name of each episode's task, by default its id. Episodes under one name are averaged; tasks of the
     same content under different names are kept apart and known to be ``alike``. A failed episode measures nothing, its
-    costs least of all: it ended because something broke, not because it was done.
+    costs least of all: it ended because something broke, not because it was done. ``text`` spells out the policy's
+    tokens; without it nothing is known of what was remembered.
     """
     by_task: dict[str, list[Episode]] = {}
     for name, episode in zip(names or [episode.task.id for episode in episodes], episodes, strict=True):
         by_task.setdefault(name, []).append(episode)
-    rows = [[measure(one, prices, side_prices) for one in some if not one.failed] for some in by_task.values()]
+    facts = {id(one): survival(one, text) for one in episodes if not one.failed} if text is not None else {}
+    rows = [
+        [measure(one, prices, side_prices, facts.get(id(one))) for one in some if not one.failed]
+        for some in by_task.values()
+    ]
+    histories = [one for some in facts.values() for one in some]
     scored = tuple(dict.fromkeys(name for one in episodes if one.score for name in one.score.metrics))
     names_of = dict.fromkeys((*_measures(scored), *Measure))
     measured = [name for name in names_of if any(name in row for some in rows for row in some)]
@@ -124,6 +139,8 @@ def make_cell(
         cached_share=cached_share(episodes),
         cut_prompts=sum(usage.cut_prompts for episode in episodes if (usage := episode.usage) is not None),
         trace=trace(episodes),
+        survival=survival_curve(histories),
+        fates=fates(histories),
         scorers=tuple(sorted({episode.score.scorer for episode in episodes if episode.score})),
     )
     return with_metrics(cell, bootstrap)

@@ -13,6 +13,7 @@ from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.intact import damaged_cells
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Plan, PolicyInfo, Transcript
+from mem1.evaluation.remembering.retention import retentions
 from mem1.evaluation.renew import renewed
 from mem1.evaluation.schedule import Place, names, schedule
 from mem1.evaluation.statistics import METHOD
@@ -172,7 +173,8 @@ class _Book:
             prices, side_prices = self.plan.prices, self.plan.side_prices
             if side_prices is None and self.side_is_policy:
                 side_prices = prices
-            cell = make_cell(strategy, key, done, self.bootstrap, prices, order, side_prices)
+            text = parts.engine.tokenizer.decode
+            cell = make_cell(strategy, key, done, self.bootstrap, prices, order, side_prices, text)
             stored = {one.id: self.digests[one.id] for one in done}
             self.cells[strategy, key] = cell.model_copy(update={"stored": stored})
             del self.open[strategy, key]
@@ -192,6 +194,7 @@ class _Book:
             cells=cells,
             comparisons=compare_strategies(cells, self.bootstrap),
             verdicts=verdicts(cells, self.plan.baseline, self.bootstrap),
+            retention=retentions(cells, self.bootstrap.draw),
             transcripts=tuple(self.transcripts.values()),
             intervals=METHOD,
             conditions=(*(self.before.conditions if self.before else ()), *self.watch.conditions()),

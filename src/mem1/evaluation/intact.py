@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mem1.evaluation.records import Cell, Evaluation
+from mem1.evaluation.records import Cell, CellKey, Evaluation
 from mem1.storage.episodes import not_intact
 from mem1.storage.run_dir import RunDir
 
@@ -65,6 +65,12 @@ def without(evaluation: Evaluation, cells: Collection[Cell]) -> Evaluation:
                 one
                 for one in evaluation.verdicts
                 if stands((one.strategy, one.baseline), one.composition, one.objectives, one.session)
+            ),
+            "retention": tuple(
+                one
+                for one in evaluation.retention
+                if (one.strategy, one.key) not in gone
+                and (one.strategy, CellKey(one.composition, one.base)) not in gone
             ),
             "transcripts": tuple(one for one in evaluation.transcripts if one.episode_id not in lost),
         }

@@ -28,6 +28,12 @@ class Measure(StrEnum):
     MALFORMED = "malformed"
     PEAK = "peak"
     PEAK_WITHOUT_PROMPT = "peak_without_prompt"
+    PAGE = "page"
+    PAGE_PER_OBJECTIVE = "page_per_objective"
+    FOUND = "found"
+    KEPT = "kept"
+    REPEATED = "repeated"
+    REPEATED_AFTER_LOSS = "repeated_after_loss"
     STATE_LENGTH = "state_length"
     FORCED = "forced"
     DEPENDENCY = "dependency"
@@ -44,13 +50,17 @@ class Measure(StrEnum):
 
 PER_OBJECTIVE = "_per_objective"
 # Metrics that lie between 0 and 1 for an objective.
-_UNIT = ("em", "f1", "success", "score", "bought", "r_type", "r_att", "r_option", "r_price")
+_UNIT = ("em", "f1", "success", "score", "bought", "r_type", "r_att", "r_option", "r_price", "db", "floor")
 _SHARES = (
     Measure.ANSWER_RATE,
     Measure.COVERAGE,
     Measure.EARLY_STOP,
     Measure.MALFORMED,
     Measure.FORCED,
+    Measure.FOUND,
+    Measure.KEPT,
+    Measure.REPEATED,
+    Measure.REPEATED_AFTER_LOSS,
 )
 
 
@@ -97,6 +107,14 @@ SPECS: dict[str, Spec] = {
     Measure.MALFORMED: Spec("Malformed", "", 3, "turns without a readable action / turns"),
     Measure.PEAK: Spec("Peak", "tokens", 0, "largest prompt + completion of any turn or side call"),
     Measure.PEAK_WITHOUT_PROMPT: Spec("Peak less P", "tokens", 0, "peak less the task prompt"),
+    Measure.PAGE: Spec("Page", "tokens", 0, "largest context less P and the newest observation: what the memory kept"),
+    Measure.PAGE_PER_OBJECTIVE: Spec("Page / objective", "tokens", 1, "the largest page / objectives"),
+    Measure.FOUND: Spec("Found", "", 3, "objectives whose answer a look-up showed / all objectives"),
+    Measure.KEPT: Spec("Kept", "", 3, "answers in context when they were due / answers found"),
+    Measure.REPEATED: Spec("Repeated", "", 3, "look-ups made before in the episode / look-ups"),
+    Measure.REPEATED_AFTER_LOSS: Spec(
+        "Repeated after loss", "", 3, "look-ups made again because their answer was lost from context / look-ups"
+    ),
     Measure.STATE_LENGTH: Spec("State", "tokens", 1, "tokens of the state written, mean over turns"),
     Measure.FORCED: Spec("Closed by force", "", 3, "turns whose state ran into its budget / turns"),
     Measure.DEPENDENCY: Spec("Dependency", "tokens²", 0, "sum of (n_prefix + n_out / 2) · n_out over calls"),

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from mem1.evaluation.remembering.curve import SurvivalPoint
+from mem1.evaluation.remembering.survival import Fate
 from mem1.prices import Prices
 from mem1.types import Composition, Record, StopReason
 
@@ -85,8 +87,9 @@ class Cell(Record):
     ``values[measure][i]`` belongs to ``tasks[i]`` (mean over its episodes; ``None``: unscored, or all its episodes
     failed). ``alike[i]`` is the place of the first task that asks the same as task ``i``; empty: no task repeats.
     ``cached_share`` is the part of the prompt tokens that the backend says it read from a cache; ``cut_prompts`` counts
-    calls whose prompt it counted as far shorter than it was. ``stored`` gives the SHA-256 of each episode's line on the
-    disk, by the episode's id (empty: written before digests were kept).
+    calls whose prompt it counted as far shorter than it was. ``survival`` and ``fates`` are about the answers that were
+    to be found, over all episodes that did not fail (``remembering``). ``stored`` gives the SHA-256 of each episode's
+    line on the disk, by the episode's id (empty: written before digests were kept).
     """
 
     strategy: str
@@ -107,6 +110,8 @@ class Cell(Record):
     cached_share: float | None = None
     cut_prompts: int = 0
     trace: tuple[TurnPoint, ...] = ()
+    survival: tuple[SurvivalPoint, ...] = ()
+    fates: dict[Fate, int] = Field(default_factory=dict)
     scorers: tuple[str, ...] = ()  # what scored the episodes, as each score names it
     stored: dict[str, str] = Field(default_factory=dict)
 
@@ -198,6 +203,52 @@ class Verdict(Record):
         return CellKey(self.composition, self.objectives, self.session)
 
 
+class Retention(Record):
+    """The score an objective (``measure``) at ``objectives`` objectives over that at ``base``; 1 is nothing lost.
+
+    ``ratio`` is ``None`` where either is not known or the base scores 0.
+    """
+
+    strategy: str
+    composition: Composition
+    objectives: int
+    session: bool
+    base: int
+    measure: str
+    ratio: Metric | None
+
+    @property
+    def key(self) -> CellKey:
+        """The tasks it is about."""
+        return CellKey(self.composition, self.objectives, self.session)
+
+
+class Ceiling(Record):
+    """What the scripted expert reached on the tasks of a cell, under one ``memory``: what turns and budgets allow.
+
+    Means over ``n`` episodes, the longest page and action over all of them; tokens are the policy's. ``bound``: the
+    most that the memory lets a call of these tasks take beside the prompt; ``None`` where there is none.
+    """
+
+    composition: Composition
+    objectives: int
+    session: bool
+    memory: str
+    n: int
+    per_objective: float | None
+    turns: float
+    longest_page: int
+    longest_action: int
+    peak_without_prompt: float
+    page_per_objective: float | None
+    bound: int | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """The tasks it is about."""
+        return CellKey(self.composition, self.objectives, self.session)
+
+
 class Transcript(Record):
     """One episode's contexts as text, decoded from the very ids the policy saw.
 
@@ -240,8 +291,9 @@ class Plan(Record):
 class Evaluation(Record):
     """All cells of one policy. ``complete`` is false while cells of the plan are still missing.
 
-    ``intervals`` names how they were drawn (``statistics.METHOD`` today). ``conditions`` has an entry for each start
-    that ran episodes; none are known of evaluations that were made before they were recorded.
+    ``retention`` is what scores keep over the horizon, ``ceiling`` what the scripted expert reached, where it knows the
+    tasks. ``intervals`` names how intervals were drawn (``statistics.METHOD`` today). ``conditions`` has an entry for
+    each start that ran episodes; none are known of evaluations that were made before they were recorded.
     """
 
     schema_version: Literal[2] = 2
@@ -250,6 +302,8 @@ class Evaluation(Record):
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
     verdicts: tuple[Verdict, ...] = ()
+    retention: tuple[Retention, ...] = ()
+    ceiling: tuple[Ceiling, ...] = ()
     transcripts: tuple[Transcript, ...] = ()
     intervals: str = "percentile"
     conditions: tuple[Conditions, ...] = ()

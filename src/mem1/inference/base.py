@@ -75,9 +75,9 @@ class Request:
 
     ``session`` names the episode: an engine may keep that session's key-value cache and reuse the
     part of it that ``prompt`` extends. ``seed`` makes the sample reproducible whatever else is in
-    flight. ``temperature`` 0 is greedy. Log-probabilities are always those of temperature 1, over the
-    whole vocabulary. The first ``prefix_length`` tokens of ``prompt`` are the task prompt P; 0 says that
-    nothing is known of it.
+    flight. ``temperature`` 0 is greedy. Log-probabilities are those of what was sampled from, over the whole
+    vocabulary: at the request's temperature, greedy ones at temperature 1. The first ``prefix_length`` tokens of
+    ``prompt`` are the task prompt P; 0 says that nothing is known of it.
     """
 
     prompt: tuple[int, ...]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, address
 from mem1.prices import Prices
 from mem1.registry import Kind, Part
 
@@ -65,6 +65,14 @@ class EngineConfig(Part):
 
     slots: int = Field(default=16, ge=1)
     max_context: int | None = Field(default=None, ge=2)
+
+    def check_recipe(self, recipe: Any) -> None:
+        """What is trained must be known at the temperature that it is sampled at."""
+        if recipe.train.temperature != 1 and not self.shares_weights:
+            raise ValueError(
+                f"engine {self.type!r} reports log-probabilities at temperature 1: set train.temperature = 1, or "
+                'engine.type = "transformers"'
+            )
 
     def for_side_model(self) -> Self:
         """The same for a model that only answers side calls."""
@@ -155,8 +163,8 @@ class OpenAiConfig(EngineConfig):
     """
 
     type: Literal["openai"] = "openai"
-    base_url: str
-    key_env: str | None = None
+    base_url: Annotated[str, address("engine.key_env")]
+    key_env: VariableName | None = None
     style: Literal["chat", "completion"] = "chat"
     exact: bool = False
     chat: bool = False
@@ -193,16 +201,6 @@ class OpenAiConfig(EngineConfig):
 
         tokenizer = local_tokenizer(self.tokenizer, chat=self.chat, special_strings=self.special_strings)
         return OpenAiEngine(self, model, tokenizer)
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "engine.key_env")
 
     @field_validator("extra")
     @classmethod

@@ -6,7 +6,7 @@ Each memory policy is a file of ``strategies/``, called as its ``type``, that ho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from mem1.actions import ActionSpace, make_format
@@ -31,6 +31,11 @@ class MemoryConfig(Part):
 
     tags: Tags = Tags()
     budgets: Budgets = Budgets()
+
+    @property
+    def side_tokens(self) -> int:
+        """Most tokens that a side call writes; 0 where the memory makes none."""
+        return 0
 
     def place(self) -> tuple[int, str]:
         """Where it stands among the others."""
@@ -71,9 +76,23 @@ class _Factory:
     tools: tuple[ToolSpec, ...] = ()
     space: ActionSpace | None = None
     turn: TurnFormat | None = None
+    of_size: dict[int, _Factory] = field(default_factory=dict)
 
     def __call__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> Memory:
         if self.turn is None or self.turn.tokenizer is not tokenizer or self.space != space:
             actions = make_format(space.with_own(*self.tools), self.tags.actions)
             self.turn, self.space = TurnFormat(tokenizer, self.tags, self.budgets, actions), space
         return self.make(self.turn)
+
+    def for_size(self, objectives: int) -> MemoryFactory:
+        """The factory for tasks of so many objectives: itself, unless budgets depend on it."""
+        budgets = self.budgets.at(objectives)
+        if budgets is self.budgets:
+            return self
+        return self.of_size.setdefault(objectives, _Factory(self.tags, budgets, self.make, self.tools))
+
+
+def for_size(factory: MemoryFactory, objectives: int) -> MemoryFactory:
+    """What makes the memories of tasks of so many objectives; ``factory`` where it makes the same for all."""
+    sized: Callable[[int], MemoryFactory] | None = getattr(factory, "for_size", None)
+    return factory if sized is None else sized(objectives)

@@ -44,6 +44,7 @@ Kind = Literal[
     "loss",
     "monitor",
     "backend",
+    "memory_credit",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GROUP = "mem1.parts"

@@ -31,7 +31,11 @@ def against(run: Path, base: Path) -> list[dict[str, Any]]:
         DataError: One of them has no evaluation, no task is in both, or they were scored differently.
         StorageError: One of them is no run, or damaged.
     """
-    mine, other = _last(run), _last(base)
+    return set_against(_last(run), _last(base), str(run), str(base))
+
+
+def set_against(mine: Evaluation, other: Evaluation, run: str, base: str) -> list[dict[str, Any]]:
+    """The same for two evaluations that were read already; ``run`` and ``base`` are what they are called in errors."""
     bootstrap = bootstrap_of(mine)
     met = [pair for key in keys_of(mine) for pair in _pairs(other, mine, key)]
     met = [(old, new) for old, new in met if set(old.tasks) & set(new.tasks)]

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mem1.errors import StorageError
+from mem1.errors import Mem1Error, StorageError
 from mem1.evaluation.cells import Bootstrap
 from mem1.evaluation.intact import damaged_cells, without
 from mem1.evaluation.records import Cell, CellKey, Evaluation, Transcript
@@ -94,15 +94,41 @@ def read_run(path: Path) -> RunData:
         evaluations.append(without(evaluation, [one.cell for one in lost]) if lost else evaluation)
         damage += [f"evaluation {name}: {one}" for one in lost]
     damage += [f"episodes {name}: {why}" for name, path in run.episode_files().items() if (why := _unreadable(path))]
+    return _run_data(run, evaluations, damage)
+
+
+def read_numbers(run: RunDir) -> RunData:
+    """A run's numbers alone: no episode is looked at, so that it is quick however many there are.
+
+    What cannot be read is left out, and ``damage`` says so; that episodes are lost (``DamageWatch`` looks) does not
+    show.
+    """
+    evaluations, damage = [], []
+    for name in run.evaluations():
+        try:
+            evaluations.append(renewed(run.read_evaluation(name, Evaluation)))
+        except Mem1Error as error:
+            damage.append(f"evaluation {name}: {error.what}")
+    try:
+        return _run_data(run, evaluations, damage)
+    except StorageError as error:
+        return RunData(run, _in_order(evaluations), (), (), {}, (*damage, error.what))
+
+
+def _run_data(run: RunDir, evaluations: list[Evaluation], damage: list[str]) -> RunData:
     views = run.views
     return RunData(
         run=run,
-        evaluations=tuple(sorted(evaluations, key=lambda one: (one.policy.version, one.label))),
+        evaluations=_in_order(evaluations),
         metrics=tuple(read_metrics(run.metrics)) if run.metrics.is_file() else (),
         views=_rows(read_json(views), views) if views.is_file() else (),
         versions=run.versions(),
         damage=tuple(damage),
     )
+
+
+def _in_order(evaluations: list[Evaluation]) -> tuple[Evaluation, ...]:
+    return tuple(sorted(evaluations, key=lambda one: (one.policy.version, one.label)))
 
 
 def read_whole_run(path: Path) -> RunData:

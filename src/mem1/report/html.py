@@ -9,8 +9,12 @@ from markupsafe import Markup
 
 from mem1.evaluation.measures import spec_of
 from mem1.report.document import Document
+from mem1.report.figures.facts import draw_map
 from mem1.report.figures.svg import Chart, draw
-from mem1.report.tables import chart_table
+from mem1.report.figures.take import downloads
+from mem1.report.fitting import LONG, fitted
+from mem1.report.style import page_style
+from mem1.report.tables import chart_table, map_table
 from mem1.text import spelled_out
 
 # The page may hold style and nothing else that a browser would run or fetch.
@@ -24,7 +28,7 @@ def to_html(document: Document) -> str:
 
 def render(template: str, **values: object) -> str:
     """A template with the style sheet inlined. Everything but our own SVG is escaped."""
-    return environment().get_template(template).render(style=Markup(style()), **values)
+    return environment().get_template(template).render(style=Markup(page_style()), **values)
 
 
 @cache
@@ -41,6 +45,11 @@ def environment() -> Environment:
     made.filters["svg"] = _svg
     made.filters["label"] = lambda name: spec_of(name).label
     made.filters["chart_table"] = chart_table
+    made.filters["svg_map"] = lambda one: Markup(draw_map(one))  # draw_map() escapes likewise
+    made.filters["map_table"] = map_table
+    made.filters["downloads"] = downloads
+    made.filters["fitted"] = fitted
+    made.globals["long"] = LONG
     return made
 
 
@@ -49,20 +58,6 @@ def visible(value: object) -> object:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return spelled_out(value)
-
-
-@cache
-def style() -> str:
-    """The style sheet of pages: the charts' and the text's."""
-    loader = PackageLoader("mem1.report", "templates")
-    found = Environment(loader=loader, autoescape=False)
-    return "".join(found.get_template(name).render() for name in ("chart.css", "page.css"))
-
-
-def chart_style() -> str:
-    """The style sheet of charts alone, for a picture outside a page."""
-    found: str = Environment(loader=PackageLoader("mem1.report", "templates")).get_template("chart.css").render()
-    return found
 
 
 def _svg(chart: Chart) -> Markup:

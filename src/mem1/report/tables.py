@@ -10,6 +10,7 @@ from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, CellKey, Evaluation, Metric
 from mem1.evaluation.statistics import told_apart
 from mem1.report.data import RunData, bootstrap_of, compositions, horizons, sessions, unique
+from mem1.report.figures.facts import FactMap
 from mem1.report.figures.svg import Chart
 from mem1.report.numbers import compact, interval_of, mean_of, number, power, signed
 from mem1.types import StopReason
@@ -31,12 +32,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's head, its unit, whether it holds numbers, and what it means."""
+    """A column's head, its unit, whether it holds numbers, what it means, and whether it belongs to the one before."""
 
     head: str
     unit: str = ""
     numeric: bool = True
     meaning: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,12 @@ class Table:
 # Answer rate, actions per objective and early stopping stand beside every score: without them an
 # agent that stops early looks like one that saves memory.
 BESIDE_SCORES = (Measure.ANSWER_RATE, Measure.ACTIONS_PER_OBJECTIVE, Measure.EARLY_STOP)
+# What readers look for comes first; how many failed and the number of tasks follow it, then the rest.
+FIRST = (Measure.PEAK_WITHOUT_PROMPT, Measure.ANSWER_RATE, Measure.TOKENS)
 SIDE_BY_SIDE = (
-    *BESIDE_SCORES,
+    *(measure for measure in BESIDE_SCORES if measure not in FIRST),
     Measure.MALFORMED,
-    Measure.PEAK_WITHOUT_PROMPT,
     Measure.PEAK,
-    Measure.TOKENS,
     Measure.TOKENS_REUSED,
     Measure.SECONDS,
     Measure.COST,
@@ -94,10 +96,10 @@ def before_and_after(data: RunData, strategies: Iterable[str], title: str) -> Ta
     scores = last.scored
     for measure in scores:
         label = spec_of(measure).label
-        columns += [Column(f"{label} before"), Column("after")]
-        columns.append(Column("difference", meaning="after less before, paired by task"))
+        columns += [Column(f"{label} before"), Column("after", joined=True)]
+        columns.append(Column("difference", meaning="after less before, paired by task", joined=True))
     for measure in BESIDE_SCORES:
-        columns += [Column(f"{spec_of(measure).label} before"), Column("after")]
+        columns += [Column(f"{spec_of(measure).label} before"), Column("after", joined=True)]
     columns.append(Column("n", "tasks"))
     return Table(
         title=title,
@@ -112,21 +114,23 @@ def side_by_side(evaluation: Evaluation, *, all_measures: bool = False) -> Table
     """Every strategy at every horizon: the main measures, or all of them with all intervals."""
     scores = evaluation.scored
     every = tuple(unique(measure for cell in evaluation.cells for measure in cell.metrics))
-    main = (*scores, *(f"{name}{PER_OBJECTIVE}" for name in scores[:1]), *SIDE_BY_SIDE)
-    wanted = every if all_measures else main
-    measures = tuple(m for m in wanted if m != Measure.COST or priced(evaluation))
+    first = (*scores, *FIRST)
+    rest = every if all_measures else (*(f"{name}{PER_OBJECTIVE}" for name in scores[:1]), *SIDE_BY_SIDE)
+    behind = tuple(m for m in rest if m not in first and (m != Measure.COST or priced(evaluation)))
     bounded = every if all_measures else None
     title = "All measures with their intervals" if all_measures else "Strategies side by side"
     columns = [_text("Tasks"), _text("Strategy")]
-    columns += [_column(evaluation, m) for m in measures]
+    columns += [_column(evaluation, m) for m in first]
     columns += [Column("Failed", "episodes"), Column("n", "tasks")]
+    columns += [_column(evaluation, m) for m in behind]
     rows = [
         (
             Entry(tasks_of(key)),
             Entry(cell.strategy),
-            *(entry_of(cell, measure, bounded) for measure in measures),
+            *(entry_of(cell, measure, bounded) for measure in first),
             Entry(str(cell.failed), strong=cell.failed > 0),
             count_entry(cell),
+            *(entry_of(cell, measure, bounded) for measure in behind),
         )
         for key in keys_of(evaluation)
         for cell in evaluation.cells
@@ -223,6 +227,23 @@ def chart_table(chart: Chart) -> Table:
             interval = f"{p.low:.4g} … {p.high:.4g}" if p.low is not None and p.high is not None else ""
             rows.append((Entry(series.name or chart.title), Entry(f"{p.x:g}"), Entry(f"{p.y:.4g}", interval)))
     return Table(chart.title, "", (_text("Line"), Column(chart.x.label), Column(chart.y.label)), tuple(rows))
+
+
+def map_table(one: FactMap) -> Table:
+    """What became of each answer of a map, for readers who do not see it."""
+    rows = [
+        (
+            Entry(str(fact.objective + 1)),
+            Entry(one.answers[fact.objective] if fact.objective < len(one.answers) else ""),
+            Entry("–" if fact.found is None else str(fact.found + 1)),
+            Entry(str(fact.due + 1)),
+            Entry("–" if fact.lost is None else str(fact.lost + 1)),
+            Entry(fact.fate.value),
+        )
+        for fact in one.histories
+    ]
+    heads = (("Objective", True), ("Answer", False), ("found", True), ("due", True), ("lost", True), ("fate", False))
+    return Table(one.title, "Turns, counted from 1.", tuple(Column(h, "", n) for h, n in heads), tuple(rows))
 
 
 def confidence_note(evaluation: Evaluation) -> str:

@@ -26,7 +26,8 @@ def split_answers(text: str, count: int, *, first: int = 1) -> SplitAnswers:
 
     Where every piece bears a number, as prompts that number their questions invite, a piece answers the objective of
     its number: ``(k)`` in any order, ``k.`` where they count from 1 on (a league can be called "2. Liga"). Of two
-    pieces with the same number the first counts. ``first``: the number of the first objective.
+    pieces with the same number the first counts, and a ``;`` behind the last ends it. ``first``: the number of the
+    first objective.
 
     Pieces are stripped. A blank piece keeps its place as ``""``. Everything beyond ``count`` is extra,
     blank or not, because the released script refuses a trailing ``;`` too.
@@ -44,7 +45,7 @@ _COUNTED = re.compile(r"(\d{1,4})\.\s+")
 
 
 def _numbered(pieces: Sequence[str], count: int, first: int) -> SplitAnswers | None:
-    """The answers by number; ``None`` where a piece bears none. The piece after a last ``;`` may be blank."""
+    """The answers by number; ``None`` where a piece bears none. A last ``;`` ends the last of them."""
     shown = pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces
     keys = [_KEY.match(piece) for piece in shown]
     if count == 1 and (keys[0] is None or int(keys[0][1]) != first):
@@ -54,13 +55,13 @@ def _numbered(pieces: Sequence[str], count: int, first: int) -> SplitAnswers | N
         if any(key is None or int(key[1]) != i for i, key in enumerate(keys, start=first)):
             return None
     answers: list[str | None] = [None] * count
-    extra = len(pieces) - len(shown)
+    extra = 0
     for key, piece in zip(keys, shown, strict=True):
         if key is None:
             return None
         at = int(key[1]) - first
         if 0 <= at < count and answers[at] is None:
-            answers[at] = piece[key.end() :]
+            answers[at] = piece[key.end() :].removesuffix(SEPARATOR)
         else:
             extra += 1
     return SplitAnswers(tuple(answers), extra)

@@ -151,6 +151,7 @@ class Agent:
         completion = await self._writer(self.engine, context, memory.sections(), prefix_length, seed)
         written = memory.read(completion)
         without = {tool.name for tool in memory.tools}.difference(memory.offers)
+        text = written.state + written.action_text if self.actions.whole else written.action_text
         return Turn(
             index=index,
             prompt_token_ids=context,
@@ -162,7 +163,7 @@ class Agent:
             finish=completion.finish,
             policy_version=completion.policy_version,
             state=written.state,
-            action=self.actions.parse(written.action_text, without),
+            action=self.actions.parse(text, without),
             action_text=written.action_text,
             objective=objective,
             exact=completion.exact,

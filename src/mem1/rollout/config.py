@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mem1.config import Config
 from mem1.types import Composition
@@ -49,12 +49,15 @@ class KeepConfig(Config):
 class DistillConfig(Config):
     """Collecting demonstrations: ``samples`` episodes of each of the recipe's tasks.
 
+    ``people``: a log of what people did in the environment; it takes the place of teacher and tasks.
+
     ``teacher``: ``"engine"`` is the recipe's model in the recipe's engine, ``"expert"`` the scripted expert, which
     writes the same every time and needs one sample. ``concurrency``: episodes in flight. ``give_up_after`` failed
     episodes in a row the teacher is taken to be gone.
     """
 
     teacher: Literal["engine", "expert"] = "engine"
+    people: Path | None = None
     samples: Count = 4
     temperature: Annotated[float, Field(ge=0)] = 1.0
     concurrency: Count = 32
@@ -87,15 +90,22 @@ class LessonsConfig(Config):
     invented products (``webshop/catalogue/made.py``). It holds ``per_lesson`` demonstrations of ``objectives``
     objectives, composed as one of ``compositions``, with one of ``top_k`` passages a search; ``mixed`` lessons are
     shuffled together. Of the two-hop questions a share of ``two_hop`` is kept. With ``objectives = [1, 4]`` each lesson
-    draws its number of objectives, and with ``delays = [1, 4]`` the delay of delayed ones.
+    draws its number of objectives, and with ``delays = [1, 4]`` the delay of delayed ones, as far as they reach.
 
     ``memories``: each lesson is shown under one of these, with equal chances, in the recipe's budgets; without any,
     under the recipe's own. ``instruction``: that of ``state_gated`` where the recipe's memory is another. ``turns``: at
     most so many turns of a demonstration are imitated.
 
+    Of the parallel and the delayed lessons a share of ``more`` has ``more_objectives``, drawn evenly on a scale of
+    logarithms. Of the parallel ones a share of ``held`` begins in the middle: their page holds from 1 to ``most_held``
+    values whose questions the prompt does not list, so that a long page is met without a long list. Of the invented
+    worlds a share of ``alike`` has values that begin like others and go on otherwise, a share of ``long_values`` values
+    of many tokens.
+
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
-    spoils (they are not imitated) to show how it goes on from there.
+    spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
+    tokens, which are not imitated, among the right ones.
     """
 
     real: Part = 0.25
@@ -109,9 +119,29 @@ class LessonsConfig(Config):
     memories: tuple[Literal["state", "state_gated"], ...] = ()
     instruction: str = "Edit."
     turns: Annotated[int, Field(ge=2)] | None = None
+    more: Part = 0.0
+    more_objectives: Range = (5, 64)
+    held: Part = 0.0
+    most_held: Count = 60
+    alike: Part = 0.0
+    long_values: Part = 0.0
     numbers: Count = 72
     anywhere: Part = 0.0
     remarks: Part = 0.0
     slips: Part = 0.0
+    stumbles: Part = 0.0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3
+
+    @model_validator(mode="after")
+    def _numbers_suffice(self) -> Self:
+        most = max(
+            ends(self.objectives)[1] + (self.most_held if self.held else 0), self.more_objectives[1] if self.more else 0
+        )
+        if (self.more or self.held) and most >= self.numbers:
+            raise ValueError(
+                f"up to {most} questions and the line after the last need more than {self.numbers} numbers"
+            )
+        if self.more + self.held > 1:
+            raise ValueError(f"more and held are shares of the same lessons: {self.more} + {self.held} is over 1")
+        return self

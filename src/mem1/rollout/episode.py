@@ -17,6 +17,7 @@ from mem1.envs.base import Environment
 from mem1.errors import Mem1Error, ends_run, short_traceback
 from mem1.inference.base import Engine
 from mem1.memory.base import MemoryFactory
+from mem1.memory.config import for_size
 from mem1.rollout.agent import Agent, NoRoomError, PartError
 from mem1.rollout.outside import check_text, cleaned
 from mem1.types import Action, Episode, EpisodeError, Malformed, Observation, Score, StopReason, Task
@@ -65,7 +66,7 @@ class RolloutContext:
         space = ActionSpace(env.tools, env.takes_answer, self.form)
         return Agent(
             self.engine,
-            self.make_memory(self.engine.tokenizer, space),
+            for_size(self.make_memory, env.task.size)(self.engine.tokenizer, space),
             session=session,
             seed=seed,
             temperature=self.temperature,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
 from mem1.inference.config import EngineConfig
@@ -48,6 +48,12 @@ class RunConfig(Config):
     seed: int = 0
     at_once: Count = 1
     told: Annotated[int, Field(ge=0)] = 1500
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _is_a_state(cls, memory: object) -> object:
+        """Budgets alone are those of the page."""
+        return {"type": "state", **memory} if isinstance(memory, dict) else memory
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

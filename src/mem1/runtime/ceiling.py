@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mem1.envs.qa import QaEnvConfig
-from mem1.evaluation.records import CellKey
+from mem1.evaluation.records import Ceiling, CellKey
+from mem1.evaluation.remembering.pages import page_tokens
 from mem1.event_loop import run_here
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
 from mem1.inference.scripted.pages import pages_under
+from mem1.memory.config import for_size
 from mem1.recipe import Recipe
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import Runtime
@@ -18,8 +19,9 @@ from mem1.runtime.play import context_of
 from mem1.types import Episode, Task
 
 
-def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> list[dict[str, Any]]:
-    """A row for each cell: exact match an objective, turns, largest page and action, and peak of the expert.
+def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> tuple[Ceiling, ...]:
+    """Of each cell what the expert reached: its score an objective, turns, largest page and action, peak,
+    and the memory's bound on it.
 
     It plays under the recipe's memory in the policy's tokens. Empty where the environment is not question answering by
     tags, which is all that the expert knows.
@@ -27,11 +29,21 @@ def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> list[
     recipe = runtime.recipe
     env = recipe.env
     if not isinstance(env, QaEnvConfig) or env.action_form != "tags":
-        return []
-    return [_row(key.name, recipe.memory.type, _played(recipe, runtime, tasks)) for key, tasks in cells.items()]
+        return ()
+    factory, tokenizer = recipe.memory.build(), runtime.engine.tokenizer
+    return tuple(
+        _ceiling(
+            key,
+            recipe.memory.type,
+            played(recipe, runtime, tasks),
+            bound=for_size(factory, key.objectives)(tokenizer).bound(),
+        )
+        for key, tasks in cells.items()
+    )
 
 
-def _played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Episode]:
+def played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Episode]:
+    """An episode of the expert's on each of ``tasks``."""
     tags = recipe.memory.tags
     expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(recipe.memory.type))
     requests = group_requests(tasks, 1, seed=recipe.seed, label="ceiling")
@@ -40,17 +52,26 @@ def _played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Epi
     return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 
-def _row(name: str, memory: str, episodes: Sequence[Episode]) -> dict[str, Any]:
+def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, bound: int | None) -> Ceiling:
     scored = [(episode, episode.score) for episode in episodes if episode.score is not None]
     turns = [turn for episode, _ in scored for turn in episode.turns]
-    known = [value for _, score in scored for value in score.known(score.main)]
-    return {
-        "tasks": name,
-        "expert": memory,
-        "n": len(scored),
-        "per objective": sum(known) / len(known) if known else None,
-        "turns": sum(len(episode.turns) for episode, _ in scored) / max(1, len(scored)),
-        "longest page": max((turn.state_length for turn in turns), default=0),
-        "longest action": max((len(turn.completion_token_ids) - turn.state_length for turn in turns), default=0),
-        "peak without prompt": sum(episode.peak_without_prompt for episode, _ in scored) / max(1, len(scored)),
-    }
+    count = max(1, len(scored))
+    return Ceiling(
+        composition=key.composition,
+        objectives=key.objectives,
+        session=key.session,
+        memory=memory,
+        n=len(scored),
+        per_objective=_mean([value for _, score in scored for value in score.known(score.main)]),
+        turns=sum(len(episode.turns) for episode, _ in scored) / count,
+        longest_page=max((turn.state_length for turn in turns), default=0),
+        longest_action=max((len(turn.completion_token_ids) - turn.state_length for turn in turns), default=0),
+        peak_without_prompt=sum(episode.peak_without_prompt for episode, _ in scored) / count,
+        page_per_objective=_mean([page_tokens(episode) / episode.task.size for episode, _ in scored]),
+        bound=bound,
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """The mean; ``None`` of nothing."""
+    return sum(values) / len(values) if values else None

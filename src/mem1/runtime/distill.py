@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
+from mem1.errors import ConfigError
 from mem1.event_loop import run_here
+from mem1.imports import find
 from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert, enlist_all
@@ -42,6 +45,8 @@ class Assignment:
 
 def assignment(recipe: Recipe) -> Assignment:
     """Who demonstrates what: the recipe's model, or the scripted expert in its tokens, on the recipe's tasks."""
+    if recipe.distill.people is not None:
+        return _people(recipe, recipe.distill.people)
     if recipe.distill.teacher == "expert":
         return _experts(recipe)
     runtime = build(recipe)
@@ -68,6 +73,29 @@ def _experts(recipe: Recipe) -> Assignment:
     engine = ScriptedEngine(expert, tokenizer)
     parts = context_of(recipe, world.make_env, engine, side_engine=build_side_engine(recipe))
     return Assignment(_teacher(recipe, "expert", parts, tokenizer), requests)
+
+
+def _people(recipe: Recipe, log: Path) -> Assignment:
+    """What people did, in the model's tokens: each session of the log is an episode."""
+    reader = recipe.env.people
+    if reader is None or recipe.env.action_form != "tags":
+        raise ConfigError(
+            f"env.type = {recipe.env.type!r} with actions as {recipe.env.action_form} reads no log of people",
+            where="distill.people",
+            hint='use env.type = "webshop" with form = "tags"',
+        )
+    seed(recipe)
+    world = build_world(recipe)
+    tasks, follower = find(reader, where="env.type")(log, world.sources)
+    requests = [
+        RolloutRequest(task=task, episode_id=f"{TEACHER}-{number}", group_id=f"{TEACHER}-{number}", seed=0)
+        for number, task in enumerate(tasks)
+    ]
+    for number, request in enumerate(requests):
+        follower.enlist(request.episode_id, number)
+    tokenizer = build_tokenizer(recipe, texts(recipe, world))
+    parts = context_of(recipe, world.make_env, ScriptedEngine(follower, tokenizer))
+    return Assignment(_teacher(recipe, f"people ({log.name})", parts, tokenizer), requests)
 
 
 def _requests(recipe: Recipe, tasks: Sequence[Task]) -> list[RolloutRequest]:

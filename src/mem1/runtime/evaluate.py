@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from mem1.errors import ConfigError
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.event_loop import run_here
+from mem1.inference.base import Tokenizer
 from mem1.inference.weights import SharedWeights
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
@@ -38,7 +40,7 @@ def evaluate(
     config = config or recipe.evaluate
     if version and runtime.local is not None and runtime.local.sampler.policy_version != version:
         run_here(runtime.local.sampler.update_weights(version, SharedWeights()))  # loaded as they are by now
-    memories, cap = _compared(runtime, config)
+    memories, cap = compared(recipe, runtime.engine.tokenizer, config)
     parts = {
         name: replace(context(runtime, memory=one, temperature=config.temperature), cap=cap)
         for name, one in memories.items()
@@ -84,12 +86,20 @@ def views(runtime: Runtime, *, turns: int, episodes: int) -> list[dict[str, Any]
     return named
 
 
-def _compared(runtime: Runtime, config: EvaluateConfig) -> tuple[dict[str, MemoryConfig], int | None]:
+def compared(
+    recipe: Recipe, tokenizer: Tokenizer, config: EvaluateConfig
+) -> tuple[dict[str, MemoryConfig], int | None]:
     """The strategies to put side by side; with an equal budget sized to it, and the budget."""
-    memories, tokenizer = runtime.recipe.compared, runtime.engine.tokenizer
+    memories = recipe.compared
     chosen = {name: memories[name] for name in config.strategies}
     if config.equal_budget is None:
         return chosen, None
+    if recipe.memory.budgets.at(1) is not recipe.memory.budgets:
+        raise ConfigError(
+            "one bound for all tasks, and budgets that grow with a task's objectives",
+            where="evaluate.equal_budget, memory.budgets.each",
+            hint="leave one of them out",
+        )
     cap = config.equal_budget
     if cap == "state":
         cap = memories["state"].build()(tokenizer).bound() or 0

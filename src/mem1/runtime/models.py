@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from mem1.errors import ConfigError
 from mem1.event_loop import run_here
-from mem1.inference.base import Engine
-from mem1.inference.config import TransformersConfig
+from mem1.inference.base import Engine, Tokenizer
+from mem1.inference.config import PLAIN_TOKENIZER, OpenAiConfig, TransformersConfig
 from mem1.inference.folders import find_folder, is_adapter
-from mem1.inference.vllm.config import FollowingConfig
+from mem1.inference.vllm.config import FollowingConfig, VllmConfig, VllmServerConfig
 from mem1.inference.weights import SharedWeights
 from mem1.memory.text.tags import Tags
 from mem1.recipe import NEW_TINY, Recipe
@@ -118,6 +118,25 @@ def build_tokenizer(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> HfTok
     if recipe.model == NEW_TINY:
         return train_tokenizer(texts(), recipe.tiny.vocabulary, Tags().control_strings, recipe.tiny.keys)
     return load_tokenizer(recipe.model, chat=bool(getattr(recipe.writer, "chat", False)))
+
+
+def tokenizer_of(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> Tokenizer:
+    """What counts the recipe's tokens, without its weights and without asking its server.
+
+    An engine from outside, of which nothing is known, is counted as endpoints are: bytes by four.
+    """
+    from mem1.inference.folders import local_tokenizer
+
+    match recipe.writer:
+        case TransformersConfig():
+            return build_tokenizer(recipe, texts)
+        case VllmServerConfig() as engine:
+            return local_tokenizer(engine.tokenizer or recipe.model, chat=engine.chat)
+        case OpenAiConfig() as engine:
+            return local_tokenizer(engine.tokenizer, chat=engine.chat, special_strings=engine.special_strings)
+        case VllmConfig() as engine:
+            return local_tokenizer(str(find_folder(recipe.model)), chat=engine.chat)
+    return local_tokenizer(PLAIN_TOKENIZER)
 
 
 def build_side_engine(recipe: Recipe) -> Engine | None:

@@ -34,15 +34,18 @@ def train(
     """
     local = runtime.trainable
     from mem1.runtime.models import seed
+    from mem1.train.memory_credit.probes import answer_probes
     from mem1.train.trainer import Trainer
 
     seed(runtime.recipe, trains=True)
+    tags = runtime.recipe.memory.tags
     trainer = Trainer(
         local.trained,
         runtime.recipe.train,
         run,
         rollout=lambda step: _confirmed(runtime, pool, step),
         objective_rewards=objective_rewards_of(runtime.recipe.reward),
+        probes=answer_probes(local.tokenizer, tags.opening(tags.answer)),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
         extra_files=local.tokenizer.save,
@@ -75,7 +78,7 @@ async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Play
     config = recipe.train
     first = step * config.tasks_per_step
     tasks = [pool[(first + i) % len(pool)] for i in range(config.tasks_per_step)]
-    groups = as_groups(await playing(tasks, f"train/{step}", size=config.group_size, temperature=1.0))
+    groups = as_groups(await playing(tasks, f"train/{step}", size=config.group_size, temperature=config.temperature))
     if config.refill:
         from mem1.train.refill import Refilling
 
@@ -85,7 +88,7 @@ async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Play
             if not others:
                 break
             groups += as_groups(
-                await playing(others, f"train/{step}+{attempt}", size=config.group_size, temperature=1.0)
+                await playing(others, f"train/{step}+{attempt}", size=config.group_size, temperature=config.temperature)
             )
     return groups
 

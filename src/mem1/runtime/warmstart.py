@@ -88,15 +88,19 @@ def demonstrations(runtime: Runtime) -> Shown:
         mixed=recipe.lessons.mixed,
         seed=recipe.seed,
     )
-    unseen = replace(lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env)
+    unseen = replace(
+        lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env, stumbles=0.0
+    )
     return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
 
 
 def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:
     """Dev tasks in the lessons' own compositions, as large as the largest of them."""
     own = recipe.lessons
-    kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else [Composition.SEQUENTIAL]
     _, most = ends(own.objectives)
+    bundles = Composition.CHAINED in own.compositions and most > 1
+    other = [Composition.CHAINED if bundles else Composition.SEQUENTIAL]
+    kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else other
     each = max(1, _MEASURED // len(kinds))
     return [task for kind in kinds for task in held_out(recipe, sources, "dev", kind, most, each, recipe.seed)]
 

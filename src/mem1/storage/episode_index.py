@@ -7,10 +7,10 @@ lacks is read from the episodes themselves. Nothing here holds more than one lin
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -26,6 +26,8 @@ Count = Annotated[int, Field(ge=0, lt=1 << 62)]
 """A number that a database and a file position can hold, whoever wrote it."""
 
 
+_OBJECTIVES, _SHOWN = 3, 80  # how many of them a line holds, and how many characters of each text
+T = TypeVar("T")
 _OTHER_VERSION = "remove the line, or read the file with the version of mem1 that wrote it (see versions.json)"
 
 
@@ -53,10 +55,22 @@ class EpisodeEntry(Record):
     length: Count
 
 
+class Said(Record):
+    """One objective in a list: the beginnings of an accepted answer and of the given one, and what that scored."""
+
+    wanted: str
+    given: str | None
+    score: float | None
+
+
 class IndexLine(EpisodeEntry):
-    """An entry with the words that it can be searched by: questions, accepted and given answers, a failure's text."""
+    """An entry with the words that it can be searched by: questions, accepted and given answers, a failure's text.
+
+    ``said``: the first objectives; ``None`` in lines that were written before it was kept.
+    """
 
     text: str
+    said: tuple[Said, ...] | None = None
 
     @property
     def end(self) -> int:
@@ -95,7 +109,25 @@ def index_line(episode: Episode, line: Line) -> IndexLine:
         offset=line.offset,
         length=line.length,
         text="\n".join(dict.fromkeys(words)),
+        said=said_in(episode),
     )
+
+
+def said_in(episode: Episode) -> tuple[Said, ...]:
+    """What a list shows of the first objectives."""
+    values = episode.score.metrics[episode.score.main] if episode.score else ()
+    return tuple(
+        Said(
+            wanted=objective.answers[0][:_SHOWN] if objective.answers else "",
+            given=answer[:_SHOWN] if (answer := _at(episode.answers, k)) is not None else None,
+            score=_at(values, k),
+        )
+        for k, objective in enumerate(episode.task.objectives[:_OBJECTIVES])
+    )
+
+
+def _at(values: Sequence[T | None], index: int) -> T | None:
+    return values[index] if index < len(values) else None
 
 
 class IndexReader:

@@ -34,6 +34,7 @@ __all__ = [
     "not_intact",
     "read_episode",
     "read_episodes",
+    "stored_line",
 ]
 
 
@@ -80,6 +81,11 @@ class EpisodeWriter:
 
 def digest(path: Path, entry: EpisodeEntry) -> str:
     """SHA-256 of the episode's line as it lies on the disk. Raises ``StorageError`` where it is not there whole."""
+    return hashlib.sha256(stored_line(path, entry)).hexdigest()
+
+
+def stored_line(path: Path, entry: EpisodeEntry) -> bytes:
+    """The episode's line as it lies on the disk. Raises ``StorageError`` where it is not there whole."""
     lines = read_span(path, entry.offset, entry.length).splitlines()
     if len(lines) > 1:  # several in one gzip member, written by another program
         lines = [line for line in lines if parse_episode(line, str(path)).id == entry.id]
@@ -89,7 +95,7 @@ def digest(path: Path, entry: EpisodeEntry) -> str:
             where=f"{path}, byte {entry.offset}",
             hint=f"delete {index_path(path).name}; it is rebuilt from the episodes",
         )
-    return hashlib.sha256(lines[-1]).hexdigest()
+    return lines[-1]
 
 
 def not_intact(path: Path, wanted: Mapping[str, str | None]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from mem1.errors import ConfigError, DataError
 from mem1.tasks.base import Source, Split
 from mem1.tasks.chain import ChainSource, walk
 from mem1.tasks.delayed import delayed
+from mem1.tasks.linked_rows import LinkedRows
 from mem1.tasks.questions import asked_alike, asks
 from mem1.tasks.shuffle import Deck, digest
 from mem1.types import Composition, Objective, Task
@@ -49,7 +50,8 @@ def compose(
     Args:
         sources: Task sources, or objectives that were chosen already (grouped by their ``source``).
         composition: ``parallel`` and ``sequential`` stay inside one source a task, and the sources take turns;
-            ``mixed`` spreads each task over all sources; ``chained`` needs sources that are a ``ChainSource``;
+            ``mixed`` spreads each task over all sources; ``chained`` links a ``ChainSource`` as it says, and the
+            rows of any other source where one question asks about another's answer (``LinkedRows``);
             ``delayed`` is ``sequential`` with answers asked again ``delay`` questions later.
         count: Number of tasks. ``None``, with ``consecutive`` only: all there are.
         order: ``shuffled`` deals from a seeded deck (see ``Deck``); ``consecutive`` is the published recipe:
@@ -223,12 +225,16 @@ def _consecutive(pools: Mapping[str, list[Objective]], size: int) -> Iterator[li
 def _chained(
     sources: Sequence[Source] | Sequence[Objective], size: int, split: Split, seed: int
 ) -> Iterator[tuple[Objective, ...]]:
-    linked = [source for source in sources if isinstance(source, ChainSource)]
+    linked = [
+        source if isinstance(source, ChainSource) else LinkedRows(source)
+        for source in sources
+        if not isinstance(source, Objective)
+    ]
     if not linked or len(linked) < len(sources):
         raise ConfigError(
             "chained tasks need sources whose objectives can be linked",
             where="sources",
-            hint="use the factbook source, or one with start() and link(); or another composition",
+            hint="hand over task sources and not chosen objectives; or use another composition",
         )
     number = 0
     while True:

@@ -18,6 +18,15 @@ def numbered_from(task: Task, first: int) -> Task:
     return task.model_copy(update={"objectives": objectives})
 
 
+def holding(task: Task, count: int) -> Task:
+    """``task`` whose first ``count`` questions are answered when it begins: the prompt will not list them."""
+    marked = (
+        one.model_copy(update={"metadata": one.metadata | {"held": True}}) if index < count else one
+        for index, one in enumerate(task.objectives)
+    )
+    return task.model_copy(update={"objectives": tuple(marked)}) if count else task
+
+
 def with_remarks(prompt: str, remarks: Iterable[tuple[int, str]], rng: random.Random) -> str:
     """A prompt whose first line is a heading, with numbered remarks among the lines behind it.
 
@@ -32,6 +41,12 @@ def with_remarks(prompt: str, remarks: Iterable[tuple[int, str]], rng: random.Ra
         lines += extra
         rng.shuffle(lines)
     return "".join(f"{line}\n" for line in (heading, *lines))
+
+
+def without_first(prompt: str, count: int) -> str:
+    """A prompt whose first line is a heading, without the ``count`` lines behind it."""
+    heading, *lines = prompt.splitlines(keepends=True)
+    return "".join((heading, *lines[count:]))
 
 
 def free_numbers(task: Task, last: int) -> Sequence[int]:

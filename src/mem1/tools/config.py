@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
-from mem1.http.addresses import check_address
+from mem1.http.addresses import VariableName, address
 from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
 from mem1.tools.web.search.config import SearchConfig, SerperConfig
@@ -31,11 +31,11 @@ class McpServerConfig(Config):
     """
 
     command: tuple[str, ...] = ()
-    url: str | None = None
+    url: Annotated[str, address("tools.mcp.token_env")] | None = None
     name: str = ""
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: tuple[str, ...] = ()
-    token_env: str | None = None
+    token_env: VariableName | None = None
     hidden: tuple[str, ...] = ()
     arguments: dict[str, str | int | float | bool] = Field(default_factory=dict)
     reads: tuple[str, ...] = ()
@@ -49,11 +49,6 @@ class McpServerConfig(Config):
     def _split(cls, command: object) -> object:
         """A command may be written as in a shell; none is used to start it."""
         return tuple(shlex.split(command)) if isinstance(command, str) else command
-
-    @field_validator("url")
-    @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
-        return url if url is None else check_address(url, "tools.mcp.token_env")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

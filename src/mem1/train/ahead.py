@@ -43,10 +43,20 @@ class Ahead:
             writing with the very tensors that are trained.
         staleness: How many steps ahead; 0: each rollout waits for the step before.
         steps: How many there are; none is made ahead beyond.
+        check: Raises where a rollout is none that can be learned from; it is then not kept, and made anew by whoever
+            goes on with the run.
     """
 
-    def __init__(self, rollout: Rollout, *, staleness: int, steps: int) -> None:
+    def __init__(
+        self,
+        rollout: Rollout,
+        *,
+        staleness: int,
+        steps: int,
+        check: Callable[[list[EpisodeGroup], int], None] = lambda groups, step: None,
+    ) -> None:
         self._rollout = rollout
+        self._check = check
         self._staleness = staleness
         self._steps = steps
         self._held: dict[int, list[EpisodeGroup]] = {}
@@ -58,7 +68,9 @@ class Ahead:
             raise self._failed.pop(step)
         if step not in self._held:
             found = self._rollout(step)
-            self._held[step] = found if isinstance(found, list) else run_here(_awaited(found))
+            groups = found if isinstance(found, list) else run_here(_awaited(found))
+            self._check(groups, step)
+            self._held[step] = groups
         for episode in (episode for group in self._held[step] for episode in group.episodes if self._staleness):
             check_staleness(episode, step, self._staleness)
         return self._held[step]
@@ -88,7 +100,9 @@ class Ahead:
         for step in steps:
             try:
                 found = self._rollout(step)
-                self._held[step] = found if isinstance(found, list) else await found
+                groups = found if isinstance(found, list) else await found
+                self._check(groups, step)
+                self._held[step] = groups
             except Exception as error:
                 self._failed[step] = error
                 return

@@ -12,7 +12,8 @@ from mem1.registry import Kind, Part, by_default
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
-from mem1.train.losses.config import LossConfig
+from mem1.train.losses.config import Cispo, LossConfig
+from mem1.train.memory_credit.config import MemoryCredit
 
 if TYPE_CHECKING:  # read with every part of a recipe; engines only where one is named
     from mem1.inference.config import EngineConfig
@@ -45,6 +46,14 @@ class KlConfig(Config):
     where: Literal["reward", "loss"] = "loss"
     loss_estimator: Literal["k2", "k3"] = "k3"
     credit: Literal["episode", "to_go"] | None = None
+
+    @model_validator(mode="after")
+    def _credits_a_reward(self) -> Self:
+        if self.credit is not None and self.where == "loss":
+            raise ValueError(
+                'credit says who a cost in the reward is taken from: set where = "reward", or leave it out'
+            )
+        return self
 
 
 class OptimizerConfig(Config):
@@ -97,8 +106,14 @@ class TrainConfig(Config):
     ``credit`` says which reward a token is credited with: ``episode``, all of it; ``objective``, that of the objectives
     which were not settled when it was written, each with a baseline of its own (``advantages/earnings.py``).
 
+    ``memory_credit`` adds to the advantage of a state's tokens what the page tells of the answers
+    (``memory_credit/``).
+
     ``side_calls``: what the policy wrote in side calls of its memory (summaries, notes) is trained on as its turns are,
     with the advantage of the turn that each was made for.
+
+    ``temperature``: what episodes are sampled at, in turns and side calls. The policy that is trained is the one that
+    was sampled: the model with its logits divided by it, in ratios, divergence and entropy too.
 
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
@@ -107,6 +122,9 @@ class TrainConfig(Config):
     learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
     Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
 
+    Of the checkpoints, made every ``checkpoint_every`` steps, the newest ``keep`` are kept, the one that scored best on
+    the watched tasks, and those after each ``keep_every`` steps (0: none).
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -114,8 +132,10 @@ class TrainConfig(Config):
 
     algorithm: Algorithm = by_default("estimator", "grpo")
     credit: Literal["episode", "objective"] = "episode"
+    memory_credit: MemoryCredit = by_default("memory_credit", "none")
     overlong: OverlongConfig = OverlongConfig()
     side_calls: bool = True
+    temperature: Positive = 1.0
     refill: int = Field(default=0, ge=0)
     staleness: int = Field(default=0, ge=0)
     steps: Count = 100
@@ -139,9 +159,15 @@ class TrainConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=10, ge=0)
     no_signal_limit: Count = 10
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -149,11 +175,17 @@ class TrainConfig(Config):
             raise ValueError(f"{self.algorithm.type} compares the episodes of a group: group_size must be 2 or more")
         if (self.normalisation == "constant") != (self.constant_length is not None):
             raise ValueError('constant_length and normalisation = "constant" need each other')
+        if self.dual_clip is not None and isinstance(self.loss, Cispo):
+            raise ValueError('dual_clip plays no part in loss "cispo": leave it out')
+        if self.importance == "sequence" and self.tis_cap is None:
+            raise ValueError('importance = "sequence" leaves out what is above tis_cap: give one')
         if self.refill and not self.uses_groups:
             raise ValueError(
                 f"refill replaces groups with equal rewards, and {self.algorithm.type} learns from those too"
             )
         ppo = self.algorithm if isinstance(self.algorithm, Ppo) else None
+        if ppo and ppo.critic_warmup >= self.steps:
+            raise ValueError(f"critic_warmup = {ppo.critic_warmup} leaves none of {self.steps} steps to the policy")
         if self.credit == "objective" and ppo and (ppo.chain, ppo.segment_reward) == ("per_segment", "every"):
             raise ValueError('credit = "objective" puts rewards where they were earned: set segment_reward = "last"')
         return self
@@ -174,6 +206,18 @@ class BackendConfig(Part):
 
     part_kind: ClassVar[Kind] = "backend"
     default_type: ClassVar[str | None] = "local"
+    any_temperature: ClassVar[bool] = False
+    credits_memory: ClassVar[bool] = False
+    rolls_ahead: ClassVar[bool] = False
+
+    def check_recipe(self, recipe: Any) -> None:
+        """Most compute at temperature 1 only, of what was sampled only, and after the rollout."""
+        if recipe.train.memory_credit.type != "none" and not self.credits_memory:
+            raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
+        if recipe.train.temperature != 1 and not self.any_temperature:
+            raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
+        if recipe.train.staleness and not self.rolls_ahead:
+            raise ValueError(f"backend {self.type!r} makes no rollouts ahead: set train.staleness = 0")
 
     @property
     def writer(self) -> EngineConfig | None:
@@ -191,11 +235,19 @@ class BackendConfig(Part):
 class LocalBackendConfig(BackendConfig):
     """In this process: packed rows, exact gradients (``train/local.py``)."""
 
+    any_temperature: ClassVar[bool] = True
+    credits_memory: ClassVar[bool] = True
+    rolls_ahead: ClassVar[bool] = True
+
     type: Literal["local"] = "local"
 
 
 class WarmstartConfig(Config):
-    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each."""
+    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each.
+
+    Checkpoints are kept as in reinforcement learning (``keep``, ``keep_every``), the best by the held-out loss where no
+    tasks are watched.
+    """
 
     steps: Count = 1000
     episodes_per_step: Count = 64
@@ -207,8 +259,20 @@ class WarmstartConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=100, ge=0)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
+
+
+def _check_kept(keep_every: int, checkpoint_every: int) -> None:
+    """Raise ``ValueError`` where there would be milestones without a checkpoint."""
+    if keep_every % checkpoint_every:
+        raise ValueError(f"keep_every must be a multiple of checkpoint_every ({checkpoint_every})")
 
 
 def may_go_on(begun: Config, config: Config) -> bool:

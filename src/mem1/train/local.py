@@ -8,9 +8,13 @@ from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from mem1.errors import ConfigError
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
+from mem1.train.memory_credit.credit import credits_of, on_states, state_advantages
+from mem1.train.memory_credit.probes import Probes
 from mem1.train.policy.optimizer import hold, set_rate
 from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch, prepare, score
@@ -18,6 +22,7 @@ from mem1.train.rows.batch import Batch, View, batch_of_rows
 from mem1.train.rows.row import Row, trained_values
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, update
+from mem1.types import Episode
 
 _STATE = "local.pt"
 
@@ -32,6 +37,10 @@ class LocalBackend:
         config: Clipping, importance, normalisation and row sizes.
         view: How contexts become packed rows (``policy.training_view``).
         reference: What a divergence is taken against, if any is.
+        probes: What the policy is asked for ``config.memory_credit``.
+
+    Raises:
+        ConfigError: Credit for memory is asked for and nobody says what the answers are.
     """
 
     def __init__(
@@ -43,13 +52,21 @@ class LocalBackend:
         *,
         view: View,
         reference: Policy | None = None,
+        probes: Probes | None = None,
     ) -> None:
+        if config.memory_credit.type != "none" and probes is None:
+            raise ConfigError(
+                "it is not known what answers a page should tell of",
+                where="train.memory_credit",
+                hint='pass probes to the trainer (memory_credit.probes.answer_probes), or set type = "none"',
+            )
         self.policy = policy
         self.critic = critic
         self.optimizer = optimizer
         self.view: View = view
         self._config = config
         self._reference = reference
+        self._probes = probes
 
     @property
     def has_critic(self) -> bool:
@@ -67,7 +84,16 @@ class LocalBackend:
             critic=self.critic,
             reference=self._reference,
             rng=rng,
+            extra=self._for_memory if self._config.memory_credit.type != "none" else None,
         )
+
+    def _for_memory(self, groups: Sequence[Sequence[Episode]], batches: Sequence[Batch]) -> list[Tensor]:
+        """The extra advantages of the tokens of states."""
+        assert self._probes is not None
+        kind = self._config.memory_credit
+        credits = credits_of(groups, kind, self._probes, self.policy, self._config.rows, self.view)
+        each = state_advantages(groups, credits, kind.weight)
+        return [on_states(batch, each) for batch in batches]
 
     def set_rate(self, factor: float, *, critic_only: bool) -> None:
         """What the updates that follow learn with: a share of the configured rates; for the policy none of it."""

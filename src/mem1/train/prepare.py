@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,10 @@ from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import Batch, View, make_batch
 from mem1.train.rows.row import Row, make_rows, trained_values
 from mem1.train.selection import Selection, split
+from mem1.types import Episode
+
+Extra = Callable[[Sequence[Sequence[Episode]], Sequence[Batch]], Sequence[Tensor]]
+"""From a rollout's groups and its minibatches to an amount for each token, float32 [N] for each minibatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def prepare(
     rng: random.Random,
     ledger: Ledger | None = None,
     scores: Callable[..., Scored] | None = None,
+    extra: Extra | None = None,
 ) -> list[Minibatch]:
     """Divide a selection into minibatches and work out old log-probabilities, values and advantages.
 
@@ -75,6 +80,7 @@ def prepare(
         ledger: What episodes earned; by default their rewards, as ``config`` says.
         scores: How a model that is not in this process is asked, as ``score`` asks one that is. Then old
             log-probabilities are always asked for: what was sampled is compared with them before anything is trained.
+        extra: What is added to the tokens' advantages (credit for memory).
     """
     evaluate: Callable[..., Scored] = scores or score
     parts = split(selection.trainable, config.minibatches, rng=rng)
@@ -101,7 +107,12 @@ def prepare(
             if found is not None and other is not None
         ]
     advantages = _advantages(selection, batches, values, costs, config, ledger or Ledger(config, None))
-    rows = [_rows(batch, estimated, config) for batch, estimated in zip(batches, advantages, strict=True)]
+    if extra is not None:
+        more = extra(selection.groups, batches)
+        advantages = [
+            replace(one, advantages=one.advantages + added) for one, added in zip(advantages, more, strict=True)
+        ]
+    rows = [rows_of(batch, estimated.advantages, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
         Minibatch(
             batch=batch,
@@ -119,13 +130,16 @@ def prepare(
     ]
 
 
-def _rows(batch: Batch, estimated: Advantages, config: TrainConfig) -> list[Row]:
-    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike."""
-    each, starts = estimated.advantages.tolist(), batch.starts.tolist()
-    advantages = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
+def rows_of(batch: Batch, advantages: Tensor, config: TrainConfig) -> list[Row]:
+    """The batch as neutral rows: what each token counts for is decided there, for every trainer alike.
+
+    ``advantages``: float32 [N].
+    """
+    each, starts = advantages.tolist(), batch.starts.tolist()
+    by_episode = {episode.id: each[starts[k] : starts[k + 1]] for k, episode in enumerate(batch.episodes)}
     return make_rows(
         batch.episodes,
-        advantages,
+        by_episode,
         normalisation=config.normalisation,
         constant=config.constant_length,
         samples=batch.samples,

@@ -24,6 +24,7 @@ from mem1.train.config import TrainConfig
 from mem1.train.gap import gap_metrics
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
+from mem1.train.memory_credit.probes import Probes
 from mem1.train.metrics import Values, rollout_metrics, update_metrics
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.policy.critic import make_critic
@@ -63,8 +64,9 @@ class Trainer:
             change, so that its sampler must write with a copy of them that ``on_weights`` brings up to date.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
+        probes: What the policy is asked for credit for memory (``config.memory_credit``).
         evaluate: Measures the weights after ``step`` steps.
-        reference: What KL is taken against; by default the policy as it was handed over.
+        reference: What KL is taken against, at the same temperature; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
@@ -79,6 +81,7 @@ class Trainer:
         *,
         rollout: Rollout,
         objective_rewards: ObjectiveRewards | None = None,
+        probes: Probes | None = None,
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
@@ -87,18 +90,20 @@ class Trainer:
         monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
+        policy.temperature = config.temperature
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
+        if compared is not None:
+            compared.temperature = config.temperature
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
-        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared)
-        ahead = Ahead(rollout, staleness=config.staleness, steps=config.steps)
-        self._learner = Reinforcement(config, backend, ahead, Ledger(config, objective_rewards))
+        backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared, probes=probes)
+        self._learner = Reinforcement(config, backend, rollout, Ledger(config, objective_rewards))
         self._loop = Loop(
             run,
             config,
-            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
-            WithAhead(trained, ahead),
+            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every),
+            WithAhead(trained, self._learner.ahead),
             shown=SHOWN,
             episodes="train",
             evaluate=evaluate,
@@ -141,10 +146,10 @@ class Updater(Protocol):
 class Reinforcement:
     """What reinforcement learning does in each step (a ``Learner``), wherever the weights are."""
 
-    def __init__(self, config: TrainConfig, backend: Updater, ahead: Ahead, ledger: Ledger) -> None:
+    def __init__(self, config: TrainConfig, backend: Updater, rollout: Rollout, ledger: Ledger) -> None:
         self._config = config
         self._backend = backend
-        self._ahead = ahead
+        self.ahead = Ahead(rollout, staleness=config.staleness, steps=config.steps, check=_check)
         self._ledger = ledger
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
@@ -153,14 +158,11 @@ class Reinforcement:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        groups = [_with_known_rewards(group) for group in self._ahead.take(progress.step)]
-        RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
-        _check_exact(groups)
-        return groups
+        return [_with_known_rewards(group) for group in self.ahead.take(progress.step)]
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         """Advantages, update, and record the episodes; rollouts that are made ahead go on meanwhile."""
-        return self._ahead.while_learning(progress.step, lambda: self._learn(gathered, progress, recorder))
+        return self.ahead.while_learning(progress.step, lambda: self._learn(gathered, progress, recorder))
 
     def _learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         began = time.perf_counter()
@@ -239,6 +241,12 @@ def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
 
 def _turns_only(group: EpisodeGroup) -> EpisodeGroup:
     return group.model_copy(update={"episodes": tuple(map(without_side_calls, group.episodes))})
+
+
+def _check(groups: Sequence[EpisodeGroup], step: int) -> None:
+    """Raise where nothing can be learned from the rollout of ``step``."""
+    RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {step + 1}")
+    _check_exact(groups)
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:

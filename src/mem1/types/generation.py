@@ -52,8 +52,8 @@ class Usage(Record):
 class Completion(Record):
     """What one call of an engine wrote, token for token.
 
-    ``logprobs[i]`` is log p(token_ids[i] | everything before it) in nats under the sampling
-    distribution's policy at temperature 1; it is 0.0 where ``sampled[i]`` is false (forced tokens).
+    ``logprobs[i]`` is log p(token_ids[i] | everything before it) in nats at the temperature it was sampled
+    at (greedy: at temperature 1); it is 0.0 where ``sampled[i]`` is false (forced tokens).
     ``section_ends[k]`` is the number of tokens written when section ``k`` ended (cumulative).
     ``exact`` is false where the ids were made from a server's text: they are not what was sampled, their
     log-probabilities (0.0) are not known, and nothing can be learned from them. ``usage`` is what a backend

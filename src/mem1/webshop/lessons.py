@@ -40,6 +40,8 @@ class ShopLessons:
             real=config.real,
             objectives=random.Random(f"size {number}").randint(*ends(config.objectives)),
             count=config.per_lesson,
+            bundles=Composition.CHAINED in config.compositions,
+            turns=config.turns,
         )
 
     def texts(self) -> Iterable[str]:
@@ -59,16 +61,18 @@ def shop_lesson(
     real: float,
     objectives: int,
     count: int,
+    bundles: bool = False,
+    turns: int | None = None,
 ) -> Lesson:
     """Lesson ``number``: ``count`` tasks of ``objectives`` goals, shown by a shopper who knows what to look for.
 
     With probability ``real`` they are the source's own train goals, else those of ``products`` invented products that
-    no other lesson has.
+    no other lesson has. ``bundles``: the goals of a task depend on each other (``catalogue/bundles.py``). ``turns``:
+    how many of a demonstration are imitated at most.
     """
     rng = random.Random(derive_seed(seed, "shop lesson", number))
     invented = rng.random() >= real
     shop = WebshopConfig(products=products, catalogue_seed=rng.getrandbits(40)).build() if invented else source
-    tasks = compose(
-        [shop], composition=Composition.SEQUENTIAL, objectives=objectives, count=count, seed=number, split="train"
-    )
-    return Lesson(tasks, env.build(shop), make_expert=Shopper, form=env.form)
+    composition = Composition.CHAINED if bundles and objectives > 1 else Composition.SEQUENTIAL
+    tasks = compose([shop], composition=composition, objectives=objectives, count=count, seed=number, split="train")
+    return Lesson(tasks, env.build(shop), make_expert=Shopper, form=env.form, turns=turns, seed=seed)

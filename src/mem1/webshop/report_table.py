@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mem1.evaluation.measures import Measure, spec_of
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.report.numbers import mean_of, number
@@ -13,7 +15,13 @@ _PARTS = {
     "r_att_per_objective": ("Attributes", "wanted attributes that were met / wanted, mean over objectives"),
     "r_option_per_objective": ("Options", "wanted options that were chosen / wanted, mean over objectives with any"),
     "r_price_per_objective": ("Price", "purchases within the price limit / objectives"),
+    "r_link_per_objective": (
+        "Remembered",
+        "options that earlier purchases decide: chosen so / wanted",
+    ),
+    "unbroken_per_objective": ("Unbroken", "goals that succeeded with all before them / objectives"),
 }
+_BUNDLE = ("r_link_per_objective", "unbroken_per_objective")
 
 
 def shop_table(evaluation: Evaluation) -> Table | None:
@@ -24,6 +32,7 @@ def shop_table(evaluation: Evaluation) -> Table | None:
     cells = [cell for cell in evaluation.cells if _SUCCESS in cell.metrics and _SCORE in cell.metrics]
     if not cells:
         return None
+    parts = {key: about for key, about in _PARTS.items() if key not in _BUNDLE or any(key in c.metrics for c in cells)}
     scorers = dict.fromkeys(name for cell in cells for name in cell.scorers)
     return Table(
         title=f"Shopping: {evaluation.label}",
@@ -35,24 +44,24 @@ def shop_table(evaluation: Evaluation) -> Table | None:
             Column("Score", meaning="100 x the environment's reward, mean over objectives"),
             Column("Success", "%", meaning="goals with reward 1 / goals"),
             Column("Bought", meaning="goals that something was bought for / goals"),
-            *(Column(label, meaning=meaning) for label, meaning in _PARTS.values()),
+            *(Column(label, meaning=meaning) for label, meaning in parts.values()),
             Column("Peak", "10³ tokens", meaning=spec_of(Measure.PEAK).meaning),
             Column("Dependency", "10⁶ tokens²", meaning=spec_of(Measure.DEPENDENCY).meaning),
             Column("Seconds", "s", meaning=spec_of(Measure.SECONDS).meaning),
             Column("n", "tasks"),
         ),
-        rows=tuple(_row(cell) for cell in cells),
+        rows=tuple(_row(cell, parts) for cell in cells),
     )
 
 
-def _row(cell: Cell) -> tuple[Entry, ...]:
+def _row(cell: Cell, parts: Collection[str]) -> tuple[Entry, ...]:
     return (
         Entry(f"session of {cell.objectives}" if cell.session else f"{cell.composition} {cell.objectives}"),
         Entry(cell.strategy),
         _scaled(cell, _SCORE, 100, 1, bounded=True),
         _scaled(cell, _SUCCESS, 100, 1),
         Entry(mean_of(Measure.ANSWER_RATE, cell.metrics.get(Measure.ANSWER_RATE))),
-        *(Entry(mean_of(part, cell.metrics.get(part))) for part in _PARTS),
+        *(Entry(mean_of(part, cell.metrics.get(part))) for part in parts),
         _scaled(cell, Measure.PEAK, 1e-3, 2),
         _scaled(cell, Measure.DEPENDENCY, 1e-6, 2),
         Entry(mean_of(Measure.SECONDS, cell.metrics.get(Measure.SECONDS))),

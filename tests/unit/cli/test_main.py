@@ -29,7 +29,7 @@ TASK = Task(
     objectives=(Objective(id="o1", question="Größte Insel?", answers=("Grönland",), source="s"),),
 )
 Recipes = Callable[..., list[Any]]
-EVALUATED: dict[str, Any] = {"cells": [], "ceiling": [], "failed": 0, "findings": []}
+EVALUATED: dict[str, Any] = {"cells": [], "ceiling": [], "remembered": [], "failed": 0, "findings": []}
 
 
 @pytest.fixture
@@ -111,6 +111,8 @@ COMPARED: dict[str, Any] = {
     "cells": [{"tasks": "parallel-2", "strategy": "state", "em": 0.5}],
     "failed": 0,
     "ceiling": [],
+    "remembered": [],
+    "retention": [],
     "findings": [],
 }
 
@@ -144,7 +146,7 @@ def test_a_comparison_prints_what_is_lost_and_what_is_saved(
     assert "report: runs/1/report.html" in printed.err
     assert main(["evaluate", "x.toml", "--compare", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        key: COMPARED[key] for key in ("report", "verdicts", "cells", "ceiling", "failed", "findings")
+        key: COMPARED[key] for key in ("report", "verdicts", "cells", "retention", "ceiling", "failed", "findings")
     }
 
 

@@ -99,6 +99,15 @@ def test_a_model_behind_an_endpoint_does_a_task_within_the_window_that_its_serve
     assert all(body["max_tokens"] <= 1000 for body in bodies)
 
 
+def test_budgets_alone_are_those_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    acts = lines(tmp_path, "<answer> so </answer>")
+    assert run(capsys, "task", *acts, "--memory.budgets.state", "77", "--told", "9")[0] == 0
+    kept = (tmp_path / "session" / "config.toml").read_text()
+    assert "state = 77" in kept
+    assert 'type = "state"' in kept
+    assert "told = 9" in kept
+
+
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SearchDouble, SiteDouble, list[str]]]:
     """A search service, a site that it knows, and the options that lead to both."""

@@ -90,7 +90,7 @@ def test_scores_peak_answers_tokens_and_failures_fit_80_columns(
 ) -> None:
     cell = {"tasks": "sequential-32", "strategy": "state", "em": 0.5, "f1": 0.625, "peak": 1234.5, "answer_rate": 1.0}
     cell |= {"tokens": 123456.0, "failed": 3, "n": 100, "malformed": 0.125, "turns": 12.5}
-    found = {"cells": [cell], "ceiling": [], "failed": 0, "findings": []}
+    found = {"cells": [cell], "ceiling": [], "remembered": [], "failed": 0, "findings": []}
     monkeypatch.setattr(mem1, "commands", SimpleNamespace(evaluate=lambda *a, **b: found), raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["evaluate", "demo"]) == 0

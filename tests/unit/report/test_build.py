@@ -79,7 +79,10 @@ def test_nothing_in_the_page_can_run_or_be_fetched(html: str) -> None:
     assert page.open == []
     assert not _ACTIVE & set(page.tags)
     assert page.handlers == []
-    assert all(address.startswith("#") for address in page.addresses)
+    taken = [address for address in page.addresses if not address.startswith("#")]  # figures as files, in the page
+    kinds = {address.partition(";")[0] for address in taken}
+    assert kinds == {"data:image/svg+xml", "data:text/csv", "data:application/json"}
+    assert html.count(" download=") == len(taken)
     style = "".join(re.findall(r"<style>(.*?)</style>", html, re.S))
     assert "url(" not in style
     assert "@import" not in style
@@ -196,7 +199,8 @@ def test_tables_count_failures(run: RunDir) -> None:
     last = read_run(run.path).last
     assert last is not None
     table = side_by_side(last)
-    failed = {(row[0].text, row[1].text): row[-2].text for row in table.rows if row[-2].text != "0"}
+    place = [column.head for column in table.columns].index("Failed")
+    failed = {(row[0].text, row[1].text): row[place].text for row in table.rows if row[place].text != "0"}
     assert failed == {("parallel 4", "window"): "1"}
     ended = {(row[0].text, row[1].text): [entry.text for entry in row[2:]] for row in endings(last).rows}
     *counts, cause, n = ended["parallel 4", "window"]

@@ -6,7 +6,7 @@ import random
 
 from mem1.envs.prompts import render_prompt
 from mem1.tasks.compose import make_task
-from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks
+from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks, without_first
 from mem1.types import Composition, Objective, Task
 
 
@@ -36,3 +36,9 @@ def test_remarks_leave_the_heading_first_and_every_line_whole() -> None:
         assert sorted(lines[1:]) == ["(1) q0", "(2) q1", "(3) Answer all.", "(7) be", "(9) so it"]
         orders.add(tuple(lines))
     assert len(orders) > 10
+
+
+def test_without_its_first_questions_a_prompt_keeps_its_heading_and_the_numbers_of_the_others() -> None:
+    prompt = render_prompt("brief", numbered_from(task(3), 7))
+    assert without_first(prompt, 2) == "Answer all.\n(9) q2\n(10) Answer all.\n"
+    assert without_first(prompt, 0) == prompt

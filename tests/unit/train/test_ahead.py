@@ -18,7 +18,7 @@ from mem1.train.ahead import Ahead, check_staleness, staleness
 from mem1.train.config import OptimizerConfig, TrainConfig, may_go_on
 from mem1.train.policy.policy import Policy
 from mem1.train.trainer import Trainer
-from mem1.types import Episode, EpisodeGroup
+from mem1.types import Episode, EpisodeError, EpisodeGroup, StopReason
 from tests.e2e.toy import ToyRollout, tiny_policy, toy_run
 
 
@@ -130,6 +130,24 @@ def test_a_rollout_that_fails_ends_the_run_when_its_step_comes_and_costs_no_fini
     ids = [e.id for e in read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz")]
     assert len(set(ids)) == len(ids) == 5 * 8
     assert weights(again).keys() == weights(whole).keys()
+
+
+def test_a_rollout_ahead_of_which_every_episode_failed_is_made_anew_by_who_goes_on(tmp_path: Path) -> None:
+    config, policy = config_of(1), tiny_policy()
+    follower = Follower(policy, config)
+    broken = {"stop": StopReason.ERROR, "reward": None, "error": EpisodeError(type="BackendError", message="no model")}
+
+    async def failing(step: int) -> list[EpisodeGroup]:
+        groups = await follower(step)
+        if step < 2:
+            return groups
+        return [EpisodeGroup(id=g.id, episodes=tuple(e.model_copy(update=broken) for e in g.episodes)) for g in groups]
+
+    with pytest.raises(BackendError, match="all 8 episodes failed"):
+        Trainer(policy, config, toy_run(tmp_path / "run"), rollout=failing, on_weights=follower.take).train()
+    trained(tmp_path / "run", config, resume=True)
+    ids = [e.id for e in read_episodes(tmp_path / "run" / "episodes" / "train.jsonl.gz")]
+    assert len(set(ids)) == len(ids) == 5 * 8
 
 
 def test_learning_and_rolling_out_go_on_at_the_same_time() -> None:

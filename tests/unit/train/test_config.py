@@ -36,6 +36,12 @@ def test_algorithms_are_chosen_by_type() -> None:
         ({"loss": {"type": "gsop"}}, "loss: no such 'type': 'gsop' .did you mean 'gspo'"),
         ({"overlong": {"how": "penalty"}}, "overlong: .*needs limit and cache"),
         ({"credit": "objective", "algorithm": {"type": "ppo", "chain": "per_segment"}}, "segment_reward"),
+        ({"overlong": {"how": "mask", "limit": 4}}, "limit and cache are for how"),
+        ({"loss": {"type": "cispo"}, "dual_clip": 3}, "dual_clip plays no part"),
+        ({"importance": "sequence", "tis_cap": None}, "tis_cap"),
+        ({"kl": {"credit": "to_go"}}, "where = .reward."),
+        ({"algorithm": {"type": "ppo", "critic_warmup": 100}}, "critic_warmup = 100 leaves none of 100 steps"),
+        ({"temperature": 0}, "temperature"),
         ({"learning_rate": 1}, "learning_rate: no such key"),
     ],
 )

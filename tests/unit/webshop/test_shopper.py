@@ -16,9 +16,9 @@ from mem1.tasks.compose import compose, make_task
 from mem1.types import Composition, Episode, Task, ToolCall
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.lessons import shop_lesson
+from mem1.webshop.reward.nouns import content_words
 from mem1.webshop.shop.config import WebshopEnvConfig
 from mem1.webshop.shop.env import ShopEnvironment
-from mem1.webshop.shop.nouns import content_words
 from mem1.webshop.shop.state_machine import Machine
 from mem1.webshop.shop.visit import Shop
 from mem1.webshop.shopper import Shopper, Wish, read_wish, shopper_engine

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
+from mem1.cli.dry_run import dry_run
 from mem1.errors import IncompleteError
 
 
@@ -17,6 +18,8 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration, then print what it found."""
+    if arguments.dry_run:
+        return dry_run("demo", arguments)
     from mem1 import commands  # torch
 
     summary = commands.demo(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)

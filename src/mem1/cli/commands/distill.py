@@ -6,6 +6,7 @@ import argparse
 
 from mem1.cli import output
 from mem1.cli.arguments import Parser
+from mem1.cli.dry_run import dry_run
 
 
 def configure(parser: Parser) -> None:
@@ -15,6 +16,8 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Distill, then print what was kept and why the rest was not."""
+    if arguments.dry_run:
+        return dry_run("distill", arguments)
     from mem1 import commands  # torch
 
     summary = commands.distill(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)

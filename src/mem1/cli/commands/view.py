@@ -1,4 +1,4 @@
-"""``mem1 view RUN``: read a run's episodes in a browser, served on this machine only."""
+"""``mem1 view RUN``: read runs and their episodes in a browser, served on this machine only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mem1.cli.arguments import Parser
 
 def configure(parser: Parser) -> None:
     """Arguments of the command."""
-    parser.add_argument("directory", metavar="RUN", type=Path, help="a run directory")
+    parser.add_argument("directory", metavar="RUN", type=Path, help="a run directory, or a folder of runs")
     parser.add_argument("--port", type=_port, default=0, help="where to listen (default: any free port)")
     parser.add_argument("--open", action="store_true", help="open a browser")
 

@@ -6,6 +6,7 @@ import argparse
 
 from mem1.cli import output
 from mem1.cli.arguments import INTERRUPTED, Parser
+from mem1.cli.dry_run import dry_run
 
 
 def configure(parser: Parser) -> None:
@@ -15,6 +16,8 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, then print the run's summary. A run that Ctrl-C ended early is printed and then ends as interrupted."""
+    if arguments.dry_run:
+        return dry_run("warmstart", arguments)
     from mem1 import commands  # torch
 
     summary = commands.warmstart(arguments.recipe, arguments.overrides, run=arguments.run, resume=arguments.resume)

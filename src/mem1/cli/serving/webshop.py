@@ -39,27 +39,43 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             "the recipe has no shop", where=str(arguments.recipe), hint="give one with source.type = 'webshop'"
         )
-    site_of, sessions_of, serve = _parts()
+    if recipe.env.action_form == "turn":
+        raise ConfigError(
+            "a protocol is for policies: people shop without one",
+            where="env.protocol",
+            hint="leave it out; --env.mode compat has the published rules",
+        )
+    site_of, sessions_of, serve, log_of = _parts()
     webshop = source.build()
-    goals = [goal_of(objective) for objective in webshop.objectives(arguments.split)]
+    objectives = webshop.objectives(arguments.split)
+    goals = [goal_of(objective) for objective in objectives]
     if not goals:
         raise DataError(
             f"there are no goals in the split {arguments.split}",
             where="source",
             hint="another --split, or more products",
         )
-    site = site_of(sessions_of(env.open(webshop), goals, config), arguments.split, env.turns_per_goal)
+    shop = env.open(webshop)
+    log = None if config.log is None else log_of(config.log, arguments.split, objectives)
+    keep = {} if log is None else {"keep": log.keep}
+    site = site_of(sessions_of(shop, goals, config, **keep), arguments.split, env.turns_per_goal)
 
     def tell(address: str) -> None:
-        output.show({"webshop": address, "goals": len(goals), "end with": "Ctrl-C or SIGTERM"}, as_json=arguments.json)
+        told = {} if config.log is None else {"log": str(config.log)}
+        shown = {"webshop": address, "goals": len(goals), **told, "end with": "Ctrl-C or SIGTERM"}
+        output.show(shown, as_json=arguments.json)
 
     serve(site, config, on_start=tell)
+    if log is not None:
+        log.close()
+        output.show(log.score(), as_json=arguments.json, title="what people reached")
     return 0
 
 
-def _parts() -> tuple[Any, Any, Any]:
+def _parts() -> tuple[Any, Any, Any, Any]:
     """The parts that need the packages of the extra ``serve``."""
     try:
+        from mem1.webshop.people.log import SessionLog
         from mem1.webshop.site.pages import Site
         from mem1.webshop.site.run import serve
         from mem1.webshop.site.sessions import Sessions
@@ -69,4 +85,4 @@ def _parts() -> tuple[Any, Any, Any]:
             where="mem1 serve webshop",
             hint=install_hint("serve", "shop"),
         ) from error
-    return Site, Sessions, serve
+    return Site, Sessions, serve, SessionLog

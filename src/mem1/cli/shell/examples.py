@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "begin": ("demo", "doctor", "recipe", "compose"),
-    "train": ("train", "warmstart", "distill", "export"),
-    "measure": ("evaluate", "report", "view", "views", "bench"),
+    "train": ("train", "warmstart", "distill", "sweep", "export"),
+    "measure": ("evaluate", "runs", "report", "view", "views", "bench"),
     "use": ("run", "serve", "index"),
 }
 """Commands that are in none of them are shown last."""
@@ -18,17 +18,31 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "compose": ("mem1 compose demo | head -1", "mem1 compose demo --tasks.objectives 4"),
     "demo": ("mem1 demo", "mem1 demo --run runs/mine --resume"),
     "distill": ("mem1 distill distill", "mem1 distill distill --max-calls 500 --max-cost 2.50"),
-    "doctor": ("mem1 doctor", "mem1 doctor --json"),
+    "doctor": ("mem1 doctor", "mem1 doctor parallel --train.steps 200"),
     "evaluate": (
         "mem1 evaluate demo --evaluate.horizons 1,2,4 --evaluate.tasks 50",
         "mem1 evaluate models/mine            # a folder that mem1 export wrote",
+        "mem1 evaluate runs/mine --checkpoints all",
+        "mem1 evaluate endpoint --compare --dry-run",
         "mem1 evaluate endpoint --compare --max-cost 5",
     ),
-    "export": ("mem1 export runs/mine models/mine --dtype bfloat16",),
+    "export": (
+        "mem1 export runs/mine models/mine --dtype bfloat16",
+        "mem1 export runs/mine models/best --checkpoint best",
+    ),
     "index": ("mem1 index corpus.jsonl.gz --out indexes/mine",),
     "recipe": ("mem1 recipe train.optimizer", "mem1 recipe --schema --out recipe.schema.json"),
     "report": ("mem1 report runs/mine", "mem1 report runs/a runs/b --paper"),
+    "runs": (
+        "mem1 runs --where status=finished --where recipe=factbook-* --sort score",
+        "mem1 runs runs/sweep --over-seeds",
+        "mem1 runs --json",
+    ),
     "serve": ("mem1 serve retrieve --help", "mem1 serve mcp --files docs/ --url http://127.0.0.1:8080/v1"),
+    "sweep": (
+        "mem1 sweep train parallel --train.optimizer.lr 1e-6,3e-6 --seeds 3 --into runs/lr",
+        "mem1 sweep train parallel --train.optimizer.lr 1e-6,3e-6 --seeds 3 --into runs/lr --print",
+    ),
     "train": (
         "mem1 train parallel --train.steps 20 --seed 3",
         "mem1 train runs/mine/config.toml --run runs/mine --resume",

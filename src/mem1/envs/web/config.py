@@ -10,6 +10,7 @@ from pydantic import Field
 from mem1.envs.base import Environment
 from mem1.envs.config import Need
 from mem1.envs.questions import QuestionsConfig
+from mem1.event_loop import at_end
 from mem1.rewards.base import Scorer
 from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
@@ -47,10 +48,11 @@ class WebEnvConfig(QuestionsConfig):
 
     def build(self, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode. Raises ``ConfigError``, ``StorageError``."""
-        from mem1.envs.web.env import WebEnvironment
+        from mem1.envs.web.env import WebWorld
 
         tools = self.make_tools()
-        return lambda task: WebEnvironment(task, self, tools, scorer)
+        at_end(tools.close)
+        return WebWorld(self, tools, scorer)
 
     def make_tools(self) -> WebTools:
         """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""

@@ -115,19 +115,24 @@ def fieller(below: Array, above: Array, quantile: float) -> Bounds | None:
     return float((b - root) / a), float((b + root) / a)
 
 
-def apart(below: Array, above: Array, draw: Draw) -> Bounds:
-    """Of mean(``above``) / mean(``below``) over two sets of tasks that have nothing to do with each other."""
+def apart(below: Array, above: Array, draw: Draw, limit: float | None = None) -> Bounds:
+    """Of mean(``above``) / mean(``below``) over two sets of tasks that have nothing to do with each other.
+
+    With a ``limit`` values lie between 0 and that, and the task that was not seen lies at one of the two.
+    """
     ends = []
     for sign, tail in ((-1, draw.tail), (1, 1 - draw.tail)):
         # Two streams, or else equal sizes would be weighted in lock-step.
-        over = weighted(_one_more(above, sign), seed=draw.seed, resamples=draw.resamples)[:, 0]
-        under = weighted(_one_more(below, -sign), seed=draw.seed + 1, resamples=draw.resamples)[:, 0]
+        over = weighted(_one_more(above, sign, limit), seed=draw.seed, resamples=draw.resamples)[:, 0]
+        under = weighted(_one_more(below, -sign, limit), seed=draw.seed + 1, resamples=draw.resamples)[:, 0]
         with np.errstate(divide="ignore"):
             ends.append(float(np.quantile(over / under, tail)))
     return ends[0], ends[1]
 
 
-def _one_more(values: Array, sign: int) -> Array:
+def _one_more(values: Array, sign: int, limit: float | None) -> Array:
+    if limit is not None:
+        return np.append(values, limit if sign > 0 else 0.0)[:, None]
     worst = float(values.max() if sign > 0 else values.min())
     far = worst * _beyond(worst / values.mean(), _REACH / len(values)) if values.mean() else worst
     return np.append(values, far)[:, None]

@@ -59,15 +59,20 @@ def paired_ratio(left: Values, right: Values, draw: Draw, *, alike: Mapping[str,
     return _with_p(_metric(ratio, bounds, len(below)), below, above)
 
 
-def ratio_of_means(numerators: Sequence[float], denominators: Sequence[float], draw: Draw) -> Metric | None:
-    """mean(numerators) / mean(denominators) of two independent sets of tasks; ``n`` is the smaller."""
+def ratio_of_means(
+    numerators: Sequence[float], denominators: Sequence[float], draw: Draw, *, limit: float | None = None
+) -> Metric | None:
+    """mean(numerators) / mean(denominators) of two independent sets of tasks; ``n`` is the smaller.
+
+    ``limit`` is the largest value there can be, ``None``: there is none.
+    """
     if not numerators or not denominators:
         return None
     above, below = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     if below.mean() == 0:
         return None
     n = min(len(above), len(below))
-    bounds = None if n < FEWEST_FOR_COSTS else apart(below, above, draw)
+    bounds = None if n < FEWEST_FOR_COSTS else apart(below, above, draw, limit)
     return _metric(float(above.mean() / below.mean()), bounds, n)
 
 

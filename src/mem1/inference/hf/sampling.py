@@ -36,19 +36,22 @@ def sample(
         temperatures: A temperature per row; 0 takes the likeliest token.
 
     Returns:
-        Token ids, and their log-probabilities in nats at temperature 1 over the whole vocabulary, from
-        float32 logits.
+        Token ids, and their log-probabilities in nats over the whole vocabulary, from float32 logits: at the
+        temperature they were drawn at, greedy ones at temperature 1.
 
     Raises ``FloatingPointError`` for logits that are not numbers.
     """
     shifted = logits.float()
     shifted = shifted - shifted.amax(-1, keepdim=True)
+    greedy = [row for row, temperature in enumerate(temperatures) if temperature == 0]
+    if any(temperature not in (0, 1) for temperature in temperatures):
+        scale = torch.tensor([one or 1.0 for one in temperatures], dtype=torch.float32, device=shifted.device)
+        shifted = shifted / scale[:, None]
     blocks = _blocks(shifted)
     sums = _accumulated(blocks)
-    if all(temperature == 1 for temperature in temperatures):
-        drawn = _invert(blocks, sums, numbers)
-    else:
-        drawn = _at_temperature(shifted, numbers, temperatures)
+    drawn = _invert(blocks, sums, numbers)
+    if greedy:
+        drawn[greedy] = shifted[greedy].argmax(-1, keepdim=True)
     drawn.clamp_(max=logits.shape[1] - 1)
     logprobs = shifted.gather(1, drawn).double() - sums[:, -1:].log()
     # One transfer for both: token ids are exact in float64.
@@ -56,14 +59,6 @@ def sample(
     if any(math.isnan(value) for value in values):
         raise FloatingPointError("the model's logits are not numbers")
     return [int(token) for token in tokens], values
-
-
-def _at_temperature(shifted: torch.Tensor, numbers: Sequence[float], temperatures: Sequence[float]) -> torch.Tensor:
-    scale = torch.tensor(temperatures, dtype=torch.float32, device=shifted.device)[:, None]
-    greedy = scale == 0
-    blocks = _blocks(shifted / torch.where(greedy, torch.ones_like(scale), scale))
-    drawn = _invert(blocks, _accumulated(blocks), numbers)
-    return torch.where(greedy, shifted.argmax(-1, keepdim=True), drawn)
 
 
 def _blocks(shifted: torch.Tensor) -> torch.Tensor:

@@ -39,11 +39,15 @@ class _Lookup:
 
 @dataclass(slots=True)
 class _Asked:
-    """One question: its number, its searches, and the number whose answer it asks again; 0 where there is none."""
+    """One question: its number, its searches, and the number whose answer it asks again; 0 where there is none.
+
+    ``held``: the prompt does not list it.
+    """
 
     number: int
     lookups: deque[_Lookup]
     recalls: int
+    held: bool
 
 
 @dataclass(slots=True)
@@ -76,7 +80,9 @@ class Expert:
 
     ``slips``: the share of its pages that it spoils, by an item that stands twice or in the wrong place. It puts the
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
-    says in which turns it did so, since those are not to be imitated.
+    says in which turns it did so, since those are not to be imitated, nor are turns that ask what the prompt does not
+    list (``metadata["held"]``). ``knows``: it writes values that it was not shown, in turns that are not to be imitated
+    either, so that one search in vain does not spoil a long lesson.
     """
 
     def __init__(
@@ -85,11 +91,13 @@ class Expert:
         observation_tag: str = "<information>",
         pages: Pages = "rewritten",
         slips: float = 0.0,
+        knows: bool = False,
         seed: int = 0,
     ) -> None:
         self._observation_tag = observation_tag
         self._pages: Pages = pages
         self._slips = slips
+        self._knows = knows
         self._rng = random.Random(f"slips {seed}")
         self.slipped: dict[str, set[int]] = {}
         self._scripts: dict[str, _Script] = {}
@@ -102,6 +110,7 @@ class Expert:
                 number if upfront else objective.metadata.get("number", 0),
                 deque(_lookups(objective)),
                 objective.metadata.get("recalls", 0),
+                objective.metadata.get("held", False),
             )
             for number, objective in enumerate(task.objectives, start=task.first)
         )
@@ -113,15 +122,14 @@ class Expert:
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
         script.items = {number: one for number, one in script.items.items() if self._stands(number, one, context)}
-        read, value = self._take_in(script, shown)
+        read, value = self._take_in(session, script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
         added = self._kept(script, value)
         before = tuple(item for item in script.items.items() if item not in added)
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
-            last = "" if self._pages == "edited" else f"({script.end}) {LAST}"
-            end = Change(read, before, (), added, last, was)
+            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
             return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
@@ -131,21 +139,29 @@ class Expert:
         number = f"({script.asked.number}) " if script.asked.number else ""
         again = f", ({script.asked.recalls})" if script.asked.recalls else ""
         page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
+        if script.asked.held:
+            self._leave_out(session, script)
         if page.list and self._slips and self._rng.random() < self._slips:
             page = spoiled(page, self._rng, self._pages)
-            self.slipped.setdefault(session, set()).add(script.turns - 1)
+            self._leave_out(session, script)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
+
+    def _leave_out(self, session: str, script: _Script) -> None:
+        self.slipped.setdefault(session, set()).add(script.turns - 1)
 
     def _stands(self, number: int, value: str, context: str) -> bool:
         """Whether a value is still there to be copied: on the page, or anywhere where no page is kept."""
         return (value if self._pages == "none" else f"({number}) {value}") in context
 
-    def _take_in(self, script: _Script, shown: str) -> tuple[str, str | None]:
+    def _take_in(self, session: str, script: _Script, shown: str) -> tuple[str, str | None]:
         """What was read in the observation, as it is noted; and the value, where it completes an objective."""
         awaited, script.awaited = script.awaited, None
         if awaited is None or script.asked is None:
             return "", None
         value = _read(awaited, shown)
+        if value == UNKNOWN and self._knows:
+            value = awaited.wanted[0]
+            self._leave_out(session, script)
         read = f"{awaited.label}: {value}" if awaited.label else value
         if script.asked.lookups and value != UNKNOWN:
             return read, None

@@ -1,8 +1,9 @@
 """How a scripted policy writes its page: rewritten whole, edited by lines, or only what it is doing.
 
 The form is one that a small transformer can copy by. A value is written beside its label while it is read, so that the
-label finds it; then it stands in a list whose items begin with the number of their question, ``(3) Lima``, so that
-an item is found by its number however many there are and however alike they are; what is pending follows a ``?``.
+label finds it; then it stands in a list behind ``|`` whose items begin with the number of their question and end with
+``;``, ``(3) Lima;``, so that an item is found by its number however many there are and however alike they are, and that
+what follows a value does not depend on which one is the last; what is pending follows a ``?``.
 Words stand after a blank, as in running text, so that they have the same tokens wherever they are copied.
 """
 
@@ -53,7 +54,8 @@ def write_page(change: Change, pages: Pages) -> str:
         return f"<think>{_edits(change)}</think>"
     listed = change.list if pages == "rewritten" else ()
     read = f" {change.read}" if change.read else ""
-    return f"<think>{read}{'|' if listed else ''}{listing(listed)}{_pending(change)}</think>"
+    begins = "|" if listed or change.pending.startswith("(") else ""
+    return f"<think>{read}{begins}{listing(listed)}{_pending(change)}</think>"
 
 
 def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
@@ -69,8 +71,8 @@ def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
 
 
 def listing(items: tuple[Item, ...]) -> str:
-    """``(1) Lima;(2) Accra``."""
-    return ";".join(f"({number}) {value}" for number, value in items)
+    """``(1) Lima;(2) Accra;``."""
+    return "".join(f"({number}) {value};" for number, value in items)
 
 
 def _edits(change: Change) -> str:

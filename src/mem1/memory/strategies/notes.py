@@ -191,6 +191,11 @@ class NotesMemoryConfig(MemoryConfig):
     embedder: Code | None = None
     instruction: str = INSTRUCTION
 
+    @property
+    def side_tokens(self) -> int:
+        """A note, where a model writes them."""
+        return self.note if self.write == "model" else 0
+
     def build(self) -> MemoryFactory:
         """A factory of ``NotesMemory``. Raises ``ConfigError`` where the embedder cannot be imported."""
         self._index_maker()

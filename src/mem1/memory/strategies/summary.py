@@ -106,6 +106,11 @@ class SummaryMemoryConfig(MemoryConfig):
     history: int = Field(default=0, ge=0)
     instruction: str = INSTRUCTION
 
+    @property
+    def side_tokens(self) -> int:
+        """A summary."""
+        return self.summary
+
     def make(self, turn: TurnFormat) -> SummaryMemory:
         """A memory that is summarised between the turns."""
         return SummaryMemory(turn, SummarySettings(self.summary, self.history, self.instruction))

@@ -18,12 +18,31 @@ from mem1.memory.text.tags import Tags
 from mem1.types import Completion, FinishReason, Observation
 
 
+class Each(Config):
+    """Tokens that a budget has more for each objective of the task."""
+
+    state: int = Field(default=0, ge=0)
+    action: int = Field(default=0, ge=0)
+
+
 class Budgets(Config):
-    """Hard limits of one turn, in tokens, tags included."""
+    """Hard limits of one turn, in tokens, tags included.
+
+    ``each``: what a task's objectives add. ``{ state = 60, action = 60, each = { state = 12, action = 12 } }`` allows a
+    page of 60 + 12 N tokens where N objectives are asked, so that the bound is a constant for every task.
+    """
 
     state: int = Field(default=800, gt=0)
     action: int = Field(default=200, gt=0)
     observation: int = Field(default=1000, gt=0)
+    each: Each = Each()
+
+    def at(self, objectives: int) -> Budgets:
+        """The limits in a task of so many objectives."""
+        if self.each == Each():
+            return self
+        state, action = self.each.state * objectives, self.each.action * objectives
+        return Budgets(state=self.state + state, action=self.action + action, observation=self.observation)
 
 
 class TurnFormat:

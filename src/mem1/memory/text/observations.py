@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from mem1.errors import ConfigError
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import RenderedObservation
 from mem1.memory.text.neutralise import SafeEncoder
+from mem1.memory.text.remembered import Remembered
 from mem1.memory.text.tags import Tags
 from mem1.types import Observation
 
-_REMEMBERED = 4096  # texts
+_REMEMBERED = 1 << 19  # characters
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -54,8 +53,7 @@ class BlockWriter:
             )
         self._tokenizer = tokenizer
         # The same passages are found again and again, by the episodes of a group above all.
-        self._encode = lru_cache(maxsize=_REMEMBERED)(self._encode_new)
-        self._safely = SafeEncoder(tokenizer, control)
+        self._encode = Remembered(SafeEncoder(tokenizer, control), _REMEMBERED)
         self._opening = tuple(tokenizer.encode(tags.opening(name)))
         self._closing = tuple(tokenizer.encode(tags.closing(name)))
         self._room = budget - len(self._opening) - len(self._closing)
@@ -82,9 +80,6 @@ class BlockWriter:
             break
         token_ids = (*self._opening, *body, *tail, *self._closing)
         return RenderedObservation(text=self._tokenizer.decode(token_ids), token_ids=token_ids)
-
-    def _encode_new(self, text: str) -> tuple[int, ...]:
-        return self._safely(text)
 
     def _cut(self, ids: tuple[int, ...], room: int) -> tuple[int, ...]:
         """The first ``room`` ids, less those of a character that the cut would split."""

@@ -12,12 +12,13 @@ from mem1.report.numbers import compact, number
 WIDTH, HEIGHT = 380, 268
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 36, 44
 _LABEL_GAP = 15
+_LARGEST = 3.0  # times the usual size of a mark
 _NAME_LENGTH = 11  # what fits right of the plot; captions and tooltips have the whole name
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One mark: its place, its interval, the words of its tooltip, and a label drawn beside it."""
+    """One mark: its place, its interval, the words of its tooltip, a label drawn beside it, how many it stands for."""
 
     x: float
     y: float
@@ -25,11 +26,12 @@ class Point:
     high: float | None = None
     note: str = ""
     label: str = ""
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points joined by a line. ``slot`` 0-7 picks the colour and the shape of the marks."""
+    """Points joined by a line, if ``line``. ``slot`` 0-7 picks the colour and the shape of the marks."""
 
     name: str
     slot: int
@@ -37,6 +39,7 @@ class Series:
     dashed: bool = False
     marks: bool = True
     faint: bool = False
+    line: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: 
     high = max(values, default=1.0) if axis.high is None else axis.high
     if axis.log2:
         ticks = tuple(2.0**k for k in range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1))
-        while len(ticks) > 9:
+        while len(ticks) > (9 if high < 10_000 else 5):  # large numbers take more room
             ticks = ticks[::2]
         if tight:
             ticks = tuple(t for t in ticks if low <= t <= high) or ticks[:1]
@@ -210,7 +213,7 @@ def _band(one: Series, x: Scale, y: Scale) -> str:
 def _line(one: Series, x: Scale, y: Scale) -> str:
     path = " ".join(f"{x(p.x):.1f},{y(p.y):.1f}" for p in one.points)
     look = (" dashed" if one.dashed else "") + (" faint" if one.faint else "")
-    return f'<polyline class="s{one.slot} line{look}" points="{path}"/>' if len(one.points) > 1 else ""
+    return f'<polyline class="s{one.slot} line{look}" points="{path}"/>' if one.line and len(one.points) > 1 else ""
 
 
 def _marks(one: Series, x: Scale, y: Scale) -> str:
@@ -219,7 +222,7 @@ def _marks(one: Series, x: Scale, y: Scale) -> str:
     for p in one.points:
         cx, cy = x(p.x), y(p.y)
         if one.marks or len(one.points) == 1:
-            parts.append(_mark(one, cx, cy))
+            parts.append(_mark(one, cx, cy, min(_LARGEST, p.weight**0.25)))
         if p.label and (last is None or math.dist(last, (cx, cy)) > _LABEL_GAP):
             parts.append(f'<text class="s{one.slot} small" x="{cx + 6:.1f}" y="{cy - 5:.1f}">{escape(p.label)}</text>')
             last = cx, cy
@@ -230,11 +233,11 @@ def _marks(one: Series, x: Scale, y: Scale) -> str:
     return "".join(parts)
 
 
-def _mark(one: Series, cx: float, cy: float) -> str:
+def _mark(one: Series, cx: float, cy: float, size: float) -> str:
     kind = f'class="s{one.slot} mark{" hollow" if one.dashed else ""}"'
     match one.slot % 4:
         case 0:
-            return f'<circle {kind} cx="{cx:.1f}" cy="{cy:.1f}" r="3.6"/>'
+            return f'<circle {kind} cx="{cx:.1f}" cy="{cy:.1f}" r="{3.6 * size:.3g}"/>'
         case 1:
             return f'<rect {kind} x="{cx - 3.2:.1f}" y="{cy - 3.2:.1f}" width="6.4" height="6.4"/>'
         case 2:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mem1.errors import DataError
 from mem1.report.data import RunData, compositions, read_run
+from mem1.report.figures.facts import FactMap, draw_map, map_height
 from mem1.report.figures.plots import MEMORY, learning_curves, over_horizons, quality_looks, session_charts
 from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
-from mem1.report.html import chart_style
+from mem1.report.style import chart_style
 from mem1.storage.atomic import write_atomic
 
 _GAP, _HEAD, _MARGIN = 28, 58, 22
@@ -62,6 +63,20 @@ def picture(charts: list[Chart], title: str, note: str = "") -> str:
     if note:
         parts.append(f'<text x="{_MARGIN}" y="{height - 16}">{escape(note)}</text>')
     return "".join(parts) + "</svg>\n"
+
+
+def standalone(figure: Chart | FactMap) -> str:
+    """One figure as a standalone SVG, with its title."""
+    if isinstance(figure, Chart):
+        return picture([figure], "")
+    width, height = 1000 + 2 * _MARGIN, map_height(figure) + _HEAD + _MARGIN
+    inside = draw_map(figure, nested=f' x="{_MARGIN}" y="{_HEAD}" width="1000" height="{map_height(figure)}"')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" aria-label="{escape(figure.title)}"><style>{chart_style()}{_OWN}</style>'
+        f'<rect class="sheet" width="{width}" height="{height}" rx="10"/>'
+        f'<text class="head" x="{_MARGIN}" y="36">{escape(figure.title)}</text>{inside}</svg>\n'
+    )
 
 
 def _basis(data: RunData) -> str:

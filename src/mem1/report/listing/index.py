@@ -22,7 +22,7 @@ _MARKS = {"versions.json", "seeds.json", "metrics.jsonl"}
 _WITH_CONFIG = {"episodes", "evaluation"}
 _LINK = "a link, which is not followed: give its target to the command"
 
-_Stamp = tuple[tuple[str, int, int], ...]
+Stamp = tuple[tuple[str, int, int], ...]
 
 
 class RunsIndex:
@@ -39,7 +39,7 @@ class RunsIndex:
             raise StorageError(f"no such folder: {folder}", where=str(folder), hint="give a folder of runs, or a run")
         self.folder = folder
         self._lock = Lock()
-        self._known: dict[str, tuple[_Stamp, RunSummary]] = {}
+        self._known: dict[str, tuple[Stamp, RunSummary]] = {}
         self._paths: dict[str, Path] = {}
 
     def runs(self) -> list[RunSummary]:
@@ -57,10 +57,10 @@ class RunsIndex:
         with self._lock:
             return self._paths.get(name)
 
-    def _of(self, name: str, path: Path, strange: str) -> tuple[_Stamp, RunSummary]:
+    def _of(self, name: str, path: Path, strange: str) -> tuple[Stamp, RunSummary]:
         if strange:
             return (), RunSummary(name, Status.DAMAGED, (strange,))
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         kept = self._known.get(name)
         if kept is not None and kept[0] == stamp:
             return kept
@@ -113,8 +113,8 @@ def _speakable(name: str) -> bool:
     return name.isprintable() and name.encode(errors="replace").decode() == name
 
 
-def _stamp(path: Path) -> _Stamp:
-    """Names, sizes and times of change of what a summary is made of."""
+def stamp_of(path: Path) -> Stamp:
+    """Names, sizes and times of change of a run's files, its checkpoints left out: the same as long as it is."""
     return tuple(sorted(_files(path)))
 
 

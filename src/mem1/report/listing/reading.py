@@ -22,7 +22,7 @@ from mem1.storage.episodes import index_path
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
 
-_BESIDES = ("name", "seed", "runs")
+BESIDES = ("name", "seed", "runs")
 """What may differ between two runs of the same settings."""
 _PAUSE = 15 * 60  # seconds between two lines of the log: more, and nothing ran
 _LOG = 16 << 20  # bytes of the log
@@ -71,7 +71,7 @@ def summary_of(name: str, path: Path, changed: float) -> RunSummary:
 
 def settings_of(config: dict[str, Any]) -> str | None:
     """What is equal for configurations that differ in name, seed and place only; ``None`` where there is none."""
-    kept = {key: value for key, value in config.items() if key not in _BESIDES}
+    kept = {key: value for key, value in config.items() if key not in BESIDES}
     if not kept:
         return None
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:12]

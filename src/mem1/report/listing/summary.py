@@ -10,6 +10,7 @@ from mem1.evaluation.records import Cell, CellKey, Evaluation, Metric
 from mem1.report.data import main_strategy
 
 KEPT = (
+    Measure.PEAK,
     Measure.PEAK_WITHOUT_PROMPT,
     Measure.ANSWER_RATE,
     Measure.TOKENS,

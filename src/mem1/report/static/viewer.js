@@ -2,6 +2,7 @@
 "use strict";
 
 const ROOT = document.documentElement;
+const BASE = () => document.body.dataset.base || "";
 const THEMES = ["auto", "light", "dark"];
 
 function stored(area, key) {
@@ -122,12 +123,12 @@ function onKey(event) {
     ArrowLeft: () => follow("a[rel=prev]"),
     o: list ? () => follow("tr:focus-within td.name a") : toggleTexts,
     x: list ? toggleMark : null,
-    c: list ? () => follow("#both:not([hidden])") : () => follow("#compare"),
+    c: list ? () => follow("#both:not([hidden]), #marked") : () => follow("#compare"),
     t: nextTheme,
     "?": () => help.showModal(),
     "/": () => {
       const field = document.getElementById("q");
-      if (field) { field.focus(); field.select(); } else location.href = "/#q";
+      if (field) { field.focus(); field.select(); } else location.href = `${BASE()}/#q`;
     },
   };
   const action = actions[event.key];
@@ -158,29 +159,46 @@ function mark(row, on) {
 
 function showMarks() {
   const kept = marks();
-  for (const row of document.querySelectorAll(".list tbody tr")) {
+  for (const row of document.querySelectorAll(".list tbody tr[data-mark]")) {
     row.querySelector("input").checked = kept.includes(row.dataset.mark);
   }
   const both = document.getElementById("both");
   if (!both) return;
   both.hidden = kept.length < 2;
   if (kept.length === 2) {
-    const right = new URLSearchParams(kept[1]);
-    both.href = `/compare?${kept[0]}&` + new URLSearchParams({ file2: right.get("file"), id2: right.get("id") });
+    const [left, right] = kept.map((one) => new URLSearchParams(one));
+    const run = left.get("run"); // in a folder of runs: the left one's
+    const base = run === null ? "" : `/r/${run.split("/").map(encodeURIComponent).join("/")}`;
+    const place = { file: left.get("file"), id: left.get("id"), file2: right.get("file"), id2: right.get("id") };
+    if (run !== null && right.get("run") !== run) place.run2 = right.get("run");
+    both.href = `${base}/compare?` + new URLSearchParams(place);
   }
 }
 
-// ---------------------------------------------------------------- new episodes
+// ---------------------------------------------------------------- what was written meanwhile
 
 async function pulse() {
   const link = document.getElementById("fresh");
   if (!link || document.hidden) return;
   try {
-    const size = Number(await (await fetch("/pulse")).text());
-    const more = size - Number(link.dataset.size);
-    link.hidden = !more;
-    if (more) link.textContent = more > 0 ? `${more} new: load them` : "the run has changed: load it";
+    const now = await (await fetch(link.dataset.pulse)).text();
+    const before = link.dataset.stamp, more = Number(now) - Number(before);
+    link.hidden = now === before;
+    if (link.hidden) return;
+    const counted = /^\d{1,9}$/.test(now) && /^\d{1,9}$/.test(before) && more > 0;
+    link.textContent = counted ? `${more} new: load them` : "this has changed: load it";
+    const busy = document.activeElement.matches("input[type=search], select") || document.querySelector("dialog[open]");
+    if (document.getElementById("follow").checked && !busy) location.reload();
   } catch { /* the server has ended; the page stays readable */ }
+}
+
+function follows() {
+  const box = document.getElementById("follow");
+  if (!box) return;
+  box.parentElement.hidden = false;
+  box.checked = stored(sessionStorage, "mem1-follow") === "1";
+  box.addEventListener("change", () => store(sessionStorage, "mem1-follow", box.checked ? "1" : ""));
+  setInterval(pulse, 5000);
 }
 
 addEventListener("DOMContentLoaded", () => {
@@ -192,6 +210,8 @@ addEventListener("DOMContentLoaded", () => {
   document.addEventListener("toggle", (event) => {
     if (event.target.matches("details.more")) fill(event.target);
   }, true);
+  for (const one of document.querySelectorAll("details.more[open]")) fill(one);
+  follows();
   const form = document.querySelector("form.filter");
   if (form) {
     const fields = form.querySelector(".fields");
@@ -201,9 +221,10 @@ addEventListener("DOMContentLoaded", () => {
       // An address says only what was chosen.
       for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
     });
-    document.querySelector(".list")?.addEventListener("change", (event) => mark(event.target.closest("tr"), event.target.checked));
+    for (const one of document.querySelectorAll(".list:not(.runs)")) {
+      one.addEventListener("change", (event) => mark(event.target.closest("tr"), event.target.checked));
+    }
     showMarks();
-    setInterval(pulse, 5000);
     if (location.hash === "#q") document.getElementById("q").focus();
   }
 });

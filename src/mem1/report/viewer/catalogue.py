@@ -7,41 +7,64 @@ disk and deletes it at the end), so nothing in the run directory can be out of d
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import RLock
 
+from pydantic import TypeAdapter
+
 from mem1.errors import StorageError
 from mem1.report.viewer.filter import Filter
 from mem1.storage.atomic import storage_errors
-from mem1.storage.episode_index import EpisodeEntry, IndexLine, IndexReader
+from mem1.storage.episode_index import EpisodeEntry, IndexLine, IndexReader, Said, read_episode, said_in
 from mem1.storage.run_dir import RunDir
 
 _COLUMNS = tuple(EpisodeEntry.model_fields)
 _BATCH = 1000  # rows inserted at once
 _SHOWN = 160  # characters of a question
+_MEMBERS = 64  # of a group, shown under its head
+_SAID = TypeAdapter(tuple[Said, ...])
 _KEPT_IN_MEMORY = 32  # MiB of the database
 _TABLES = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{_KEPT_IN_MEMORY * 1024};
 CREATE TABLE episodes (
-    n INTEGER PRIMARY KEY, label, question, {", ".join(_COLUMNS)}, UNIQUE (label, id) ON CONFLICT REPLACE
+    n INTEGER PRIMARY KEY, label, question, said, {", ".join(_COLUMNS)}, UNIQUE (label, id) ON CONFLICT REPLACE
 );
 CREATE TABLE words (n INTEGER PRIMARY KEY, text);
 CREATE INDEX tasks ON episodes (task_id);
+CREATE INDEX groups ON episodes (label, group_id);
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An episode in the list: ``n`` counts episodes as they were read, ``label`` names their file."""
+    """An episode in the list: ``n`` counts episodes as they were read, ``label`` names their file.
+
+    ``said``: its first objectives; ``None`` where the index did not say and nobody has looked yet.
+    """
 
     n: int
     label: str
     question: str
+    said: tuple[Said, ...] | None
     entry: EpisodeEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Episodes of one group that a filter finds, in its order. Means are over those that are known."""
+
+    label: str
+    id: str
+    members: tuple[Listed, ...]
+    met: float | None
+    least: float | None
+    most: float | None
+    reward: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +119,27 @@ class Catalogue:
                 f"FROM {_from(chosen)} WHERE {where} ORDER BY {chosen.sorting()} LIMIT ? OFFSET ?",
                 [*values, size, min(chosen.page, max(0, total - 1) // size) * size],
             )
-        return rows, total
+            return [self._with_said(one) for one in rows], total
+
+    def groups(self, chosen: Filter, size: int) -> tuple[list[Group], int]:
+        """One page of the groups that a filter finds any episode of, and how many there are in all."""
+        where, values = chosen.condition()
+        source = f"FROM {_from(chosen)} WHERE {where}"
+        with self._lock:
+            (total,) = self._database.execute(
+                f"SELECT count(*) FROM (SELECT 1 {source} GROUP BY label, group_id)", values
+            ).fetchone()
+            heads = self._database.execute(
+                f"SELECT label, group_id, avg(met), min(met), max(met), avg(reward) {source} "
+                f"GROUP BY label, group_id ORDER BY {chosen.sorting_groups()} LIMIT ? OFFSET ?",
+                [*values, size, min(chosen.page, max(0, total - 1) // size) * size],
+            ).fetchall()
+            found = []
+            for label, id, *numbers in heads:
+                rest = f"{source} AND label = ? AND group_id = ? ORDER BY {chosen.sorting()} LIMIT {_MEMBERS}"
+                members = [self._with_said(one) for one in self._select(rest, [*values, label, id])]
+                found.append(Group(label, id, tuple(members), *numbers))
+        return found, total
 
     def find(self, label: str, id: str) -> Listed | None:
         """One episode."""
@@ -170,7 +213,10 @@ class Catalogue:
 
     def _insert(self, label: str, lines: list[IndexLine]) -> None:
         numbered = list(enumerate(lines, start=self._next))
-        rows = [(n, label, _question(line), *map(line.__getattribute__, _COLUMNS)) for n, line in numbered]
+        rows = [
+            (n, label, _question(line), _packed(line.said), *map(line.__getattribute__, _COLUMNS))
+            for n, line in numbered
+        ]
         self._database.executemany(f"INSERT INTO episodes VALUES ({', '.join('?' * len(rows[0]))})", rows)
         self._database.executemany("INSERT INTO words VALUES (?, ?)", [(n, _words(line)) for n, line in numbered])
         self._next += len(lines)
@@ -187,11 +233,22 @@ class Catalogue:
         return next(iter(self._select("FROM episodes WHERE n = ?", [n])), None) if n is not None else None
 
     def _select(self, rest: str, values: list[object]) -> list[Listed]:
-        found = self._database.execute(f"SELECT n, label, question, {', '.join(_COLUMNS)} {rest}", values)
+        found = self._database.execute(f"SELECT n, label, question, said, {', '.join(_COLUMNS)} {rest}", values)
         return [
-            Listed(n, label, question, EpisodeEntry(**dict(zip(_COLUMNS, row, strict=True))))
-            for n, label, question, *row in found
+            Listed(n, label, question, _unpacked(said), EpisodeEntry(**dict(zip(_COLUMNS, row, strict=True))))
+            for n, label, question, said, *row in found
         ]
+
+    def _with_said(self, listed: Listed) -> Listed:
+        """With what an older index does not say, read from the episode and remembered."""
+        path = self._run.episode_files().get(listed.label) if listed.said is None else None
+        if path is None:
+            return listed
+        said: tuple[Said, ...] = ()
+        with suppress(StorageError):
+            said = said_in(read_episode(path, listed.entry))
+        self._database.execute("UPDATE episodes SET said = ? WHERE n = ?", [_packed(said), listed.n])
+        return replace(listed, said=said)
 
     def _counted(self, column: str) -> list[Choice]:
         found = self._database.execute(f"SELECT {column}, count(*) FROM episodes GROUP BY 1 ORDER BY 1")
@@ -205,6 +262,14 @@ def _from(chosen: Filter) -> str:
 def _question(line: IndexLine) -> str:
     """The beginning of the first question."""
     return line.text.partition("\n")[0][:_SHOWN]
+
+
+def _packed(said: tuple[Said, ...] | None) -> bytes | None:
+    return None if said is None else _SAID.dump_json(said)
+
+
+def _unpacked(said: bytes | None) -> tuple[Said, ...] | None:
+    return None if said is None else _SAID.validate_json(said)
 
 
 def _words(line: IndexLine) -> str:

@@ -37,6 +37,7 @@ _WORD = re.compile(r'"([^"]+)"|(\S+)')
 class Filter(Record):
     """Which episodes, in which order. Empty text means all; ``order`` with a minus in front is descending.
 
+    ``fold`` is ``group`` where episodes of one group stand under one head, else empty.
     ``q`` is words that must all occur in an episode's id, questions or answers (``"in quotes"``: one phrase).
     """
 
@@ -49,6 +50,8 @@ class Filter(Record):
     outcome: str = ""
     low: str = ""
     high: str = ""
+    group: str = ""
+    fold: str = ""
     order: str = ""
     page: int = 0
 
@@ -67,6 +70,7 @@ class Filter(Record):
             "composition": (chosen.composition, tuple(Composition)),
             "stop": (chosen.stop, tuple(StopReason)),
             "outcome": (chosen.outcome, tuple(OUTCOMES)),
+            "fold": (chosen.fold, ("group",)),
             "order": (chosen.order.removeprefix("-"), tuple(ORDERS)),
         }
         for name, (value, allowed) in choices.items():
@@ -87,7 +91,7 @@ class Filter(Record):
     @property
     def active(self) -> bool:
         """Whether anything is left out."""
-        return any(value for name, value in self.model_dump().items() if name not in ("order", "page"))
+        return any(value for name, value in self.model_dump().items() if name not in ("fold", "order", "page"))
 
     def condition(self) -> tuple[str, list[object]]:
         """An SQL condition over ``episodes`` (with ``words`` joined) and its parameters."""
@@ -97,6 +101,9 @@ class Filter(Record):
             if value := getattr(self, name):
                 parts.append(f"{name} = ?")
                 values.append(value)
+        if self.group:
+            parts.append("group_id = ?")
+            values.append(self.group)
         if self.objectives:
             parts.append("objectives = ?")
             values.append(int(self.objectives))
@@ -116,6 +123,13 @@ class Filter(Record):
         name = self.order.removeprefix("-") or "written"
         column, direction = ORDERS[name], "DESC" if self.order.startswith("-") else "ASC"
         return f"{column} IS NULL, {column} {direction}, n"
+
+    def sorting_groups(self) -> str:
+        """The same for groups: by the mean of a number, the first of a text, else as they were begun."""
+        name = self.order.removeprefix("-") or "written"
+        column, direction = ORDERS[name], "DESC" if self.order.startswith("-") else "ASC"
+        value = f"min({column})" if name in ("written", "id", "strategy") else f"avg({column})"
+        return f"{value} IS NULL, {value} {direction}, min(n)"
 
     def query(self, **changes: object) -> str:
         """This filter, with some fields changed, as the query of an address; ``page`` starts anew unless given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from threading import Lock
@@ -10,27 +10,36 @@ from urllib.parse import urlencode
 
 from mem1.errors import DataError
 from mem1.evaluation.records import Evaluation, Transcript
+from mem1.evaluation.remembering.survival import survival
 from mem1.report.episode_view import ObjectiveView, title_of, view_objectives
+from mem1.report.figures.facts import fact_map
 from mem1.report.html import environment
+from mem1.report.viewer.apart import same_questions, told_apart
 from mem1.report.viewer.bars import HEIGHT, NAMES, WIDTH, Skyline, full_lengths, skyline
 from mem1.report.viewer.catalogue import Catalogue, Listed
 from mem1.report.viewer.damage import DamageWatch
 from mem1.report.viewer.filter import ORDERS, OUTCOMES, Filter
 from mem1.report.viewer.texts import Texts
 from mem1.report.viewer.turns import TurnPart, view_turns
-from mem1.storage.episodes import read_episode
+from mem1.storage.episodes import read_episode, stored_line
 from mem1.storage.run_dir import RunDir
 from mem1.storage.vocabulary import Vocabulary, read_vocabularies
 from mem1.types import Episode
 
 PAGE = 100  # episodes
+GROUPS = 25  # groups of episodes
 TURNS = 50  # turns of an episode on one page
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodePart:
-    """An episode laid out: ``turns`` are those of one page, the first of them number ``first`` (counted from 1)."""
+    """An episode laid out: ``turns`` are those of one page, the first of them number ``first`` (counted from 1).
 
+    ``followed``: turns times objectives where answers can be followed through the turns, else 0.
+    ``base`` is the address of the run that it belongs to.
+    """
+
+    base: str
     listed: Listed
     episode: Episode
     title: str
@@ -39,33 +48,44 @@ class EpisodePart:
     turns: tuple[TurnPart, ...]
     prompt: str | None
     spelled: bool
+    followed: int
     first: int
     address: str
 
 
 class Viewer:
-    """Renders the pages of one run. What is written meanwhile shows with the next page, so a run can be watched."""
+    """Renders the pages of one run. What is written meanwhile shows with the next page, so a run can be watched.
 
-    def __init__(self, run: RunDir) -> None:
+    Args:
+        run: The run.
+        name: What it is called on its pages.
+        base: What its addresses begin with, for one among others; without a slash at the end.
+        other: Finds another run's viewer by name, to set episodes of two runs side by side; raises ``DataError``.
+    """
+
+    def __init__(
+        self, run: RunDir, name: str = "", base: str = "", other: Callable[[str], Viewer] | None = None
+    ) -> None:
         self.run = run
+        self.base = base
+        self.name = name or run.path.resolve().name
+        self._other = other
         self.catalogue = Catalogue(run)
         self._lock = Lock()
         self._vocabularies: dict[tuple[str, ...], tuple[Vocabulary, ...]] = {}
         self._transcripts: dict[str, tuple[float, dict[str, Transcript]]] = {}
         self._damage = DamageWatch(run)
 
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.run.path.resolve().name
-
     def index(self, query: Mapping[str, str]) -> str:
         """The list. Raises ``DataError`` for a bad query."""
         chosen = Filter.read(query)
         self.catalogue.refresh()
-        rows, total = self.catalogue.page(chosen, PAGE)
-        page = min(chosen.page, max(0, total - 1) // PAGE)
-        return self._render(
+        folded, size = chosen.fold == "group", GROUPS if chosen.fold else PAGE
+        groups, total = self.catalogue.groups(chosen, size) if folded else ([], 0)
+        rows, found = self.catalogue.page(chosen, PAGE)
+        total = total if folded else found
+        page = min(chosen.page, max(0, total - 1) // size)
+        return self.render(
             "viewer_index.html",
             chosen=chosen,
             choices=self.catalogue.choices(),
@@ -74,12 +94,14 @@ class Viewer:
             problems=self.catalogue.problems,
             damage=self._damage.look(),
             learnt=self.catalogue.learnt_from,
-            rows=[(one, address(one, chosen)) for one in rows],
+            rows=[] if folded else [(one, self.address(one, chosen)) for one in rows],
+            groups=[(one, [(each, self.address(each, chosen)) for each in one.members]) for one in groups],
+            found=found,
             total=total,
             size=self.catalogue.size,
-            first=page * PAGE,
-            before="/?" + chosen.query(page=page - 1) if page else None,
-            after="/?" + chosen.query(page=page + 1) if (page + 1) * PAGE < total else None,
+            first=page * size,
+            before=f"{self.base}/?{chosen.query(page=page - 1)}" if page else None,
+            after=f"{self.base}/?{chosen.query(page=page + 1)}" if (page + 1) * size < total else None,
         )
 
     def episode(self, query: Mapping[str, str]) -> str:
@@ -94,14 +116,14 @@ class Viewer:
                 f"no turn {part.first}: there are {len(part.episode.turns)}", where="from", hint="a smaller number"
             )
         others = self.catalogue.same_task(listed)
-        return self._render(
+        return self.render(
             "viewer_episode.html",
             part=part,
             chosen=chosen,
-            back="/?" + chosen.query(page=chosen.page),
-            before=address(before, chosen) if before else None,
-            after=address(after, chosen) if after else None,
-            others=[(one, comparison(listed, one)) for one in others],
+            back=f"{self.base}/?{chosen.query(page=chosen.page)}",
+            before=self.address(before, chosen) if before else None,
+            after=self.address(after, chosen) if after else None,
+            others=[(one, self.comparison(listed, one)) for one in others],
             pages=_pages(len(part.episode.turns), part.address),
         )
 
@@ -115,16 +137,37 @@ class Viewer:
             raise DataError(f"no such turn: {number!r}", where="address", hint=f"1 to {len(episode.turns)}")
         index = int(number) - 1
         context = texts.origins.context(index)
-        return self._render(
+        return self.render(
             "viewer_part.html" if "part" in query else "viewer_turn.html",
             title=title_of(episode),
             listed=listed,
             number=index + 1,
-            back=address(listed) + f"&from={_page_of(index)}#turn-{index + 1}",
+            back=self.address(listed) + f"&from={_page_of(index)}#turn-{index + 1}",
             turn=episode.turns[index],
             seen=texts.in_context(index, context),
             unseen=texts.dropped(context),
             tokens=texts.written(episode.turns[index]),
+        )
+
+    def facts(self, query: Mapping[str, str]) -> str:
+        """Each objective's answer through the turns of an episode. Raises ``DataError``."""
+        self.catalogue.refresh()
+        listed = self._find(query, "file", "id")
+        episode, texts = self._read(listed)
+        if texts.vocabulary is None:
+            raise DataError(
+                "the run keeps no vocabulary for this episode", where=episode.id, hint="contexts cannot be read"
+            )
+        answers = [one.answers[0] if one.answers else "" for one in episode.task.objectives]
+        found = fact_map(survival(episode, texts.vocabulary.text), answers)
+        if found is None:
+            raise DataError("no answer of this episode could be followed", where=episode.id, hint="look at its turns")
+        return self.render(
+            "viewer_facts_part.html" if "part" in query else "viewer_facts.html",
+            title=title_of(episode),
+            listed=listed,
+            back=self.address(listed),
+            map=found,
         )
 
     def compare(self, query: Mapping[str, str]) -> str:
@@ -135,8 +178,9 @@ class Viewer:
         self.catalogue.refresh()
         left = self._find(query, "file", "id")
         others = self.catalogue.same_task(left)
+        across = self._across(query.get("run2", ""))
         if query.get("id2"):
-            right = self._find(query, "file2", "id2")
+            right = across._find(query, "file2", "id2")
         elif others:
             right = others[0]
         else:
@@ -146,21 +190,23 @@ class Viewer:
                 hint="mark two episodes in the list (key x), then compare them (key c)",
             )
         first = _from(query)
-        read = [self._read(one) for one in (left, right)]
+        pair = ((self, left), (across, right))
+        read = [viewer._read(one) for viewer, one in pair]
         top = max(length for episode, texts in read for length in full_lengths(episode, texts.origins) or [0])
-        sides = [self._part(one, first, Filter(), top) for one in (left, right)]
+        sides = [viewer._part(one, first, Filter(), top) for viewer, one in pair]
         longest = max(len(side.episode.turns) for side in sides)
         if first > max(longest, 1):
             raise DataError(f"no turn {first}: the longer one has {longest}", where="from", hint="a smaller number")
-        choices = [one for one in others if one.n != right.n]
-        return self._render(
+        choices = [one for one in others if across is not self or one.n != right.n]
+        return self.render(
             "viewer_compare.html",
             sides=sides,
+            called=told_apart(sides[0], sides[1], self.name, across.name),
             rows=list(zip_longest(*(side.turns for side in sides))),
-            swap=comparison(right, left),
-            others=[(one, comparison(left, one)) for one in choices],
-            pages=_pages(longest, comparison(left, right)),
-            same_task=left.entry.task_id == right.entry.task_id,
+            swap=across.comparison(right, left, self),
+            others=[(one, self.comparison(left, one)) for one in choices],
+            pages=_pages(longest, self.comparison(left, right, across)),
+            same_task=left.entry.task_id == right.entry.task_id and same_questions(sides),
         )
 
     def pulse(self) -> str:
@@ -170,11 +216,47 @@ class Viewer:
 
     def failure(self, message: str) -> str:
         """A page that says what is wrong."""
-        return self._render("viewer_failure.html", message=message)
+        return self.render("viewer_failure.html", message=message)
 
-    def _render(self, template: str, **values: object) -> str:
+    def render(self, template: str, **values: object) -> str:
+        """A template's page of this run."""
         made = environment().get_template(template)
-        return made.render(run=self.name, names=NAMES, width=WIDTH, height=HEIGHT, **values)
+        return made.render(
+            run=self.name,
+            base=self.base,
+            home="/" if self.base else None,
+            names=NAMES,
+            width=WIDTH,
+            height=HEIGHT,
+            **values,
+        )
+
+    def address(self, listed: Listed, chosen: Filter | None = None) -> str:
+        """Where an episode is shown; ``chosen`` is the list that it was chosen from, to go on in."""
+        rest = chosen.query(page=chosen.page) if chosen else ""
+        place = urlencode({"file": listed.label, "id": listed.entry.id})
+        return f"{self.base}/episode?{place}" + (f"&{rest}" if rest else "")
+
+    def comparison(self, left: Listed, right: Listed, other: Viewer | None = None) -> str:
+        """Where two episodes are shown side by side; the right one may be of another run."""
+        place = {"file": left.label, "id": left.entry.id, "file2": right.label, "id2": right.entry.id}
+        return f"{self.base}/compare?" + urlencode(place | ({"run2": other.name} if other not in (None, self) else {}))
+
+    def raw(self, query: Mapping[str, str]) -> bytes:
+        """An episode's line as it lies on the disk: JSON. Raises ``DataError``, ``StorageError``."""
+        self.catalogue.refresh()
+        listed = self._find(query, "file", "id")
+        return stored_line(self.run.episode_files()[listed.label], listed.entry)
+
+    def _across(self, name: str) -> Viewer:
+        """The viewer of the run that the right side belongs to."""
+        if not name or name == self.name:
+            return self
+        if self._other is None:
+            raise DataError(f"no such run: {name!r}", where="address", hint="this viewer shows one run")
+        found = self._other(name)
+        found.catalogue.refresh()
+        return found
 
     def _find(self, query: Mapping[str, str], file: str, id: str) -> Listed:
         label, name = query.get(file, ""), query.get(id, "")
@@ -191,6 +273,7 @@ class Viewer:
         episode, texts = self._read(listed)
         shown = range(first - 1, min(first - 1 + TURNS, len(episode.turns)))
         return EpisodePart(
+            base=self.base,
             listed=listed,
             episode=episode,
             title=title_of(episode),
@@ -199,8 +282,9 @@ class Viewer:
             turns=view_turns(episode, texts, shown),
             prompt=texts.prompt,
             spelled=texts.vocabulary is not None,
+            followed=len(episode.turns) * episode.task.size if texts.vocabulary else 0,
             first=first,
-            address=address(listed, chosen),
+            address=self.address(listed, chosen),
         )
 
     def _known_vocabularies(self) -> tuple[Vocabulary, ...]:
@@ -221,19 +305,6 @@ class Viewer:
                 kept = self.run.read_evaluation(label, Evaluation).transcripts
                 self._transcripts[label] = changed, {one.episode_id: one for one in kept}
             return self._transcripts[label][1].get(id)
-
-
-def address(listed: Listed, chosen: Filter | None = None) -> str:
-    """Where an episode is shown; ``chosen`` is the list that it was chosen from, to go on in."""
-    rest = chosen.query(page=chosen.page) if chosen else ""
-    return "/episode?" + urlencode({"file": listed.label, "id": listed.entry.id}) + ("&" + rest if rest else "")
-
-
-def comparison(left: Listed, right: Listed) -> str:
-    """Where two episodes are shown side by side."""
-    return "/compare?" + urlencode(
-        {"file": left.label, "id": left.entry.id, "file2": right.label, "id2": right.entry.id}
-    )
 
 
 def _from(query: Mapping[str, str]) -> int:

@@ -17,7 +17,7 @@ from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.rollout.config import LessonsConfig, ends
 from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
-from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks
+from mem1.tasks.numbering import free_numbers, holding, numbered_from, with_remarks, without_first
 from mem1.types import Action, Composition, Observation, Score, Task, ToolSpec
 
 
@@ -41,18 +41,45 @@ def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random)
     return Shown(gated.build(), "edited")
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many objectives a lesson's tasks have, and of how many of them the prompt does not list the question."""
+
+    objectives: int
+    held: int = 0
+
+
+def drawn_size(composition: Composition, config: LessonsConfig, rng: random.Random) -> Size:
+    """A usual size, or in their shares a long list (parallel, delayed) or a page that holds values (parallel)."""
+    usual = rng.randint(*ends(config.objectives))
+    if composition not in (Composition.PARALLEL, Composition.DELAYED) or not (config.more or config.held):
+        return Size(usual)
+    kind = rng.random()
+    if kind < config.more:
+        least, most = config.more_objectives
+        return Size(round(least * (most / least) ** rng.random()))
+    begins = composition is Composition.PARALLEL and kind < config.more + config.held
+    held = rng.randint(1, config.most_held) if begins else 0
+    return Size(held + usual, held)
+
+
 def expert_for(pages: Pages, config: LessonsConfig, number: int) -> Callable[[], Expert]:
     """Who shows lesson ``number``."""
-    return partial(Expert, pages=pages, slips=config.slips, seed=number)
+    knows = bool(config.more or config.held)
+    return partial(Expert, pages=pages, slips=config.slips, knows=knows, seed=number)
 
 
 def renumbered(
-    tasks: Sequence[Task], composition: Composition, config: LessonsConfig, rng: random.Random
+    tasks: Sequence[Task], composition: Composition, config: LessonsConfig, rng: random.Random, held: int = 0
 ) -> list[Task]:
-    """Parallel tasks with their numbers; sequential ones made delayed ones, all with one delay."""
-    delay = rng.randint(*ends(config.delays))
+    """Parallel tasks with their numbers; sequential ones made delayed ones, all with one delay that their size allows.
+
+    The first ``held`` questions of a parallel one are marked as held.
+    """
+    least, most = ends(config.delays)
+    delay = rng.randint(least, max(least, min(most, tasks[0].size - 1)))
     if composition is Composition.PARALLEL:
-        return [numbered_from(task, _first(task.size, config, rng)) for task in tasks]
+        return [holding(numbered_from(task, _first(task.size, config, rng)), held) for task in tasks]
     if composition is Composition.DELAYED:
         numbered = ((task, _first(task.size, config, rng)) for task in tasks)
         return [make_task(delayed(one.objectives, delay, first=n), composition, one.split) for one, n in numbered]
@@ -62,7 +89,7 @@ def renumbered(
 def remarking(
     make_env: Callable[[Task], Environment], config: LessonsConfig, rng: random.Random, pieces: Sequence[str]
 ) -> Callable[[Task], Environment]:
-    """Environments of which a share has prompts with numbered remarks."""
+    """Environments of which a share has prompts with numbered remarks, and which do not list what is held."""
     return lambda task: _Remarking(make_env(task), config, random.Random(f"{task.id} {rng.random()}"), pieces)
 
 
@@ -104,6 +131,8 @@ class _Remarking:
     def reset(self) -> tuple[str, Observation | None]:
         prompt, observation = self._inner.reset()
         rng, task = self._rng, self._inner.task
+        if held := sum("held" in objective.metadata for objective in task.objectives):
+            prompt = without_first(prompt, held)
         if task.reveal != "upfront" or rng.random() >= self._config.remarks:
             return prompt, observation
         free = free_numbers(task, self._config.numbers)

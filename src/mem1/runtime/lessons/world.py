@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
-from mem1.runtime.lessons.numbered import expert_for, remarking, renumbered, shown_under
+from mem1.runtime.lessons.numbered import drawn_size, expert_for, remarking, renumbered, shown_under
 from mem1.runtime.world import make_environments, passages_of
 from mem1.tasks.compose import compose
+from mem1.tasks.factbook.hardened import hardened
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.factbook.synthetic import synthetic_world
 from mem1.tasks.factbook.world import World
@@ -35,11 +35,12 @@ class WorldLessons:
             one for one in world.objectives("train") if one.metadata.get("hops") == 1 or rng.random() < config.two_hop
         ]
         composition = rng.choice(config.compositions)
+        size = drawn_size(composition, config, rng)
         tasks = compose(
             [world] if composition is Composition.CHAINED else objectives,
             # Delayed tasks get their numbers and delays below.
             composition=Composition.SEQUENTIAL if composition is Composition.DELAYED else composition,
-            objectives=rng.randint(*ends(config.objectives)),
+            objectives=size.objectives,
             count=config.per_lesson,
             seed=number,
             split="train",
@@ -54,11 +55,12 @@ class WorldLessons:
         }
         shown = shown_under(self.setting.memory, config, rng)
         return Lesson(
-            renumbered(tasks, composition, config, rng),
+            renumbered(tasks, composition, config, rng, size.held),
             remarking(make_environments(env, parts), config, rng, pieces),
             make_expert=expert_for(shown.pages, config, number),
             make_memory=shown.make_memory,
             turns=config.turns,
+            stumbles=config.stumbles,
             seed=self.setting.seed,
         )
 
@@ -77,4 +79,6 @@ class WorldLessons:
         source, config = self.setting.source, self.setting.config
         if not isinstance(source, World) or rng.random() < config.real:
             return source
-        return synthetic_world(number, source, countries=config.countries, pieces=pieces)
+        world = synthetic_world(number, source, countries=config.countries, pieces=pieces)
+        alike, long = rng.random() < config.alike, rng.random() < config.long_values
+        return hardened(world, rng, pieces, alike=alike, long=long) if alike or long else world

@@ -77,6 +77,11 @@ class McpServer:
         failed = bool(result.is_error)
         return ToolResult(text_of(result, config.largest), f"{config.label}.{name}", failed=failed)
 
+    async def restart(self) -> None:
+        """End the server; the next call starts it again."""
+        if self._connection is not None:
+            await self._drop(self._connection)
+
     async def _connected(self) -> _Connection:
         async with self._connecting:
             if self._connection is None or not self._connection.alive:

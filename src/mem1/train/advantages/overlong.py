@@ -32,6 +32,8 @@ class OverlongConfig(Config):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if self.how != "penalty":
+            if self.limit is not None or self.cache is not None:
+                raise ValueError(f'limit and cache are for how = "penalty", not {self.how!r}: leave them out')
             return self
         if self.limit is None or self.cache is None:
             raise ValueError(

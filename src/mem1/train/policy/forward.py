@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class TokenOutputs:
     """Of each token a row trains, float32 [T], on the model's device; differentiable, ``entropy`` if asked for.
 
-    ``logprobs``: log p(token | its context) in nats at temperature 1. ``entropy``: of the whole
-    next-token distribution, in nats. ``values``: the value head's estimate before the token.
+    ``logprobs``: log p(token | its context) in nats at the temperature asked for. ``entropy``: of the whole
+    next-token distribution at it, in nats. ``values``: the value head's estimate before the token.
     """
 
     logprobs: Tensor
@@ -40,6 +40,7 @@ def evaluate_row(
     entropy_gradient: bool = False,
     value_head: nn.Module | None = None,
     autocast: bool = False,
+    temperature: float = 1.0,
 ) -> TokenOutputs:
     """Run ``model`` over ``row`` once; a packed row makes it use the trainer's attention from then on.
 
@@ -50,6 +51,7 @@ def evaluate_row(
         entropy_gradient: Whether they carry a graph.
         value_head: Maps the last hidden states [T, hidden] to [T] or [T, 1]; ``None``: no values.
         autocast: Compute in bfloat16 where torch's autocast deems it safe.
+        temperature: What logits are divided by.
     """
     device = next(model.parameters()).device
     source = row.source.to(device)
@@ -66,6 +68,8 @@ def evaluate_row(
     logits = output.logits[0]
     if len(logits) != len(source):  # the model computes the logits of every token, whatever it is asked for
         logits = logits[source]
+    if temperature != 1:
+        logits = logits / temperature
     logprobs, found = token_scores(logits, row.target.to(device), entropy=entropy, entropy_gradient=entropy_gradient)
     return TokenOutputs(logprobs=logprobs, entropy=found, values=values)
 

@@ -29,13 +29,22 @@ class Policy(nn.Module):
         model: Any causal language model; packed rows need one that ``check_exact`` accepts.
         value_head: Maps the last hidden states [T, hidden] to [T] or [T, 1].
         autocast: Compute in bfloat16 where torch's autocast deems it safe; the outputs stay float32.
+        temperature: The policy is the model with its logits divided by it: what is sampled at that temperature.
     """
 
-    def __init__(self, model: PreTrainedModel, value_head: nn.Module | None = None, *, autocast: bool = False) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        value_head: nn.Module | None = None,
+        *,
+        autocast: bool = False,
+        temperature: float = 1.0,
+    ) -> None:
         super().__init__()
         self.model = model
         self.value_head = value_head
         self.autocast = autocast
+        self.temperature = temperature
         self._checked = False
         self._limit = rotary_limit(model.config)
 
@@ -86,6 +95,7 @@ class Policy(nn.Module):
             entropy_gradient=entropy_gradient,
             value_head=self.value_head if need_values else None,
             autocast=self.autocast,
+            temperature=self.temperature,
         )
 
 
@@ -100,7 +110,7 @@ class BasePolicy(Policy):
 def reference_of(policy: Policy) -> Policy:
     """A frozen policy that stays what ``policy`` is now; with an adapter, what it was without one, at no cost."""
     if is_adapted(policy.model):
-        return BasePolicy(policy.model, autocast=policy.autocast)
-    reference = Policy(copy.deepcopy(policy.model), autocast=policy.autocast)
+        return BasePolicy(policy.model, autocast=policy.autocast, temperature=policy.temperature)
+    reference = Policy(copy.deepcopy(policy.model), autocast=policy.autocast, temperature=policy.temperature)
     reference.requires_grad_(False)
     return reference

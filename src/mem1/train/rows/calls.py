@@ -12,7 +12,7 @@ class Written:
     """A completion of the policy's and the context it was sampled in.
 
     ``turn`` is the index of the turn it belongs to; a side call belongs to the turn that it was made for, and one that
-    no turn followed any more to the last.
+    no turn followed any more to the last. The first ``state_length`` tokens are a turn's state; a side call has none.
     """
 
     turn: int
@@ -22,6 +22,7 @@ class Written:
     logprobs: tuple[float, ...]
     sampled_mask: tuple[bool, ...]
     policy_version: int
+    state_length: int = 0
 
 
 def written(episode: Episode) -> list[Written]:
@@ -46,6 +47,7 @@ def _as_written(call: Turn | SideCall, turn: int) -> Written:
         logprobs=call.logprobs,
         sampled_mask=call.sampled_mask,
         policy_version=call.policy_version,
+        state_length=call.state_length if isinstance(call, Turn) else 0,
     )
 
 

@@ -22,9 +22,10 @@ Normalisation = Literal["token", "episode", "constant"]
 class Row:
     """One context that the policy saw, as it saw it.
 
-    The lists have one entry a token of ``token_ids``; ``rollout_logprobs`` (nats, at temperature 1) and ``advantages``
-    are 0 where ``trained`` is false. The loss of a minibatch is the sum over its rows of ``weight`` times the sum of
-    the losses of their trained tokens: the weights are chosen so that this is the mean that the normalisation names.
+    The lists have one entry a token of ``token_ids``; ``rollout_logprobs`` (nats, at the temperature of sampling) and
+    ``advantages`` are 0 where ``trained`` is false. The loss of a minibatch is the sum over its rows of ``weight``
+    times the sum of the losses of their trained tokens: the weights are chosen so that this is the mean that the
+    normalisation names.
     ``policy_version`` is that of the oldest weights that sampled in the row.
     """
 

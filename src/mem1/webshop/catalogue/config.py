@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from mem1.tasks.source_config import SourceConfig
+from mem1.webshop.shop.kinds import ProtocolName, SplitRule, habits_of
 
 if TYPE_CHECKING:
     from mem1.webshop.catalogue.source import Webshop
 
 GoalType = Literal["synthetic", "human"]
-SplitRule = Literal["published", "mem1", "by_product"]
 
 
 class WebshopConfig(SourceConfig):
@@ -27,7 +27,8 @@ class WebshopConfig(SourceConfig):
     ``splits``: "published" has the indices 0-499 for test, 500-1,499 for dev, the rest for train; "mem1" has 0-499 for
     test and the rest for train, so that products are in both; "by_product" deals whole products, one in ten to test and
     one in ten to dev. ``price_seed`` decides purchase prices inside a range, and price limits;
-    ``shuffle_seed`` the goals' order.
+    ``shuffle_seed`` the goals' order. ``protocol`` sets ``splits`` and ``shuffle_seed`` to what that project has (see
+    ``HABITS``); each can still be given.
     """
 
     type: Literal["webshop"] = "webshop"
@@ -41,6 +42,13 @@ class WebshopConfig(SourceConfig):
     splits: SplitRule = "by_product"
     price_seed: int = 0
     shuffle_seed: int = 233
+    protocol: ProtocolName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_protocol(cls, data: Any) -> Any:
+        habits = habits_of(data)
+        return data if habits is None else {"splits": habits.splits, "shuffle_seed": habits.shuffle_seed} | data
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -6,8 +6,9 @@ Source: princeton-nlp/WebShop, engine/goal.py and the text environment. Prices a
 from __future__ import annotations
 
 import random
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as combinations
 from pathlib import Path
@@ -107,6 +108,14 @@ def shuffled(goals: Sequence[Goal], seed: int = SHUFFLE_SEED) -> list[Goal]:
     order = list(goals)
     random.Random(seed).shuffle(order)
     return order
+
+
+def by_weight(sums: Sequence[float], uniform: Callable[[float, float], float]) -> int:
+    """An index by weight as the published code draws it; ``sums`` of the weights begin with 0.
+
+    It is the place after the drawn one (the last excepted), so that the first goal is never drawn where there are more.
+    """
+    return min(bisect(sums, uniform(0, sums[-1])), len(sums) - 2)
 
 
 def read_human_instructions(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -11,6 +12,7 @@ from mem1.errors import DataError
 from mem1.tasks.base import Split
 from mem1.tasks.shuffle import digest
 from mem1.types import Objective
+from mem1.webshop.catalogue.bundles import BundleMaker, Wish, wish_from
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.goals import (
     SHUFFLE_SEED,
@@ -30,10 +32,11 @@ OWN_PRODUCTS = 300
 
 
 class Webshop:
-    """A shop's products and goals (a ``Source``: each goal is an objective)."""
+    """A shop's products and goals (a ``Source``: each goal is an objective; a ``ChainSource``: chains are bundles)."""
 
     def __init__(self, config: WebshopConfig) -> None:
         self.config = config
+        self._bundles: dict[Split, BundleMaker] = {}
 
     @property
     def name(self) -> str:
@@ -81,6 +84,34 @@ class Webshop:
     def objectives(self, split: Split) -> Sequence[Objective]:
         """The goals of a split, in the published order."""
         return self._splits[split]
+
+    def start(self, rng: random.Random, split: Split) -> Objective:
+        """The first wish of a bundle. Raises ``DataError`` where no goal of the split has an option with a name."""
+        return self._wished(self._maker(split).first(rng), split)
+
+    def link(self, previous: Objective, rng: random.Random) -> Objective | None:
+        """A wish that depends on what is bought for an earlier one; ``None`` where there is none."""
+        facts = previous.metadata["bundle"]
+        split: Split = facts["split"]
+        wish = self._maker(split).next(wish_from(facts), rng)
+        return None if wish is None else self._wished(wish, split)
+
+    def _maker(self, split: Split) -> BundleMaker:
+        if split not in self._bundles:
+            found = (int(objective.id.rpartition("/")[2]) for objective in self.objectives(split))
+            self._bundles[split] = BundleMaker({number: self.goals[number] for number in found}, self.price)
+        return self._bundles[split]
+
+    def _wished(self, wish: Wish, split: Split) -> Objective:
+        maker, links = self._maker(split), "".join(f"<{name}{thing}" for name, thing in wish.links.items())
+        plain = self._objective(wish.goal, maker.goal(wish))
+        return plain.model_copy(
+            update={
+                "id": f"{plain.id}/bundle{links}",
+                "question": maker.text(wish),
+                "metadata": {**plain.metadata, "bundle": {**wish.facts, "split": split}},
+            }
+        )
 
     @cached_property
     def _splits(self) -> dict[Split, tuple[Objective, ...]]:

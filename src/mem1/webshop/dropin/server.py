@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import random
-from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -14,7 +13,7 @@ from typing import Any
 
 from mem1.errors import ConfigError
 from mem1.webshop.catalogue.config import WebshopConfig
-from mem1.webshop.catalogue.goals import SHUFFLE_SEED, Goal
+from mem1.webshop.catalogue.goals import SHUFFLE_SEED, Goal, by_weight
 from mem1.webshop.catalogue.products import Product
 from mem1.webshop.shop.visit import Opening, Shop, shared_shop
 
@@ -28,7 +27,8 @@ class ServerSettings:
 
     ``attr_path``, by default, is the file of attributes that lies beside ``file_path`` and is named after it, and
     human goals come from ``items_human_ins.json`` in the same folder. ``filter_goals`` gets a goal's index and it.
-    ``limit_goals``: so many, drawn by weight (-1: all). ``seed``: of the goals' order.
+    ``limit_goals``: so many, drawn by weight (-1: all). ``seed``: of the goals' order. ``source`` takes the place of
+    all that names files and goals.
     """
 
     file_path: str | Path | None = None
@@ -40,15 +40,23 @@ class ServerSettings:
     show_attrs: bool = False
     seed: int = SHUFFLE_SEED
     nouns: str = "auto"
+    source: WebshopConfig | None = None
+
+    @classmethod
+    def of(cls, source: WebshopConfig, *, nouns: str, show_attrs: bool) -> ServerSettings:
+        """Those of a recipe's shop."""
+        return cls(source=source, nouns=nouns, show_attrs=show_attrs)
 
     def opening(self) -> Opening:
         """The shop's part of it. Raises ``ConfigError`` where there is no file of attributes or human goals."""
-        source = WebshopConfig(products=self.num_products, shuffle_seed=self.seed)
+        return Opening(self.source or self._source(), mode="compat", nouns=self.nouns, tab=self.show_attrs)
+
+    def _source(self) -> WebshopConfig:
         if self.file_path:
             items = Path(self.file_path)
             attributes = Path(self.attr_path) if self.attr_path else items.with_name(_attributes_of(items.name))
             people = items.with_name("items_human_ins.json") if self.human_goals else None
-            source = WebshopConfig(
+            return WebshopConfig(
                 items=items,
                 attributes=attributes,
                 human_instructions=people,
@@ -56,11 +64,11 @@ class ServerSettings:
                 products=self.num_products,
                 shuffle_seed=self.seed,
             )
-        elif self.human_goals:
+        if self.human_goals:
             raise ConfigError(
                 "the catalogue of our own has no human goals", where="human_goals", hint="give the published files"
             )
-        return Opening(source, mode="compat", nouns=self.nouns, tab=self.show_attrs)
+        return WebshopConfig(products=self.num_products, shuffle_seed=self.seed)
 
 
 class ShopServer:
@@ -121,7 +129,7 @@ class ShopServer:
         """The index of a goal drawn by weight, as the published code draws it. Raises ``ConfigError`` without goals."""
         if not self.goals:
             raise ConfigError("the shop has no goals", where="goals", hint="let filter_goals leave some")
-        return random_index(self.cum_weights, rng)
+        return by_weight(self.cum_weights, rng.uniform)
 
     def __copy__(self) -> ShopServer:
         return self
@@ -167,16 +175,8 @@ def _choose(shop: Shop, settings: ServerSettings) -> list[GoalFacts]:
     sums = [0.0, *accumulate(goal["weight"] for goal in goals)]
     drawn: dict[int, None] = {}
     while len(drawn) < settings.limit_goals:
-        drawn[random_index(sums, rng)] = None
+        drawn[by_weight(sums, rng.uniform)] = None
     return [goals[index] for index in drawn]
-
-
-def random_index(sums: Sequence[float], rng: random.Random) -> int:
-    """An index by weight as the published code draws it; ``sums`` begin with 0.
-
-    It is the place after the drawn one (the last excepted), so that the first goal is never drawn.
-    """
-    return min(bisect(sums, rng.uniform(0, sums[-1])), len(sums) - 2)
 
 
 def published_goal(goal: Goal) -> GoalFacts:

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 from mem1.actions import ActionForm
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall
-from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import goal_of
+from mem1.webshop.shop.basket import Basket, remembered
 from mem1.webshop.shop.kinds import Look
 from mem1.webshop.shop.moves import TOOLS, Click, Search, move_of
 from mem1.webshop.shop.prompts import render_prompt
+from mem1.webshop.shop.purchases import Purchase, nothing, purchase_of, scored
 from mem1.webshop.shop.visit import Shop, Visit, as_shown
 
 
-@dataclass(frozen=True, slots=True)
-class _Purchase:
-    """What came of one goal; ``what`` is ``None`` where nothing was bought."""
-
-    what: str | None
-    reward: float
-    success: bool
-    parts: Mapping[str, float | None]
-
-
-def _nothing(goal: Goal) -> _Purchase:
-    """No purchase: every part 0; no part for options where none were wanted."""
-    parts = {"bought": 0.0, "r_type": 0.0, "r_att": 0.0, "r_option": 0.0 if goal.options else None, "r_price": 0.0}
-    return _Purchase(None, 0.0, success=False, parts=parts)
-
-
 class ShopEnvironment:
-    """One episode of shopping (an ``Environment``). Each goal of the task has a visit and a turn limit of its own."""
+    """One episode of shopping (an ``Environment``). Each goal of the task has a visit and a turn limit of its own.
+
+    A task that is a bundle (``catalogue/bundles.py``) is bought from one budget, and its goals stand as earlier
+    purchases left them. Its score has ``r_link`` too, the share of options chosen as earlier things decide, and
+    ``unbroken``: 1 where this goal and all before it succeeded.
+    """
 
     tools = TOOLS
     takes_answer = False
@@ -55,8 +46,9 @@ class ShopEnvironment:
         self._form = form
         self._prompt = prompt
         self._goals = tuple(goal_of(objective) for objective in task.objectives)
-        self._purchases: list[_Purchase] = []
-        self._visit = Visit(shop, self._goals[0])
+        self._purchases: list[Purchase] = []
+        self._basket = Basket.of(task)
+        self._visit = self._begun(0)
         self._turns = 0
 
     @property
@@ -82,7 +74,7 @@ class ShopEnvironment:
 
     def reset(self) -> tuple[str, Observation | None]:
         """The prompt, and the start page with the first wish on it."""
-        return render_prompt(self._prompt, self.task, self._form), self._observation()
+        return render_prompt(self._prompt, self.task, self._form, bundle=self._basket is not None), self._observation()
 
     async def step(self, action: Action) -> Observation:
         """Search, click, or say what an action looks like."""
@@ -115,32 +107,44 @@ class ShopEnvironment:
 
         A goal that nothing was bought for has 0 in all of them.
         """
-        purchases = [*self._purchases, *map(_nothing, self._goals[len(self._purchases) :])]
-        parts = {name: None for purchase in purchases for name in purchase.parts}
-        return Score(
-            metrics={
-                "success": tuple(float(purchase.success) for purchase in purchases),
-                "score": tuple(purchase.reward for purchase in purchases),
-                **{name: tuple(purchase.parts.get(name) for purchase in purchases) for name in parts},
-            },
-            answered=tuple(purchase.what is not None for purchase in purchases),
-            scorer=f"webshop: {self._shop.label}; {self._limit} steps a goal",
-        )
+        purchases = [*self._purchases, *map(self._not_reached, range(len(self._purchases), self.task.size))]
+        bundle = "; a bundle" if self._basket is not None else ""
+        score = scored(purchases, f"webshop: {self._shop.label}; {self._limit} steps a goal{bundle}")
+        if self._basket is None:
+            return score
+        whole = accumulate((purchase.success for purchase in purchases), operator.and_)
+        return score.model_copy(update={"metrics": {**score.metrics, "unbroken": tuple(map(float, whole))}})
+
+    def _not_reached(self, number: int) -> Purchase:
+        purchase = nothing(self._goals[number])
+        return purchase if self._basket is None else self._linked(purchase, number, None)
+
+    def _begun(self, number: int) -> Visit:
+        objective = self.task.objectives[number]
+        return Visit(self._shop, self._goals[number] if self._basket is None else self._basket.goal(objective))
 
     def _next(self, said: str, *, spent: bool) -> Observation:
         """Close this goal and go on to the next, if there is one."""
-        self._purchases.append(self._purchase())
+        said += self._put_in(purchase_of(self._visit))
         self._turns = 0
         if len(self._purchases) >= self.task.size:
             return Observation(head=said, done=True, spent=spent)
-        self._visit = Visit(self._shop, self._goals[len(self._purchases)])
+        self._visit = self._begun(len(self._purchases))
         return self._observation(f"{said} The next wish:")
 
-    def _purchase(self) -> _Purchase:
-        reward = self._visit.reward
-        if reward is None:
-            return _nothing(self._visit.goal)
-        return _Purchase(self._visit.bought(), reward.total, reward.success, {"bought": 1.0, **reward.parts})
+    def _put_in(self, purchase: Purchase) -> str:
+        """Keep what came of the goal; what is said about its price in a bundle."""
+        number = len(self._purchases)
+        if self._basket is None:
+            self._purchases.append(purchase)
+            return ""
+        self._purchases.append(self._linked(purchase, number, self._visit))
+        price = self._basket.take(self._visit)
+        return "" if price is None else f" It cost ${price:.2f}."
+
+    def _linked(self, purchase: Purchase, number: int, visit: Visit | None) -> Purchase:
+        link = remembered(self.task.objectives[number], visit)
+        return replace(purchase, parts={**purchase.parts, "r_link": link})
 
     def _observation(self, said: str = "") -> Observation:
         """The page; then, never cut, the turns left and what can be done."""

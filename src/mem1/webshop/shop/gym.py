@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy, deepcopy
+from itertools import accumulate
 from typing import Any, Self
 
 from mem1.actions.brackets import parse_brackets
 from mem1.errors import ConfigError
 from mem1.installed import install_hint
 from mem1.tasks.base import Split
-from mem1.webshop.catalogue.goals import Goal
+from mem1.webshop.catalogue.goals import Goal, by_weight
 from mem1.webshop.catalogue.source import Webshop, goal_of
+from mem1.webshop.protocols.base import move_meant, written_out
+from mem1.webshop.protocols.named import protocol
 from mem1.webshop.shop.config import WebshopEnvConfig
 from mem1.webshop.shop.markup import markup
-from mem1.webshop.shop.moves import TOOLS, move_of, published_move
+from mem1.webshop.shop.moves import TOOLS, Click, Search, move_of, published_move
 from mem1.webshop.shop.visit import Shop, Visit, shared_shop
 
 try:
@@ -67,6 +70,9 @@ class ShopEnv(gymnasium.Env[str, str]):
     All environments of the same settings in a process share one index. A copy (``clone``, ``copy.deepcopy``) goes its
     own way from where the original stands; a pickled one does so in another process.
 
+    With ``protocol`` an action is all that a policy writes in a turn, pages and rewards are as the protocol has them,
+    and ``webshop`` draws goals by their weight.
+
     Raises ``ConfigError`` for a split without goals.
     """
 
@@ -84,6 +90,7 @@ class ShopEnv(gymnasium.Env[str, str]):
             raise ConfigError(
                 f"the shop has no goal in split {split!r}", where="split", hint="use another split, or source.splits"
             )
+        self._protocol = None if config.protocol is None else protocol(config.protocol, config.observation)
         self._set_spaces()
         self._index = 0
         self._steps = 0
@@ -109,7 +116,7 @@ class ShopEnv(gymnasium.Env[str, str]):
         super().reset(seed=seed)
         asked = options or {}
         wanted = session if session is not None else asked.get("session", asked.get("goal"))
-        self._index = int(self.np_random.integers(len(self._goals))) if wanted is None else int(wanted)
+        self._index = self._drawn() if wanted is None else int(wanted)
         if not 0 <= self._index < len(self._goals):
             raise ConfigError(
                 f"there is no goal {self._index}", where="options", hint=f"give 0 to {len(self._goals) - 1}"
@@ -120,17 +127,32 @@ class ShopEnv(gymnasium.Env[str, str]):
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Do ``action``: the page, the reward of this step, whether something was bought, whether the steps ran out."""
-        before = self._visit.reward
+        before, broken = self._visit.reward, False
         if not self._visit.done or self._shop.mode == "compat":
             self._steps += 1
-            compat = self._shop.mode == "compat"
-            move = published_move(action) if compat else move_of(parse_brackets(action, TOOLS))
+            move, broken = self._read(action)
             if move is not None:
                 self._visit.do(move)
         after = self._visit.reward
         reward = after.total if after is not None and after is not before else 0.0
-        truncated = after is None and self._steps >= self._config.turns_per_goal
-        return self._text(), reward, after is not None, truncated, self._info()
+        if self._protocol is not None and (broken or after is not before):
+            reward = self._protocol.paid(self._visit, broken=broken)
+        over = after is not None or broken
+        return self._text(), reward, over, not over and self._steps >= self._config.turns_per_goal, self._info()
+
+    def _read(self, action: str) -> tuple[Search | Click | None, bool]:
+        """The move that an action is, and whether the protocol ends the episode for its form."""
+        if self._protocol is not None:
+            reading = self._protocol.read(action, self._visit)
+            return (None if reading.broken else move_meant(reading.action, self._visit)), reading.broken
+        compat = self._shop.mode == "compat"
+        return (published_move(action) if compat else move_of(parse_brackets(action, TOOLS))), False
+
+    def _drawn(self) -> int:
+        """The index of a goal for whoever asks for none."""
+        if self._config.protocol == "webshop":
+            return by_weight([0.0, *accumulate(goal.weight for goal in self._goals)], self.np_random.uniform)
+        return int(self.np_random.integers(len(self._goals)))
 
     def get_available_actions(self) -> dict[str, Any]:
         """``has_search_bar``, and ``clickables``: the texts that can be clicked."""
@@ -180,7 +202,11 @@ class ShopEnv(gymnasium.Env[str, str]):
         self.action_space = action_space(self._shop, self._goals)
 
     def _text(self) -> str:
-        return self._visit.text(self._config.observation)
+        if self._protocol is None:
+            return self._visit.text(self._config.observation)
+        left = self._config.turns_per_goal - self._steps
+        first = self._protocol.first(self._visit, left) if not self._steps else self._protocol.show(self._visit, left)
+        return self._protocol.wish(self._visit) if first is None else written_out(first)
 
     def _info(self) -> dict[str, Any]:
         visit = self._visit

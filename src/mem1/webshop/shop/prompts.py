@@ -35,22 +35,41 @@ Look for a product of the wanted kind, with the wanted properties and below the 
 counts how much of the wish it meets.
 """
 
+_BUNDLE = """\
+The things are paid from one budget. A wish may speak of a thing bought before by its number: "color: same as thing 1" \
+is the color that thing 1 was bought with. Neither that nor the money left is shown again: keep on your page what you \
+bought, with its options, and what it cost.
+"""
+
+_BRIEF = "Buy what is asked for.\n"
+
 _LISTED = """\
 There are {count} things to buy, one after the other:
 {goals}"""
 
 
-def render_prompt(template: str | Path, task: Task, form: ActionForm) -> str:
+def in_prompt(template: str | Path, goals: str, *, rules: str) -> str:
+    """P with ``goals``: in ``rules`` where the template is ``instruct``, in a line for ``brief``, or in a file.
+
+    Raises ``ConfigError`` where a template file is missing or has no ``{goals}``.
+    """
+    text = {"instruct": rules, "brief": _BRIEF + "{goals}\n"}.get(str(template)) or _read(Path(template))
+    return text.replace("{goals}", goals)
+
+
+def render_prompt(template: str | Path, task: Task, form: ActionForm, *, bundle: bool = False) -> str:
     """P for ``task``. Where goals are revealed one by one P does not depend on them: each page repeats its own.
+
+    ``bundle``: the things are paid from one budget, and wishes speak of earlier things.
 
     Raises ``ConfigError`` where a template file is missing or has no ``{goals}``.
     """
     goals = "".join(f"{i}. {without_tags(o.question)}\n" for i, o in enumerate(task.objectives, start=1))
     listed = _LISTED.format(count=task.size, goals=goals) if task.reveal == "upfront" and task.size > 1 else ""
     if template == "instruct":
-        return _RULES.replace("{actions}", _ACTIONS[form]) + listed
+        return _RULES.replace("{actions}", _ACTIONS[form]) + (_BUNDLE if bundle else "") + listed
     if template == "brief":
-        return "Buy what is asked for.\n" + listed
+        return _BRIEF + listed
     return _read(Path(template)).replace("{goals}", listed or "shown page by page")
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from mem1.errors import ConfigError
 from mem1.retrieval.bm25.lucene import LuceneBm25
 from mem1.webshop.catalogue.products import Product
-from mem1.webshop.shop.kinds import SHOWN, SearchKind
+from mem1.webshop.shop.kinds import SHOWN
 
 
 class ProductSearch(Protocol):
@@ -22,16 +22,11 @@ class ProductSearch(Protocol):
         """The asins of the best products (50 unless told), best first; equal scores by asin."""
 
 
-def make_search(products: Sequence[Product], kind: SearchKind = "auto", shown: int = SHOWN) -> ProductSearch:
-    """An index over the products' search texts, which ranks as the published one does (``auto`` is ``lucene``).
-
-    A search finds ``shown`` products at most.
-    """
-    return LuceneSearch(products, shown)
-
-
 class LuceneSearch:
-    """BM25 with Lucene's words and arithmetic. Raises ``ConfigError`` where no product holds a word."""
+    """BM25 with Lucene's words and arithmetic over the products' search texts: it ranks as the published index does.
+
+    A search finds ``shown`` products at most. Raises ``ConfigError`` where no product holds a word.
+    """
 
     name = "lucene"
 

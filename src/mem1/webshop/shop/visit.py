@@ -11,12 +11,12 @@ from mem1.text import LOOK_ALIKE
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.source import Webshop
-from mem1.webshop.shop.kinds import SHOWN, Look, Mode, SearchKind
+from mem1.webshop.reward.nouns import Nouns, named_nouns
+from mem1.webshop.reward.reward import Reward, purchase_reward
+from mem1.webshop.shop.kinds import SHOWN, Look, Mode
 from mem1.webshop.shop.moves import Click, Search
-from mem1.webshop.shop.nouns import Nouns, named_nouns
 from mem1.webshop.shop.pages import Node, nodes, plain, rich
-from mem1.webshop.shop.reward import Reward, purchase_reward
-from mem1.webshop.shop.search import make_search
+from mem1.webshop.shop.search import LuceneSearch
 from mem1.webshop.shop.state_machine import START, Machine, Page, State
 
 
@@ -27,7 +27,6 @@ class Opening:
     source: WebshopConfig
     mode: Mode = "strict"
     nouns: str = "auto"
-    search: SearchKind = "auto"
     shown: int = SHOWN
     tab: bool = False
 
@@ -69,12 +68,11 @@ def open_shop(
     *,
     mode: Mode = "strict",
     nouns: str = "auto",
-    search: SearchKind = "auto",
     shown: int = SHOWN,
     tab: bool = False,
 ) -> Shop:
     """Index the catalogue and load the noun extractor. Raises ``Mem1Error``."""
-    index = make_search(tuple(source.products.values()), search, shown)
+    index = LuceneSearch(tuple(source.products.values()), shown)
     machine = Machine(source.products, index, mode, tab=tab)
     hidden = machine.unreachable()
     said = f" ({hidden:,} options named like buttons cannot be chosen)" if hidden else ""
@@ -84,7 +82,7 @@ def open_shop(
         price=source.price,
         nouns=extractor,
         label=f"{source.label}; {mode} mode{said}, search {index.name} top {shown}, nouns {name}",
-        opening=Opening(source.config, mode, nouns, search, shown, tab),
+        opening=Opening(source.config, mode, nouns, shown, tab),
         source=source,
     )
 
@@ -110,7 +108,6 @@ def shared_shop(opening: Opening) -> Shop:
                 opening.source.build(),
                 mode=opening.mode,
                 nouns=opening.nouns,
-                search=opening.search,
                 shown=opening.shown,
                 tab=opening.tab,
             )
@@ -136,6 +133,11 @@ class Visit:
     def earned(self) -> float | None:
         """What the purchase paid, ``None`` before it."""
         return None if self.reward is None else self.reward.total
+
+    @property
+    def purchased(self) -> State | None:
+        """The moment of the purchase: product and options; ``None`` before it."""
+        return self._bought
 
     @property
     def clickables(self) -> tuple[str, ...]:

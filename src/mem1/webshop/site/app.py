@@ -31,8 +31,12 @@ _T = TypeVar("_T")
 
 
 def make_app(site: Site, config: SiteConfig) -> Starlette:
-    """The application: ``GET /`` is the page a person is on, each form is a ``POST`` that leads back there."""
+    """The application: ``GET /`` is the page a person is on, each form is a ``POST`` that leads back there.
+
+    ``/?goal=7`` offers the seventh errand.
+    """
     pages = _Pages(site, config)
+    policy = POLICY.replace("img-src 'self'", "img-src 'self' https:") if config.pictures else POLICY
     return Starlette(
         routes=[
             Route("/", pages.show),
@@ -42,7 +46,7 @@ def make_app(site: Site, config: SiteConfig) -> Starlette:
             Route("/goal", pages.goal, methods=["POST"]),
             Route("/static/{name}", _static),
         ],
-        middleware=[Middleware(Headers, headers=page_headers(POLICY)), *guards(config, realm="web shop")],
+        middleware=[Middleware(Headers, headers=page_headers(policy)), *guards(config, realm="web shop")],
         exception_handlers={404: pages.missing, 405: pages.missing},
     )
 
@@ -54,24 +58,31 @@ class _Pages:
 
     async def show(self, request: Request) -> Response:
         """The page that the visitor is on."""
-        customer = self._customer(request)
-        if customer is None:
-            page = self._site.welcome(_ENDED if COOKIE in request.cookies else "")
+        customer, number = self._customer(request), self._asked(request)
+        # Only a press of a button takes up an errand: an address alone, which others may have written, changes nothing.
+        other = customer is not None and number not in (None, customer.number) and "page" not in request.query_params
+        if customer is None or other:
+            page = self._site.welcome(_ENDED if customer is None and COOKIE in request.cookies else "", number)
         else:
             page = await asyncio.to_thread(_locked, customer, lambda: self._site.visit(customer))
         return HTMLResponse(page)
 
     async def start(self, request: Request) -> Response:
         """Let somebody in."""
-        if self._customer(request) is not None:
-            return _back()
+        asked = _number(_form(await request.body()), "goal") - 1
+        number = asked if 0 <= asked < len(self._site.sessions.goals) else 0
+        present = self._customer(request)
+        if present is not None:
+            if asked == number != present.number:
+                await asyncio.to_thread(_locked, present, lambda: self._site.sessions.turn_to(present, number))
+            return _back(present.version, present.number)
         try:
-            customer = self._site.sessions.enter()
+            customer = self._site.sessions.enter(number)
         except FullError:
             text = f"There is room for {self._config.max_sessions} people at once. Try again in a while."
             page = self._site.failure("The shop is full", text)
             return HTMLResponse(page, status_code=503, headers={"retry-after": "60"})
-        response = _back()
+        response = _back(goal=number)
         response.set_cookie(COOKIE, customer.id, httponly=True, samesite="strict", secure=request.url.scheme == "https")
         return response
 
@@ -98,8 +109,13 @@ class _Pages:
             return _back()
         form = _form(await request.body())
         # A search of a large catalogue takes a while, in which others are served.
-        await asyncio.to_thread(_locked, customer, lambda: act(customer, form))
-        return _back(customer.version)
+        await asyncio.to_thread(_locked, customer, lambda: self._done(customer, form, act))
+        return _back(customer.version, customer.number)
+
+    def _done(self, customer: Customer, form: _Form, act: Callable[[Customer, _Form], None]) -> None:
+        act(customer, form)
+        if customer.visit.done:
+            self._site.sessions.over(customer)
 
     def _search(self, customer: Customer, form: _Form) -> None:
         customer.search(_number(form, "version"), form.get("words", "")[: self._config.max_query])
@@ -113,6 +129,11 @@ class _Pages:
             self._site.sessions.turn_to(customer, number - 1)
         else:
             customer.notice = f"There is no such errand: they are numbered 1 to {len(self._site.sessions.goals)}."
+
+    def _asked(self, request: Request) -> int | None:
+        """The errand that the address names, by its position."""
+        number = _number(dict(request.query_params), "goal") - 1
+        return number if 0 <= number < len(self._site.sessions.goals) else None
 
     def _customer(self, request: Request) -> Customer | None:
         return self._site.sessions.find(request.cookies.get(COOKIE, ""))
@@ -139,10 +160,13 @@ def _number(form: _Form, name: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
-def _back(version: int = 0) -> RedirectResponse:
+def _back(version: int = 0, goal: int | None = None) -> RedirectResponse:
     """To the page that the person is on. Its number gives the browser's history an entry of its own for each page:
-    going back there leads to the present page once more, and not out of the shop."""
-    return RedirectResponse(f"./?page={version}" if version else "./", status_code=303)
+    going back there leads to the present page once more, and not out of the shop. The errand's number lets the address
+    be given to others, who are asked whether to take it up."""
+    errand = "" if goal is None else f"goal={goal + 1}"
+    query = "&".join(part for part in (errand, f"page={version}" if version else "") if part)
+    return RedirectResponse(f"./?{query}" if query else "./", status_code=303)
 
 
 async def _static(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from mem1.serving.config import Count, Seconds, ServerConfig
@@ -16,4 +18,8 @@ class SiteConfig(ServerConfig):
         default=60.0, description="a visit untouched for so long may be ended when others wait"
     )
     max_query: Count = Field(default=500, description="most characters of a search")
+    log: Path | None = Field(default=None, description="append what people do to this file, as JSON lines")
+    pictures: bool = Field(
+        default=False, description="show products' pictures: the browser asks the servers that the catalogue names"
+    )
     drain_seconds: Seconds = Field(default=3.0, description="on a stop: most time for requests in hand")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mem1.text import spelled_out
 from mem1.webshop.catalogue.goals import NO_LIMIT
 from mem1.webshop.catalogue.products import Product
-from mem1.webshop.shop.reward import Reward, matched_attributes, matched_options, matched_options_compat
+from mem1.webshop.reward.reward import Reward, matched_attributes, matched_options, matched_options_compat
 from mem1.webshop.shop.state_machine import Button, Page, State
 from mem1.webshop.shop.visit import Visit
 from mem1.webshop.site.sessions import Customer, Sessions
@@ -42,6 +42,7 @@ class Hit:
     press: Press
     title: str
     price: str
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ class Layout:
         position = self._position.get(name.lower())
         return None if position is None else Press(name, position)
 
+    def picture(self, product: Product) -> str:
+        """The address of its picture, where there is one that a browser may ask for without being overheard."""
+        return product.image if product.image.startswith("https://") else ""
+
     @property
     def hits(self) -> tuple[Hit, ...]:
         """The products on this page of results."""
@@ -89,6 +94,7 @@ class Layout:
                 Press(asin, self._position[asin.lower()], marked=asin in self.state.visited),
                 products[asin].title,
                 products[asin].price_tag,
+                self.picture(products[asin]),
             )
             for asin in self.state.shown
         )
@@ -136,9 +142,11 @@ class Site:
     split: str
     limit: int
 
-    def welcome(self, notice: str = "") -> str:
-        """The page for whoever has no visit yet."""
-        return self._render("welcome.html", notice=notice, count=len(self.sessions.goals))
+    def welcome(self, notice: str = "", number: int | None = None) -> str:
+        """The page for whoever has no visit yet, or is offered the errand at ``number``."""
+        goal = None if number is None else self.sessions.goals[number]
+        count = len(self.sessions.goals)
+        return self._render("welcome.html", notice=notice, count=count, number=number, goal=goal)
 
     def failure(self, heading: str, text: str) -> str:
         """A page that says what went wrong."""
@@ -165,7 +173,8 @@ class Site:
 
     def _render(self, template: str, **values: object) -> str:
         shop = self.sessions.shop
-        return _environment().get_template(template).render(label=shop.label, site=self, **values)
+        pictures = self.sessions.config.pictures
+        return _environment().get_template(template).render(label=shop.label, site=self, pictures=pictures, **values)
 
 
 def _kind(reward: Reward) -> str:

@@ -15,4 +15,7 @@ def serve(site: Site, config: SiteConfig, *, on_start: Callable[[str], None] = l
 
     Raises ``StorageError`` where the port is taken.
     """
-    run_app(lambda: make_app(site, config), config, on_start=lambda address: on_start(f"{address}/"))
+    try:
+        run_app(lambda: make_app(site, config), config, on_start=lambda address: on_start(f"{address}/"))
+    finally:
+        site.sessions.close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from mem1.webshop.catalogue.goals import Goal
+from mem1.webshop.people.log import Step
 from mem1.webshop.shop.moves import Click, Search
 from mem1.webshop.shop.visit import Shop, Visit
 from mem1.webshop.site.config import SiteConfig
@@ -28,8 +29,8 @@ class Customer:
 
     ``number`` is the goal's position, ``steps`` how many actions were taken towards it. ``version`` changes with every
     page, so that a form tells which page it was filled in on. ``rewards`` are those of earlier purchases.
-    ``words`` are those of the last search for this goal. ``returned``: the browser showed the name it was given, which
-    whoever keeps no cookies never does.
+    ``words`` are those of the last search for this goal, ``trail`` all that was done for it. ``returned``: the
+    browser showed the name it was given, which whoever keeps no cookies never does.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Customer:
     notice: str = ""
     words: str = ""
     rewards: list[float] = field(default_factory=list)
+    trail: list[Step] = field(default_factory=list)
     seen: float = 0.0
     returned: bool = False
     lock: Lock = field(default_factory=Lock)
@@ -65,7 +67,7 @@ class Customer:
 
     def turn_to(self, number: int, visit: Visit) -> None:
         """Begin with another goal."""
-        self.number, self.visit, self.steps, self.notice, self.words = number, visit, 0, "", ""
+        self.number, self.visit, self.steps, self.notice, self.words, self.trail = number, visit, 0, "", "", []
         self.version += 1
 
     def take_notice(self) -> str:
@@ -78,9 +80,12 @@ class Customer:
         if version != self.version or action is None:
             self.notice = STALE
             return False
+        page, offered = self.visit.text(), self.visit.clickables
         if self.visit.done or not self.visit.do(action):
             self.notice = NOT_OFFERED
             return False
+        done = f"search[{action.query}]" if isinstance(action, Search) else f"click[{action.target}]"
+        self.trail.append(Step(page=page, offered=offered, action=done))
         self.steps += 1
         self.version += 1
         if self.visit.reward is not None:
@@ -91,11 +96,17 @@ class Customer:
 class Sessions:
     """Everybody in the shop, by a name that cannot be guessed.
 
-    ``goals`` are tried in order, from the first or from any that a person chooses.
+    ``goals`` are tried in order, from the first or from any that a person chooses. ``keep`` gets what was done for a
+    goal, by its number, once it is over: bought, left for another one, or abandoned.
     """
 
     def __init__(
-        self, shop: Shop, goals: Sequence[Goal], config: SiteConfig, clock: Callable[[], float] = time.monotonic
+        self,
+        shop: Shop,
+        goals: Sequence[Goal],
+        config: SiteConfig,
+        clock: Callable[[], float] = time.monotonic,
+        keep: Callable[[int, Visit, Sequence[Step]], None] = lambda number, visit, steps: None,
     ) -> None:
         if not goals:
             raise ValueError("a shop without goals has nothing to ask of anybody")
@@ -103,6 +114,7 @@ class Sessions:
         self.goals = goals
         self.config = config
         self._clock = clock
+        self._keep = keep
         self._customers: dict[str, Customer] = {}
         self._lock = Lock()
 
@@ -119,10 +131,11 @@ class Sessions:
                 self._customers[id] = customer  # the dictionary's order is that of the last visit
             return customer
 
-    def enter(self) -> Customer:
-        """Somebody new. Raises ``FullError`` where there is no room and nobody whose place could be taken.
+    def enter(self, number: int = 0) -> Customer:
+        """Somebody new, with the goal at ``number``.
 
-        That is who never came back with the name they were given, the oldest first, or who has been idle for long.
+        Raises ``FullError`` where there is no room and nobody whose place could be taken: who never came back with the
+        name they were given, the oldest first, or who has been idle for long.
         """
         with self._lock:
             now = self._clock()
@@ -130,8 +143,8 @@ class Sessions:
                 gone = next((one for one in self._customers.values() if self._is_gone(one, now)), None)
                 if gone is None:
                     raise FullError
-                del self._customers[gone.id]
-            customer = Customer(secrets.token_urlsafe(24), 0, Visit(self.shop, self.goals[0]), seen=now)
+                self.over(self._customers.pop(gone.id))
+            customer = Customer(secrets.token_urlsafe(24), number, Visit(self.shop, self.goals[number]), seen=now)
             self._customers[customer.id] = customer
             return customer
 
@@ -140,5 +153,19 @@ class Sessions:
 
     def turn_to(self, customer: Customer, number: int) -> None:
         """Give ``customer`` the goal at ``number``; after the last comes the first."""
+        self.over(customer)
         number %= len(self.goals)
         customer.turn_to(number, Visit(self.shop, self.goals[number]))
+
+    def over(self, customer: Customer) -> None:
+        """What ``customer`` did for the goal is done; each step is kept once."""
+        steps, customer.trail = customer.trail, []
+        if steps:
+            self._keep(customer.number, customer.visit, steps)
+
+    def close(self) -> None:
+        """Everybody leaves."""
+        with self._lock:
+            for customer in self._customers.values():
+                self.over(customer)
+            self._customers.clear()

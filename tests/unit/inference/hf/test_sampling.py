@@ -21,10 +21,10 @@ def test_inverts_the_distribution_function() -> None:
         assert logprob == pytest.approx(math.log([0.125, 0.0, 0.625, 0.25][token]), abs=1e-6)
 
 
-def test_temperature_changes_the_draw_but_not_the_reported_logprob() -> None:
+def test_the_reported_logprob_is_that_of_what_was_sampled_from() -> None:
     """At temperature 1/2 probabilities 1/4, 3/4 become 1/10, 9/10."""
     logits = torch.tensor([[0.25, 0.75]]).log()
-    for number, token, share in [(0.09, 0, 0.25), (0.11, 1, 0.75)]:
+    for number, token, share in [(0.09, 0, 0.1), (0.11, 1, 0.9)]:
         tokens, logprobs = sample(logits, [number], [0.5])
         assert tokens == [token]
         assert logprobs == pytest.approx([math.log(share)], abs=1e-6)
@@ -34,7 +34,7 @@ def test_rows_of_different_temperatures() -> None:
     logits = torch.tensor([[0.25, 0.75]]).log().repeat(3, 1)
     tokens, logprobs = sample(logits, [0.2, 0.2, 0.0], [1.0, 0.5, 0.0])
     assert tokens == [0, 1, 1]
-    assert logprobs == pytest.approx([math.log(0.25), math.log(0.75), math.log(0.75)], abs=1e-6)
+    assert logprobs == pytest.approx([math.log(0.25), math.log(0.9), math.log(0.75)], abs=1e-6)
 
 
 def test_frequencies_over_a_vocabulary_of_several_blocks() -> None:

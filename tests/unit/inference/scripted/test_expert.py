@@ -20,6 +20,7 @@ from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose, make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.factbook.source import factbook_world
+from mem1.tasks.numbering import holding
 from mem1.types import Composition, Episode, Objective, Task, calls
 from tests.unit.tasks.countries import small_world
 
@@ -49,8 +50,8 @@ def script(of: Task, *observations: str, pages: Pages = "rewritten") -> list[str
 
 def test_one_question_by_hand() -> None:
     assert script(task("Peru/capital"), "Doc 1(Title: Peru) capital: Lima;") == [
-        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|(1) Lima?(2) Answer all.</think><answer>(1) Lima</answer>",
+        "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima;?(2) Answer all.</think><answer>(1) Lima;</answer>",
     ]
 
 
@@ -60,12 +61,12 @@ THREE = ("Peru/capital", "China/internet code", "Ghana/capital")
 def test_parallel_by_hand() -> None:
     """The page gathers what was found, under the questions' numbers; one answer comes at the end."""
     assert script(task(*THREE), "Lima", "nothing", "ACCRA") == [
-        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: unknown|(1) Lima;(2) unknown?(3) capital of Ghana</think>"
+        "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima;?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: unknown|(1) Lima;(2) unknown;?(3) capital of Ghana</think>"
         "<search> capital of Ghana</search>",
-        "<think> capital: Accra|(1) Lima;(2) unknown;(3) Accra?(4) Answer all.</think>"
-        "<answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+        "<think> capital: Accra|(1) Lima;(2) unknown;(3) Accra;?(4) Answer all.</think>"
+        "<answer>(1) Lima;(2) unknown;(3) Accra;</answer>",
     ]
 
 
@@ -77,16 +78,17 @@ def test_parallel_with_edits_by_hand() -> None:
         "<search> internet code of China</search>",
         "<think>= internet code: unknown\n-?\n+(2) unknown\n+?(3) capital of Ghana</think>"
         "<search> capital of Ghana</search>",
-        "<think>= capital: Accra\n-?\n+(3) Accra</think><answer>(1) Lima;(2) unknown;(3) Accra</answer>",
+        "<think>= capital: Accra\n-?\n+(3) Accra\n+?(4) Answer all.</think>"
+        "<answer>(1) Lima;(2) unknown;(3) Accra;</answer>",
     ]
 
 
 def test_parallel_without_a_page_by_hand() -> None:
     """What a memory keeps itself is not noted."""
     assert script(task(*THREE[:2]), "Lima", ".cn", pages="none") == [
-        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima?(2) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: .cn?(3) Answer all.</think><answer>(1) Lima;(2) .cn</answer>",
+        "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|?(3) Answer all.</think><answer>(1) Lima;(2) .cn;</answer>",
     ]
 
 
@@ -98,14 +100,14 @@ def test_delayed_by_hand() -> None:
     asked = make_task(delayed([objective(name) for name in DELAYED], 2), Composition.DELAYED, "train")
     shown = ("Lima", "Question", "China", ".cn", "Question", "Accra")
     assert script(asked, *shown) == [
-        "<think>?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|(1) Lima</think><answer> Lima</answer>",
-        "<think>|(1) Lima?(2) internet code of the country whose capital is Beijing</think>"
+        "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) Lima;</think><answer> Lima</answer>",
+        "<think>|(1) Lima;?(2) internet code of the country whose capital is Beijing</think>"
         "<search> country whose capital is Beijing</search>",
-        "<think> country: China|(1) Lima?(2) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: .cn|(1) Lima;(2) .cn</think><answer> .cn</answer>",
-        "<think>|(1) Lima;(2) .cn?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
-        "<think> capital: Accra|(1) Lima;(2) .cn;(3) Accra</think><answer> Accra, (1) Lima</answer>",
+        "<think> country: China|(1) Lima;?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(1) Lima;(2) .cn;</think><answer> .cn</answer>",
+        "<think>|(1) Lima;(2) .cn;?(3) capital of Ghana, (1)</think><search> capital of Ghana</search>",
+        "<think> capital: Accra|(1) Lima;(2) .cn;(3) Accra;</think><answer> Accra, (1) Lima</answer>",
     ]
     assert script(asked, *shown, pages="edited")[4:] == [
         "<think>= internet code: .cn\n-?\n+(2) .cn</think><answer> .cn</answer>",
@@ -118,8 +120,8 @@ def test_what_was_asked_again_leaves_the_rewritten_page_with_the_next_question()
     names = ("Peru/capital", "Ghana/capital", "China/internet code")
     asked = make_task(delayed([objective(name) for name in names], 1), Composition.DELAYED, "train")
     written = script(asked, "Lima", "Question", "Accra", "Question", ".cn")
-    assert written[3].startswith("<think> capital: Accra|(1) Lima;(2) Accra</think>")
-    assert written[4].startswith("<think>|(2) Accra?(3) internet code of China, (2)</think>")
+    assert written[3].startswith("<think> capital: Accra|(1) Lima;(2) Accra;</think>")
+    assert written[4].startswith("<think>|(2) Accra;?(3) internet code of China, (2)</think>")
 
 
 def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:
@@ -127,9 +129,9 @@ def test_what_does_not_stand_in_the_context_any_more_is_lost() -> None:
     expert = Expert()
     expert.enlist("s", task("Peru/capital", "Ghana/capital"))
     expert("s", "P")
-    expert("s", "P<think>?(1) capital of Peru</think><information>Lima</information>")
+    expert("s", "P<think>|?(1) capital of Peru</think><information>Lima</information>")
     last = expert("s", "P<think> capital: Lima|(1</think><information>Accra</information>")
-    assert last.endswith("<answer>(2) Accra</answer>")
+    assert last.endswith("<answer>(2) Accra;</answer>")
 
 
 def test_sequential_by_hand() -> None:
@@ -157,9 +159,9 @@ def test_two_hops_by_hand() -> None:
 def test_a_country_that_is_not_needed_any_more_leaves_the_page() -> None:
     both = task("China/capital>internet code", "Peru/capital")
     assert script(both, "China", ".cn", "Lima")[1:] == [
-        "<think> country: China?(1) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: .cn|(1) .cn?(2) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|(1) .cn;(2) Lima?(3) Answer all.</think><answer>(1) .cn;(2) Lima</answer>",
+        "<think> country: China|?(1) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(1) .cn;?(2) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) .cn;(2) Lima;?(3) Answer all.</think><answer>(1) .cn;(2) Lima;</answer>",
     ]
 
 
@@ -167,10 +169,10 @@ def test_two_hops_whose_first_is_not_found() -> None:
     """There is nothing to look up then: the answer is unknown at once, and the next question's turn comes."""
     both = task("China/capital>internet code", "Peru/capital")
     assert script(both, "nothing", "Lima") == [
-        "<think>?(1) internet code of the country whose capital is Beijing</think>"
+        "<think>|?(1) internet code of the country whose capital is Beijing</think>"
         "<search> country whose capital is Beijing</search>",
-        "<think> country: unknown|(1) unknown?(2) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|(1) unknown;(2) Lima?(3) Answer all.</think><answer>(1) unknown;(2) Lima</answer>",
+        "<think> country: unknown|(1) unknown;?(2) capital of Peru</think><search> capital of Peru</search>",
+        "<think> capital: Lima|(1) unknown;(2) Lima;?(3) Answer all.</think><answer>(1) unknown;(2) Lima;</answer>",
     ]
 
 
@@ -217,7 +219,9 @@ def test_questions_of_a_dataset() -> None:
 )
 def test_answers_of_a_dataset_are_whole_words_of_a_passage(answers: tuple[str, ...], shown: str, given: str) -> None:
     plain = Objective(id="q", question="q?", answers=answers, source="nq")
-    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(f"<answer>(1) {given}</answer>")
+    assert script(make_task([plain], Composition.PARALLEL, "train"), shown)[1].endswith(
+        f"<answer>(1) {given};</answer>"
+    )
 
 
 def test_only_the_newest_observation_counts() -> None:
@@ -225,8 +229,37 @@ def test_only_the_newest_observation_counts() -> None:
     expert.enlist("s", task("Peru/capital"))
     expert("s", "capital of Peru? Lima")
     assert expert("s", "Lima<information>Lima</information>old<information>none</information>").endswith(
-        "<answer>(1) unknown</answer>"
+        "<answer>(1) unknown;</answer>"
     )
+
+
+def test_an_expert_that_knows_writes_what_it_was_not_shown_and_says_where() -> None:
+    asked = make_task([objective("Peru/capital"), objective("Ghana/capital")], Composition.PARALLEL, "train")
+    expert = Expert(knows=True)
+    expert.enlist("s", asked)
+    written = [expert("s", context) for context in ("", "nothing", "(1) Lima <information>Accra")]
+    assert written[1] == (
+        "<think> capital: Lima|(1) Lima;?(2) capital of Ghana</think><search> capital of Ghana</search>"
+    )
+    assert written[2].endswith("<answer>(1) Lima;(2) Accra;</answer>")
+    assert expert.slipped == {"s": {1}}
+
+
+def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
+    """The turn that reads the last held value asks the first question that is listed: it is imitated."""
+    names = ("Peru", "Ghana", "Brazil")
+    asked = make_task([objective(f"{name}/capital") for name in names], Composition.PARALLEL, "train")
+    asked, expert = holding(asked, 2), Expert()
+    expert.enlist("s", asked)
+    for context in (
+        "",
+        "<information>Lima",
+        "(1) Lima <information>Accra",
+        "(1) Lima;(2) Accra; <information>Brasília",
+    ):
+        written = expert("s", context)
+    assert written.endswith("<answer>(1) Lima;(2) Accra;(3) Brasília;</answer>")
+    assert expert.slipped == {"s": {0, 1}}
 
 
 def test_sessions_are_apart_and_must_be_enlisted() -> None:

@@ -117,7 +117,7 @@ def test_at_most_so_many_turns_are_imitated_and_each_in_its_own_context() -> Non
 def test_spoiled_pages_are_seen_and_not_imitated() -> None:
     """A context may hold an item twice; what is imitated never does."""
     episodes = shown(6, objectives=4, compositions=["parallel"], slips=0.5)
-    twice = re.compile(r"(\(\d+\) [^;?]*)(?:;.*)?;\1[;?]")
+    twice = re.compile(r"(\(\d+\) [^;?]*;)(?:.*;)?\1")
     spoiled = 0
     for episode in episodes:
         for turn in episode.turns:
@@ -133,3 +133,66 @@ def test_spoiled_pages_are_seen_and_not_imitated() -> None:
 def test_a_range_that_runs_backwards_is_refused() -> None:
     with pytest.raises(ConfigError, match="a range has its smaller end first"):
         lessons(objectives=[4, 1])
+
+
+def test_lessons_begin_in_the_middle_with_a_page_that_holds_values_already() -> None:
+    """The prompt lists only the questions that are left, and the answer gives all."""
+    episodes = shown(4, objectives=[1, 2], compositions=["parallel"], held=1.0, most_held=5, numbers=20)
+    assert len(episodes) == 24
+    for episode in episodes:
+        listed = re.findall(r"^\((\d+)\)", prompt_of(episode), flags=re.MULTILINE)
+        assert len(listed) in (2, 3)  # and the line after the last
+        first = TOKENIZER.decode(episode.turns[0].prompt_token_ids[episode.turns[0].prefix_length :])
+        assert first.count("(") >= episode.task.size - len(listed)
+        answer = TOKENIZER.decode(episode.turns[-1].completion_token_ids).partition("<answer>")[2]
+        assert answer.count("(") == episode.task.size > len(listed) - 1
+
+
+def test_a_share_of_the_turns_has_wrong_tokens_that_are_not_imitated() -> None:
+    episodes = shown(4, objectives=2, compositions=["parallel"], stumbles=0.5)
+    turns = [turn for episode in episodes for turn in episode.turns]
+    assert 0.3 < sum(not all(turn.sampled_mask) for turn in turns) / len(turns) < 0.7
+
+
+def test_some_parallel_lessons_have_long_lists() -> None:
+    made = lessons(objectives=[1, 2], compositions=["parallel", "sequential"], more=0.5, more_objectives=[8, 16])
+    tasks = [made.lesson(number, ()).tasks[0] for number in range(60)]
+    sizes = {task.size for task in tasks if task.composition is Composition.PARALLEL}
+    assert {task.size for task in tasks if task.composition is not Composition.PARALLEL} == {1, 2}
+    assert {1, 2} < sizes
+    assert all(size <= 2 or 8 <= size <= 16 for size in sizes)
+    assert len({size for size in sizes if size < 11}) > 2
+
+
+def test_long_delayed_lessons_draw_from_the_delays_that_their_size_allows() -> None:
+    made = lessons(objectives=3, delays=[1, 12], compositions=["delayed"], more=0.5, more_objectives=[8, 12])
+    delays: dict[int, set[int]] = {}
+    for number in range(60):
+        task = made.lesson(number, ()).tasks[0]
+        again = [one.metadata for one in task.objectives if "recalls" in one.metadata]
+        delays.setdefault(task.size, set()).update(one["number"] - one["recalls"] for one in again)
+    assert delays[3] == {1, 2}
+    assert max(max(found) for size, found in delays.items() if size > 3) > 5
+
+
+def test_a_share_of_the_worlds_has_values_that_are_alike_or_long() -> None:
+    plain, hard = lessons(), lessons(alike=1.0, long_values=1.0)
+    longest = []
+    for made in (plain, hard):
+        tasks = [task for number in range(3) for task in made.lesson(number, ("zu", "ba")).tasks]
+        objectives = [one for task in tasks for one in task.objectives]
+        longest.append(max(len(one.answers[0]) for one in objectives))
+    assert longest[0] < 60 < longest[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"more": 0.1, "more_objectives": [5, 72]}, "need more than 72 numbers"),
+        ({"held": 0.1, "most_held": 68, "objectives": [1, 4]}, "need more than 72 numbers"),
+        ({"more": 0.6, "held": 0.6}, "over 1"),
+    ],
+)
+def test_lessons_that_cannot_be_are_refused(changes: Mapping[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        lessons(**changes)

@@ -12,9 +12,11 @@ from mem1.errors import InexactError
 from mem1.train.policy.attention import NAME, Tree, block_mask, filled_length, tree_mask
 from mem1.train.policy.cpu_attention import Block, block_attention, blocks_of
 from mem1.train.policy.exactness import check_exact
-from mem1.train.policy.policy import Policy
+from mem1.train.policy.policy import Policy, reference_of
+from mem1.train.rows.batch import make_batch
 from mem1.train.rows.packing import PackedRow, ancestors, attention_mask, pack
 from mem1.train.rows.samples import Sample
+from tests.unit.train.episodes import episode, turn
 
 VOCABULARY = 40
 PROMPT = list(range(20))
@@ -221,3 +223,16 @@ def test_block_mask_on_cuda_equals_plain_rows() -> None:
         torch.autograd.grad(found.sum(), parameters), torch.autograd.grad(expected.sum(), parameters), strict=True
     ):
         assert (left - right).norm() <= 1e-4 * right.norm() + 1e-6
+
+
+def test_at_a_temperature_the_policy_is_the_model_with_its_logits_divided() -> None:
+    model = tiny()
+    (row,) = make_batch([episode("e", [turn(0, (5, 6, 7), (8, 9), prefix=3)])], capacity=50).rows
+    policy = Policy(model, temperature=2.0)
+    found = policy.evaluate(row, need_entropy=True)
+    logits = model(input_ids=torch.tensor([[5, 6, 7, 8, 9]])).logits[0, 2:4]
+    scores = (logits / 2).log_softmax(-1)
+    assert torch.allclose(found.logprobs, scores[[0, 1], [8, 9]], atol=1e-5)
+    assert found.entropy is not None
+    assert torch.allclose(found.entropy, -(scores.exp() * scores).sum(-1), atol=1e-5)
+    assert reference_of(policy).temperature == 2.0

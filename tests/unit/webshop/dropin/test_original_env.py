@@ -13,8 +13,9 @@ import gymnasium
 import pytest
 
 from mem1.errors import ConfigError
+from mem1.webshop.catalogue.goals import by_weight
 from mem1.webshop.dropin.original import WebAgentTextEnv
-from mem1.webshop.dropin.server import ServerSettings, ShopServer, random_index
+from mem1.webshop.dropin.server import ServerSettings, ShopServer
 from tests.unit.webshop.dropin.catalogue import written
 from tests.unit.webshop.shop.recorded import FOLDER, compat_shop, needs_recordings, recordings
 
@@ -91,7 +92,7 @@ def test_a_session_keeps_its_goal_and_others_are_drawn_by_weight(items: Path) ->
 def test_the_published_test_of_drawing_by_weight() -> None:
     rng = random.Random(24)
     sums = [0, *accumulate(rng.randint(0, 10) for _ in range(50))]
-    assert [random_index(sums, rng) for _ in range(3)] == [44, 15, 36]
+    assert [by_weight(sums, rng.uniform) for _ in range(3)] == [44, 15, 36]
 
 
 @pytest.mark.parametrize(

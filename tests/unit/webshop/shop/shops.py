@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mem1.webshop.catalogue.goals import Goal
 from mem1.webshop.catalogue.products import Product
+from mem1.webshop.reward.nouns import content_words
 from mem1.webshop.shop.kinds import Mode
-from mem1.webshop.shop.nouns import content_words
 from mem1.webshop.shop.state_machine import Machine
 from mem1.webshop.shop.visit import Shop, Visit
 

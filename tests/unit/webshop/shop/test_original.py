@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mem1.webshop.reward.reward import purchase_reward
 from mem1.webshop.shop.moves import published_move
-from mem1.webshop.shop.reward import purchase_reward
 from mem1.webshop.shop.visit import Visit
 from tests.unit.webshop.shop.recorded import compat_shop, needs_recordings, published, purchases, recordings
 

@@ -6,7 +6,7 @@ import pytest
 
 from mem1.errors import ConfigError
 from mem1.webshop.catalogue.config import WebshopConfig
-from mem1.webshop.shop.search import LuceneSearch, make_search
+from mem1.webshop.shop.search import LuceneSearch
 from tests.unit.webshop.shop.shops import product
 
 PRODUCTS = tuple(WebshopConfig(products=150).build().products.values())
@@ -24,10 +24,6 @@ def test_a_product_is_found_by_its_own_words() -> None:
 def test_equal_scores_come_by_asin() -> None:
     search = LuceneSearch([product(asin, options={}) for asin in ("W3", "W1", "W2")])
     assert search("lamp") == ("W1", "W2", "W3")
-
-
-def test_the_published_ranking_is_taken_whatever_the_catalogue() -> None:
-    assert make_search(PRODUCTS).name == make_search(PRODUCTS, "lucene").name == "lucene"
 
 
 def test_products_without_a_word() -> None:

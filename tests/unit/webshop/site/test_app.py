@@ -10,9 +10,9 @@ from html import unescape
 import pytest
 from starlette.testclient import TestClient
 
+from mem1.webshop.reward.nouns import content_words
 from mem1.webshop.shop.kinds import Mode
 from mem1.webshop.shop.moves import Click, Search
-from mem1.webshop.shop.nouns import content_words
 from mem1.webshop.shop.state_machine import Machine, Page
 from mem1.webshop.shop.visit import Shop
 from mem1.webshop.site.app import COOKIE, make_app
@@ -299,3 +299,54 @@ def test_the_words_of_the_last_search_are_kept_on_the_start_page_until_the_next_
     assert 'value="Lamp &amp; &lt;co&gt;"' in page
     page = client.post("/goal", data={"version": version(page), "goal": "2"}).text
     assert "Lamp &amp;" not in page
+
+
+def test_an_address_offers_an_errand_and_a_press_takes_it_up() -> None:
+    of = site()
+    stranger = browser(of)
+    page = stranger.get("/?goal=2").text
+    assert "<b>Errand 2:</b> Find me another lamp" in page
+    assert len(of.sessions) == 0  # an address alone lets nobody in
+    answer = stranger.post("/start", data={"goal": "2"}, follow_redirects=False)
+    assert answer.headers["location"] == "./?goal=2"
+    customer = customer_of(of, stranger)
+    assert (customer.number, customer.visit.goal.asin) == (1, "W01")
+    assert "Find it in the shop" in stranger.get("/?goal=2").text
+    page = stranger.get("/").text
+    answer = stranger.post("/search", data={"version": version(page), "words": "lamp"}, follow_redirects=False)
+    assert answer.headers["location"] == "./?goal=2&page=1"
+    # The address of a page of one's own leads to where one is, another errand's to a question.
+    assert "25 found" in stranger.get("/?goal=1&page=1").text
+    assert "<b>Errand 1:</b> Find me a lamp" in stranger.get("/?goal=1").text
+    assert customer.number == 1
+    stranger.post("/start", data={"goal": "1"})
+    assert customer.number == 0
+
+
+@pytest.mark.parametrize("goal", ["0", "3", "x", "-1", "99999999999", "1e3", ""])
+def test_an_errand_that_is_not_there_is_not_offered(goal: str) -> None:
+    page = browser(site()).get(f"/?goal={goal}").text
+    assert "Errand" not in page.replace("errands", "")
+    assert "Start shopping" in page
+
+
+def test_pictures_are_shown_only_where_they_are_allowed() -> None:
+    images = {
+        "W00": "https://pictures.example/a.jpg",
+        "W01": "http://plain.example/b.jpg",
+        "W02": 'https://x"><script>',
+    }
+    products = {asin: product(asin, image=image) for asin, image in images.items()}
+    of = Shop(Machine(products, Shelf(tuple(products))), dict.fromkeys(products, 20.0), content_words, "pictures")
+    for allowed in (False, True):
+        config = SiteConfig(pictures=allowed)
+        client = browser(site(of, config), config)
+        page = client.post("/start").text
+        answer = client.post("/search", data={"version": version(page), "words": "lamp"})
+        rule = "img-src 'self' https:" if allowed else "img-src 'self';"
+        assert rule in answer.headers["content-security-policy"]
+        assert ('src="https://pictures.example/a.jpg"' in answer.text) is allowed
+        assert "plain.example" not in answer.text
+        assert "<script>" not in answer.text
+        item = client.post("/click", data={"version": version(answer.text), "thing": "1"}).text
+        assert ("pictures.example" in item) is allowed

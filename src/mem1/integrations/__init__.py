@@ -1,0 +1,1 @@
+"""Engines of others that train on mem1's episodes."""

@@ -1,0 +1,123 @@
+"""Settings of a service that speaks the Tinker protocol, for sampling alone and for training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from mem1.config import Config
+from mem1.http.addresses import check_address, check_variable
+from mem1.inference.config import EngineConfig
+from mem1.prices import Price, Prices
+from mem1.train.config import BackendConfig, Launch
+
+if TYPE_CHECKING:
+    from mem1.integrations.tinker.engine import TinkerEngine
+
+Loss = Literal["importance_sampling", "ppo", "cispo"]
+
+
+def _address(url: str) -> str:
+    return check_address(url, "key_env")
+
+
+class TinkerPrices(Prices):
+    """Prices of a million tokens; ``train``: of those that an optimizer step reads."""
+
+    train: Price
+
+
+class TinkerService(Config):
+    """Where the service is, and whose tokens it takes.
+
+    ``key_env`` names the environment variable that holds the key (``None``: it wants none). ``tokenizer``: that of the
+    base model: a folder with ``tokenizer.json``, ``package:smollm2`` or a shipped one; ``chat``: P is wrapped by its
+    chat template. ``max_context`` in tokens; ``None``: what the service says of the model. ``slots``: completions at
+    the same time. ``timeout``: seconds that any one answer may take, a first step that compiles among them.
+    """
+
+    base_url: Annotated[str, AfterValidator(_address)]
+    key_env: Annotated[str | None, AfterValidator(check_variable)] = None
+    tokenizer: str
+    chat: bool = False
+    slots: int = Field(default=64, ge=1)
+    max_context: int | None = Field(default=None, ge=2)
+    timeout: Annotated[float, Field(gt=0)] = 900.0
+    prices: TinkerPrices | None = None
+
+
+class TinkerEngineConfig(TinkerService, EngineConfig):
+    """Samples from the recipe's ``model``: a base model's name at the service, or the ``tinker://`` path of an adapter.
+
+    The path is what a training run notes in each checkpoint's ``service.json``.
+    """
+
+    type: Literal["tinker"] = "tinker"
+    slots: int = Field(default=64, ge=1)
+
+    async def check(self, model: str) -> None:
+        """Ask the service once whether it is there."""
+        from mem1.integrations.tinker.client import reach
+
+        await reach(self)
+
+    def build(self, model: str) -> TinkerEngine:
+        """The sampler of ``model``."""
+        from mem1.integrations.tinker.client import Connection
+        from mem1.integrations.tinker.engine import TinkerEngine
+
+        connection = Connection(self)
+        return TinkerEngine(self, connection.sampler(model), connection.max_context(model))
+
+
+class TinkerConfig(TinkerService, BackendConfig):
+    """Trains an adapter of rank ``rank`` on the recipe's ``model`` (a base model's name at the service).
+
+    ``loss``: what the service does with advantages and the log-probabilities of sampling: ``importance_sampling``
+    (their ratio, not clipped), ``ppo`` (clipped by ``train.clip_low`` and ``train.clip_high``) or ``cispo``.
+    ``convention``: how it brings the gradients of rows together. ``measure`` finds out by three small steps on an
+    adapter that is thrown away and corrects for it; ``sum`` is the protocol's own; ``mean`` divides by the number of
+    rows and in each by its trained tokens, as SkyRL's server does.
+    """
+
+    type: Literal["tinker"] = "tinker"
+    rank: int = Field(default=32, ge=1)
+    loss: Loss = "importance_sampling"
+    convention: Literal["measure", "sum", "mean"] = "measure"
+
+    @property
+    def writer(self) -> TinkerEngineConfig:
+        """The service itself: evaluations of the same recipe sample there too."""
+        shared = {key: value for key, value in self if key in TinkerService.model_fields}
+        return TinkerEngineConfig(**shared)
+
+    def check_recipe(self, recipe: Any) -> None:
+        """Raise ``ValueError`` for what only a trainer in this process can do."""
+        super().check_recipe(recipe)
+        train = recipe.train
+        asked = {
+            "train.algorithm.type = 'ppo' (its critic is trained here)": train.algorithm.type == "ppo",
+            "train.kl.coef (there is no reference policy)": train.kl.coef > 0,
+            "train.entropy_coef": train.entropy_coef > 0,
+            "train.autocast (the service chooses its precision)": train.autocast != "none",
+        }
+        if found := [key for key, is_asked in asked.items() if is_asked]:
+            raise ValueError(f"a training service cannot do {'; '.join(found)}")
+        if recipe.train.loss.type not in ("clip", "cispo") or (recipe.train.loss.type == "cispo") != (
+            self.loss == "cispo"
+        ):
+            raise ValueError(
+                f'train.loss.type = "{recipe.train.loss.type}" and backend.loss = "{self.loss}" do not go together: '
+                'the service knows importance_sampling and ppo (for "clip"), and cispo'
+            )
+        if recipe.lora is not None:
+            raise ValueError("lora adapts weights that are here; at the service the adapter's rank is backend.rank")
+        if recipe.side_model is not None:
+            raise ValueError("side_model is not served there: leave it out, the policy answers its own side calls")
+
+    def launch(self) -> Launch:
+        """Train there."""
+        from mem1.integrations.tinker.launch import launch
+
+        return launch
