@@ -12,6 +12,7 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
+    "environment.tools": "mem1.envs.tools:ToolsEnvConfig",
     "environment.web": "mem1.envs.web.config:WebEnvConfig",
     "environment.tau2_retail": "mem1.envs.retail.config:RetailEnvConfig",
     "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",

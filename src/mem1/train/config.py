@@ -205,6 +205,8 @@ class BackendConfig(Part):
     """Where the weights are trained, told apart by ``type``."""
 
     part_kind: ClassVar[Kind] = "backend"
+    free: ClassVar[tuple[str, ...]] = ()
+    """Keys that a resumed run may have otherwise: where it computes, not what."""
     default_type: ClassVar[str | None] = "local"
     any_temperature: ClassVar[bool] = False
     credits_memory: ClassVar[bool] = False
