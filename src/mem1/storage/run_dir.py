@@ -9,6 +9,7 @@ damaged/NAME-1.jsonl.gz     episode files that could not be read to their end, a
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
 .lock                       who writes here now, if anybody does (see guards/lock.py)
+web.json                    searches and pages that episodes asked for, and failures by cause
 clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
@@ -168,6 +169,11 @@ class RunDir:
         return self.path / "views.json"
 
     @property
+    def web(self) -> Path:
+        """JSON object, counts by name: what was asked of the web, and what failed."""
+        return self.path / "web.json"
+
+    @property
     def clock(self) -> Path:
         """Seconds that a demonstration has taken so far."""
         return self.path / "clock.json"
@@ -243,6 +249,11 @@ class RunDir:
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
         return _mapping(self.path / "seeds.json", int)
+
+    def add_web(self, counts: Mapping[str, int]) -> None:
+        """Add what was asked of the web to what was before. Raises ``StorageError``."""
+        known = _mapping(self.web, int) if self.web.is_file() else {}
+        write_json(self.web, {name: known.get(name, 0) + counts.get(name, 0) for name in sorted({*known, *counts})})
 
     def seconds(self) -> float:
         """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""

@@ -34,6 +34,17 @@ class VerlConfig(BackendConfig):
     """
 
     any_temperature: ClassVar[bool] = True
+    free: ClassVar[tuple[str, ...]] = (
+        "workers",
+        "nodes",
+        "agents",
+        "cluster",
+        "tensor_parallel",
+        "sampler_memory",
+        "offload",
+        "checkpointing",
+        "object_store_mb",
+    )
 
     type: Literal["verl"] = "verl"
     device: Literal["cpu", "cuda"] = "cuda"
