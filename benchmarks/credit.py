@@ -1,28 +1,39 @@
-"""Credit per objective against credit per episode, at 8 sequential objectives.
+"""Who is credited with what: credit per objective, credit for memory, side calls trained or not.
 
-    python benchmarks/credit.py [--quick] [--json] [--groups 24]
+    python -m benchmarks.credit [--quick] [--json] [--groups 24]
 
-Two figures of each credit, by RLOO, from the same rollouts and the same seeds:
+By RLOO, from the same seeds:
 
-- the variance of the gradient, the shipped policy answering 8 questions about train countries one after the
-  other: the mean squared distance of the gradients of single groups of 8 episodes from their mean, over weights;
-- the steps that a tiny random policy takes until 90 % of 8 objectives, each of which wants a token of its own, are met.
+- the variance of the gradient under credit per episode and per objective, the shipped policy answering 8 questions
+  about train countries one after the other: the mean squared distance of the gradients of single groups of 8 episodes
+  from their mean, over weights;
+- the steps that a tiny random policy takes until 90 % of 8 questions, each of which wants a token of its own, are met;
+- a value carried on a page of one token through two rewrites (``toys/carry.py``), with each credit for memory and
+  without;
+- a value kept by a side call, with side calls trained and not.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import statistics
 import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from benchmarks.toys.carry import Carry, probe
+from benchmarks.toys.policy import Nothing, small_policy
+from benchmarks.toys.questions import Questions
 from mem1.cli.checkout import find
-from mem1.config import Config, load
+from mem1.config import load
+from mem1.evaluation.statistics.student import student_quantile
 from mem1.recipe import Recipe
 from mem1.rollout.group import as_groups
 from mem1.rollout.reward import objective_rewards_of
@@ -38,18 +49,7 @@ from mem1.train.prepare import prepare
 from mem1.train.selection import select
 from mem1.train.trainer import Trainer
 from mem1.train.update import update
-from mem1.types import (
-    Answer,
-    Composition,
-    Episode,
-    EpisodeGroup,
-    FinishReason,
-    Objective,
-    Score,
-    StopReason,
-    Task,
-    Turn,
-)
+from mem1.types import EpisodeGroup
 
 OBJECTIVES = 8
 CREDITS = ("episode", "objective")
@@ -79,163 +79,175 @@ def gradient(policy: Policy, group: EpisodeGroup, config: TrainConfig) -> torch.
     return torch.cat([torch.zeros_like(w).flatten() if w.grad is None else w.grad.flatten() for w in weights])
 
 
-def variances(groups: int) -> dict[str, float]:
-    """The variance of the gradient under each credit, of the same ``groups`` groups of episodes."""
-    recipe = load(Recipe, find("recipes/demo.toml"))
-    training = {"algorithm": {"type": "rloo"}, "normalisation": "constant", "constant_length": 1000, "group_size": 8}
-    training |= {"tasks_per_step": 4, "optimizer": OptimizerConfig(max_grad_norm=1e9)}
-    tasks = recipe.tasks.model_copy(update={"objectives": OBJECTIVES, "count": 4 * groups})
-    recipe = recipe.model_copy(update={"tasks": tasks, "train": TrainConfig.model_validate(training)})
-    built = build(recipe, trains=True)
-    policy, pool = built.trainable.trained, train_tasks(recipe, built.world.sources)
+def spread(policy: Policy, groups: Iterable[EpisodeGroup], training: Mapping[str, Any]) -> dict[str, float]:
+    """The variance of the gradient under each credit, of the same groups of episodes."""
     sums = {credit: [torch.zeros(()), torch.zeros(())] for credit in CREDITS}
-    for step in range(groups // 4):
-        tasks_now = pool[4 * step : 4 * step + 4]
-        for group in as_groups(play(built, tasks_now, f"variance/{step}", size=8)):
-            for credit in CREDITS:
-                config = TrainConfig.model_validate({**training, "credit": credit})
-                found = gradient(policy, group, config)
-                first, second = sums[credit]
-                sums[credit] = [first + found, second + found.square().sum()]
-    count = groups // 4 * 4
+    count = 0
+    for group in groups:
+        count += 1
+        for credit in CREDITS:
+            found = gradient(policy, group, TrainConfig.model_validate({**training, "credit": credit}))
+            first, second = sums[credit]
+            sums[credit] = [first + found, second + found.square().sum()]
     return {
         credit: ((second - first.square().sum() / count) / (count - 1)).item()
         for credit, (first, second) in sums.items()
     }
 
 
+_PLAIN: dict[str, Any] = {
+    "algorithm": {"type": "rloo"},
+    "normalisation": "constant",
+    "group_size": 8,
+    "max_rollout_gap": None,
+    "optimizer": OptimizerConfig(max_grad_norm=1e9),
+}
+
+
+def of_shipped(groups: int) -> dict[str, float]:
+    """Of the shipped policy on factbook questions; ``groups`` is a multiple of 4."""
+    recipe = load(Recipe, find("recipes/demo.toml"))
+    training = _PLAIN | {"constant_length": 1000, "tasks_per_step": 4}
+    tasks = recipe.tasks.model_copy(update={"objectives": OBJECTIVES, "count": 4 * groups})
+    recipe = recipe.model_copy(update={"tasks": tasks, "train": TrainConfig.model_validate(training)})
+    built = build(recipe, trains=True)
+    pool = train_tasks(recipe, built.world.sources)
+    played = (
+        group
+        for step in range(groups // 4)
+        for group in as_groups(play(built, pool[4 * step : 4 * step + 4], f"variance/{step}", size=8))
+    )
+    return spread(built.trainable.trained, played, training)
+
+
+def of_toy(seed: int, groups: int = 24) -> dict[str, float]:
+    """Of a random policy on toy questions."""
+    policy = small_policy(Questions.vocabulary, seed)
+    played = Questions(policy, objectives=OBJECTIVES, groups=groups)(0)
+    return spread(policy, played, _PLAIN | {"constant_length": OBJECTIVES, "tasks_per_step": groups})
+
+
 # ---------------------------------------------------------------- steps to a score
 
 
-class Nothing(Config):
-    """Stands in for the recipe of a toy run."""
+@dataclass(frozen=True)
+class Toy:
+    """A toy world and how it is trained; ``make`` takes the policy."""
+
+    name: str
+    make: Callable[[Policy], Callable[[int], list[EpisodeGroup]]]
+    vocabulary: int
+    steps: int
+    settings: Mapping[str, Any]
 
 
-class Tokens:
-    """A world in which objective k wants token 4 + k, shown one by one; one token a turn.
-
-    The context of objective k is ``1, 20 + k`` and what was written before it.
-    """
-
-    def __init__(self, policy: Policy, groups: int, size: int) -> None:
-        self._policy = policy
-        self._groups = groups
-        self._size = size
-        asked = tuple(
-            Objective(id=str(k), question=str(k), answers=(str(4 + k),), source="toy") for k in range(OBJECTIVES)
-        )
-        self._task = Task(
-            id="t", composition=Composition.SEQUENTIAL, reveal="one_by_one", split="train", objectives=asked
-        )
-
-    @torch.no_grad()
-    def __call__(self, step: int) -> list[EpisodeGroup]:
-        generator = torch.Generator().manual_seed(step)
-        written = torch.full((self._groups * self._size, 1), 3)
-        turns: list[list[Turn]] = [[] for _ in range(len(written))]
-        rewards = torch.zeros(len(written), OBJECTIVES)
-        for k in range(OBJECTIVES):
-            contexts = torch.cat([torch.tensor([[1, 20 + k]]).expand(len(written), -1), written], 1)
-            scores = self._policy.model(input_ids=contexts).logits[:, -1].float().log_softmax(-1)
-            written = torch.multinomial(scores.exp(), 1, generator=generator)
-            rewards[:, k] = (written[:, 0] == 4 + k).float()
-            each = zip(turns, contexts.tolist(), written.tolist(), scores.gather(1, written).tolist(), strict=True)
-            for mine, context, token, logprob in each:
-                mine.append(self._turn(k, context, token, logprob))
-        return [
-            EpisodeGroup(
-                id=f"{step}/{g}",
-                episodes=tuple(
-                    self._episode(f"{step}/{g}/{e}", f"{step}/{g}", turns[row], rewards[row].tolist())
-                    for e in range(self._size)
-                    for row in (g * self._size + e,)
-                ),
-            )
-            for g in range(self._groups)
-        ]
-
-    def _turn(self, k: int, context: list[int], token: list[int], logprob: list[float]) -> Turn:
-        return Turn(
-            index=k,
-            prompt_token_ids=tuple(context),
-            prefix_length=1,
-            completion_token_ids=tuple(token),
-            logprobs=tuple(logprob),
-            sampled_mask=(True,),
-            state_length=0,
-            finish=FinishReason.STOP,
-            policy_version=0,
-            state="",
-            action=Answer(text=str(token[0])),
-            action_text="",
-            objective=k,
-        )
-
-    def _episode(self, name: str, group: str, turns: list[Turn], rewards: list[float]) -> Episode:
-        return Episode(
-            id=name,
-            group_id=group,
-            task=self._task,
-            strategy="toy",
-            turns=tuple(turns),
-            answers=tuple(str(turn.completion_token_ids[0]) for turn in turns),
-            stop=StopReason.ANSWERED,
-            seconds=0.0,
-            reward=sum(rewards),
-            score=Score(metrics={"em": tuple(rewards)}, answered=(True,) * OBJECTIVES, scorer="toy"),
-        )
-
-
-def steps_to_score(credit: str, seed: int, steps: int, folder: Path) -> int | None:
-    """The first step at which the mean of five steps is 90 %; ``None``: not within ``steps``."""
-    torch.manual_seed(seed)
-    shape = Qwen2Config(
-        vocab_size=32,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=16,
-        tie_word_embeddings=True,
-    )
-    policy = Policy(Qwen2ForCausalLM(shape).train(False))
+def rewards(toy: Toy, seed: int, folder: Path, **changes: Any) -> list[float]:
+    """The mean reward an objective of each step."""
+    policy = small_policy(toy.vocabulary, seed)
     settings = {
         "algorithm": {"type": "rloo"},
-        "credit": credit,
         "normalisation": "constant",
-        "constant_length": OBJECTIVES,
+        "steps": toy.steps,
+        "checkpoint_every": toy.steps,
+        "no_signal_limit": toy.steps,
+        "evaluate_every": 0,
+        "max_rollout_gap": None,
+        "optimizer": OptimizerConfig(lr=3e-3),
+        **toy.settings,
+        **changes,
     }
-    settings |= {"steps": steps, "tasks_per_step": 2, "group_size": 8, "optimizer": OptimizerConfig(lr=3e-3)}
-    settings |= {"checkpoint_every": steps, "no_signal_limit": steps, "max_rollout_gap": None}
-    run = RunDir.create(folder, f"{credit}-{seed}", Nothing())
-    world, rewards = Tokens(policy, 2, 8), objective_rewards_of("em")
-    Trainer(policy, TrainConfig.model_validate(settings), run, rollout=world, objective_rewards=rewards).train()
-    means = [float(row["reward/mean"]) / OBJECTIVES for row in read_metrics(run.metrics) if "reward/mean" in row]
-    return next((k + 1 for k in range(4, len(means)) if statistics.mean(means[k - 4 : k + 1]) >= 0.9), None)
+    run = RunDir.create(folder, f"run-{len(list(folder.iterdir()))}", Nothing())
+    Trainer(
+        policy,
+        TrainConfig.model_validate(settings),
+        run,
+        rollout=toy.make(policy),
+        objective_rewards=objective_rewards_of("em"),
+        probes=probe,
+    ).train()
+    return [float(row["quality/em"]) for row in read_metrics(run.metrics) if "quality/em" in row]
+
+
+def first_at(means: Sequence[float], share: float) -> int | None:
+    """The first step at which the mean of five steps is ``share``; ``None``: never."""
+    return next((k + 1 for k in range(4, len(means)) if statistics.mean(means[k - 4 : k + 1]) >= share), None)
+
+
+def compared(toy: Toy, ways: Mapping[str, Mapping[str, Any]], seeds: int, share: float) -> dict[str, str]:
+    """For each way the steps until ``share`` of all, and the score at the end with its interval over seeds."""
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for way, changes in ways.items():
+            runs = [rewards(toy, seed, Path(folder), **changes) for seed in range(seeds)]
+            needed = [first_at(run, share) for run in runs]
+            last = [statistics.mean(run[-20:]) for run in runs]
+            found[f"{toy.name}, {way}: steps to {share:g}"] = ", ".join(
+                "never" if n is None else str(n) for n in needed
+            )
+            found[f"{toy.name}, {way}: score of the last 20 steps"] = interval(last)
+    return found
+
+
+def interval(values: Sequence[float]) -> str:
+    """A mean over seeds with Student's 95 % interval."""
+    mean = statistics.mean(values)
+    if len(values) < 2:
+        return f"{mean:.3f}"
+    half = student_quantile(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f}, {len(values)} seeds)"
+
+
+QUESTIONS = Toy(
+    "8 questions one by one",
+    lambda policy: Questions(policy, objectives=OBJECTIVES),
+    Questions.vocabulary,
+    200,
+    {"constant_length": OBJECTIVES, "tasks_per_step": 2, "group_size": 8},
+)
+CARRY = Toy(
+    "a value carried through 2 rewrites",
+    lambda policy: Carry(policy, rewrites=2),
+    Carry.vocabulary,
+    250,
+    {"constant_length": 3, "tasks_per_step": 4, "group_size": 8},
+)
+ASIDE = Toy(
+    "a value kept by a side call",
+    lambda policy: Carry(policy, rewrites=1, side_calls=True),
+    Carry.vocabulary,
+    200,
+    {"constant_length": 2, "tasks_per_step": 4, "group_size": 8, "entropy_coef": 0.05},
+)
+KINDS = ("none", "information_gain", "belief_entropy", "counterfactual")
 
 
 def run(quick: bool, groups: int | None = None) -> dict[str, float | str]:
-    """Both figures under both credits, and what one is of the other."""
-    spread = variances(groups or (4 if quick else 24))
-    found: dict[str, float | str] = {f"gradient variance, credit per {name}": value for name, value in spread.items()}
-    found["variance per objective / per episode"] = spread["objective"] / spread["episode"]
-    with tempfile.TemporaryDirectory() as folder:
-        for credit in CREDITS:
-            needed = [
-                steps_to_score(credit, seed, 60 if quick else 400, Path(folder)) for seed in range(1 if quick else 5)
-            ]
-            found[f"steps to 90 %, credit per {credit}"] = ", ".join(
-                "not reached" if n is None else str(n) for n in needed
-            )
-    return found
+    """All comparisons, and what the variance under one credit is of that under the other."""
+    seeds = 1 if quick else 3
+    found: dict[str, float | str] = {}
+    if groups != 0:
+        of = of_shipped(groups or (4 if quick else 24))
+        found |= {f"gradient variance of the shipped policy, credit per {name}": value for name, value in of.items()}
+        found["gradient variance of the shipped policy, per objective / per episode"] = of["objective"] / of["episode"]
+    toy = [of_toy(seed) for seed in range(seeds)]
+    found["gradient variance of a toy policy, per objective / per episode"] = interval(
+        [one["objective"] / one["episode"] for one in toy]
+    )
+    toys = [replace(one, steps=40) for one in (QUESTIONS, CARRY, ASIDE)] if quick else [QUESTIONS, CARRY, ASIDE]
+    found |= compared(toys[0], {f"credit per {one}": {"credit": one} for one in CREDITS}, seeds, 0.9)
+    memory: dict[str, dict[str, Any]] = {
+        f"credit for memory: {kind}": {"memory_credit": {"type": kind}} for kind in KINDS
+    }
+    found |= compared(toys[1], memory, seeds, 0.45)
+    aside = {f"side calls {'trained' if on else 'not trained'}": {"side_calls": on} for on in (True, False)}
+    return found | compared(toys[2], aside, seeds, 0.45)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--groups", type=int, default=None)
+    parser.add_argument("--groups", type=int, default=None, help="0 leaves the variance of the gradient out")
     arguments = parser.parse_args()
     figures = run(arguments.quick, arguments.groups)
     print(json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))

@@ -1,11 +1,13 @@
 """What reinforcement learning adds to the policy it starts from, over several seeds.
 
-    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/demo.toml] [--measures em]
+    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/demo.toml] [--measures em] [--run FOLDER]
+    mem1 bench learning --recipe recipes/parallel.toml --run runs/parallel   # the same
 
 Each seed draws its own training tasks and samples, and trains the recipe's policy anew. All seeds are measured on the
 same test tasks of as many objectives as were trained on, greedily, before and after. The interval of a seed is the
 paired bootstrap over tasks; the interval over seeds is TargetSpec's t, from the seeds' gains. For the shop:
 ``--recipe recipes/webshop-tiny.toml --measures score em_per_objective`` (an hour and a half of one core).
+With ``--run`` the runs stay in FOLDER, and what was interrupted goes on where it was when it is started again.
 """
 
 from __future__ import annotations
@@ -38,12 +40,14 @@ def train(recipe: Recipe, seed: int, folder: Path) -> tuple[Evaluation, Evaluati
     """Train with ``seed``; the evaluations before and after."""
     update = {"seed": seed, "train": recipe.train.model_copy(update={"seed": seed}), "watch_tasks": 0}
     one = recipe.model_copy(update=update)
-    run = RunDir.create(folder, f"seed-{seed}", one, seeds={"recipe": seed})
+    name = f"seed-{seed}"
+    begun = (folder / name / "versions.json").is_file()
+    run = RunDir.open(folder / name) if begun else RunDir.create(folder, name, one, seeds={"recipe": seed})
     built = build(one, trains=True)
     pool, cells = train_tasks(one, built.world.sources), evaluation_tasks(one, built.world.sources, one.evaluate)
-    before = evaluate(built, run, cells, label="before", resume=False)
-    outcome = run_training(built, run, pool=pool, watched=(), resume=False, console=Console(stderr=True))
-    return before, evaluate(built, run, cells, label="after", version=outcome.step, resume=False)
+    before = evaluate(built, run, cells, label="before", resume=begun)
+    outcome = run_training(built, run, pool=pool, watched=(), resume=begun, console=Console(stderr=True))
+    return before, evaluate(built, run, cells, label="after", version=outcome.step, resume=begun)
 
 
 def gain(before: Evaluation, after: Evaluation, recipe: Recipe, measure: Measure) -> tuple[float, str]:
@@ -68,8 +72,16 @@ def over_seeds(gains: Sequence[float], digits: int) -> str:
     return f"{mean:+.{digits}f} (95 % interval {mean - half:+.{digits}f} to {mean + half:+.{digits}f})"
 
 
-def run(quick: bool, recipe: Path | None = None, measures: Sequence[Measure] = (Measure.EM,)) -> dict[str, float | str]:
-    """Gains in each of ``measures`` by seed, and their mean with an interval over seeds."""
+def run(
+    quick: bool,
+    recipe: Path | None = None,
+    measures: Sequence[Measure] = (Measure.EM,),
+    runs: Path | None = None,
+) -> dict[str, float | str]:
+    """Gains in each of ``measures`` by seed, and their mean with an interval over seeds.
+
+    ``runs``: a folder to keep them in, and to go on from.
+    """
     loaded = load(Recipe, recipe or find("recipes/demo.toml"))
     sizes = {"horizons": (loaded.tasks.objectives,), "session_objectives": 0, "strategies": (loaded.memory.type,)}
     if quick:
@@ -79,9 +91,9 @@ def run(quick: bool, recipe: Path | None = None, measures: Sequence[Measure] = (
     loaded = loaded.model_copy(update={"evaluate": config})
     found: dict[str, float | str] = {"steps": loaded.train.steps, "objectives": loaded.tasks.objectives}
     gains: dict[Measure, list[float]] = {measure: [] for measure in measures}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as passing:
         for seed in range(2 if quick else 3):
-            before, after = train(loaded, seed, Path(folder))
+            before, after = train(loaded, seed, runs or Path(passing))
             for measure in measures:
                 more, found[f"{SPECS[measure].label}, seed {seed}"] = gain(before, after, loaded, measure)
                 gains[measure].append(more)
@@ -96,6 +108,7 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--recipe", type=Path, default=None)
     parser.add_argument("--measures", type=Measure, nargs="+", default=(Measure.EM,))
+    parser.add_argument("--run", type=Path, default=None)
     arguments = parser.parse_args()
-    figures = run(arguments.quick, arguments.recipe, arguments.measures)
+    figures = run(arguments.quick, arguments.recipe, arguments.measures, arguments.run)
     print(json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))

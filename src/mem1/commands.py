@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
-from mem1.train.saving.provenance import steps_of
+from mem1.train.saving.provenance import MODEL, chosen, steps_of
 from mem1.types import Task
 
 if TYPE_CHECKING:  # torch
@@ -106,6 +106,29 @@ def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bo
         return _evaluated(*_evaluation(start, resume=resume))
 
 
+def evaluate_checkpoints(
+    recipe: Path, overrides: Overrides, *, of: str, run: Path | None, resume: bool
+) -> list[tuple[str, Summary]]:
+    """The checkpoints of the run that ``recipe`` is (its directory, or the ``config.toml`` in it), one after another.
+
+    ``of``: ``all``, ``best``, ``latest``, or steps with commas. Each is an evaluation of its own, called after its
+    checkpoint, in one run. Returns what ``evaluate`` does, by checkpoint. Raises ``Mem1Error``.
+    """
+    trained = RunDir.open(recipe if recipe.is_dir() else recipe.parent)
+    checkpoints = chosen(trained.checkpoints, of)
+    found = []
+    with opening(trained.config_toml, overrides, run=run, resume=resume) as start:
+        directory: RunDir | None = None
+        for step, path in checkpoints.items():
+            one = start.recipe.model_copy(update={"model": str(path / MODEL)})
+            built = build(one)
+            cells = evaluation_tasks(one, built.world.sources, one.evaluate)
+            directory = directory or start.begin(built.engine.tokenizer)
+            evaluation = run_evaluation(built, directory, cells, label=path.name, version=step, resume=resume)
+            found.append((path.name, _evaluated(directory, evaluation)))
+    return found
+
+
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
     with opening(recipe, overrides, run=run, resume=resume) as start:
@@ -128,7 +151,12 @@ def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
     cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
     directory = start.begin(built.engine.tokenizer)
     version = steps_of(start.recipe.model)
-    evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    try:
+        evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+    finally:
+        counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
+        if counts:
+            directory.add_web(counts)
     whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
     directory.write_evaluation(whole.label, whole)
     return directory, whole
@@ -144,8 +172,8 @@ def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
         return told(command, loaded)
 
 
-def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Summary:
-    """The model of a run's last checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
+def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False, checkpoint: str = "latest") -> Summary:
+    """The model of a run's checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
     directory = RunDir.open(run)
@@ -153,7 +181,7 @@ def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False) -> Sum
     def beside(inside: Path, step: int) -> None:
         describe(directory, inside, step, name=folder.resolve().name)
 
-    step = export_model(directory, folder, dtype=dtype, adapter=adapter, beside=beside)
+    step = export_model(directory, folder, dtype=dtype, adapter=adapter, checkpoint=checkpoint, beside=beside)
     return {
         "folder": str(folder),
         "step": step,

@@ -49,9 +49,9 @@ RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*( *\+ *[a-z][a-z0-9_
 class Recipe(Config):
     """All of a run. Paths are relative to where the command is run.
 
-    ``model`` is a directory, a shipped one (``builtin:tiny``), ``package:smollm2``, or ``new:tiny`` (made from
-    ``tiny``); for a model behind an endpoint (``engine.type = "openai"``) its name there; ``builtin:shopper`` is no
-    model but the rule-based engine that is called so.
+    ``model`` is a directory, a shipped one (``builtin:tiny``), ``package:smollm2``, a hub's (``hub:OWNER/NAME``, or
+    with ``@REVISION``), or ``new:tiny`` (made from ``tiny``); for a model behind an endpoint (``engine.type =
+    "openai"``) its name there; ``builtin:shopper`` is no model but the rule-based engine that is called so.
     ``side_model`` answers the side calls of memory policies that make any, ``None``: the policy itself does.
     With ``lora`` a low-rank adapter is trained and the model itself stays as it is.
     ``memory`` is the memory policy that is trained. An evaluation puts ``evaluate.strategies`` side by side, all with

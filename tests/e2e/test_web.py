@@ -24,6 +24,9 @@ def test_the_shipped_recording_replays_without_a_key_and_gives_the_paper_s_table
     rows = json.loads(capsys.readouterr().out)
     assert [row.get("strategy") for row in rows] == ["full", "state"]
     assert not any(row.get("failed") for row in rows)
+    counted = json.loads((run / "web.json").read_text())
+    assert counted.keys() == {"searches"}
+    assert counted["searches"] >= 8
     assert main(["report", str(run), "--paper"]) == 0
     text = (run / "paper.md").read_text(encoding="utf-8")
     table = text[text.index("Open web, scorer standard") :]

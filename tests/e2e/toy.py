@@ -10,9 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from mem1.config import Config
+from benchmarks.toys.policy import Nothing, small_policy
 from mem1.storage.run_dir import RunDir
 from mem1.train.config import TrainConfig, WarmstartConfig
 from mem1.train.policy.policy import Policy
@@ -38,21 +37,7 @@ PROMPTS = ((1, 2, 3), (1, 4, 3))
 
 
 def tiny_policy(seed: int = 0) -> Policy:
-    torch.manual_seed(seed)
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=VOCABULARY,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            max_position_embeddings=64,
-            tie_word_embeddings=True,
-        )
-    )
-    model.train(False)
-    return Policy(model)
+    return small_policy(VOCABULARY, seed, hidden=16, kv_heads=1)
 
 
 def toy_task(index: int) -> Task:
@@ -153,10 +138,6 @@ class ToyRollout:
             )
             for row, turns in enumerate(written)
         ]
-
-
-class Nothing(Config):
-    """Stands in for the recipe of a toy run."""
 
 
 def toy_run(path: Path) -> RunDir:

@@ -43,7 +43,12 @@ COMMANDS = {
     "doctor": "check this machine and this installation, and say how to mend what is wrong",
     "completion": "print a script that completes commands, options and keys in a shell",
 }
-_ELSEWHERE = {"serve": "mem1.cli.serving.serve", "completion": "mem1.cli.shell.completion"}
+_ELSEWHERE = {
+    "serve": "mem1.cli.serving.serve",
+    "completion": "mem1.cli.shell.completion",
+    "runs": "mem1.cli.many.runs",
+    "sweep": "mem1.cli.many.sweep",
+}
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def check_variable(name: str | None) -> str | None:
+def check_variable(name: str) -> str:
     """``name``, if it can name an environment variable. The ``ValueError`` does not repeat it: it may be a key."""
-    if name is not None and not _VARIABLE.fullmatch(name):
+    if not _VARIABLE.fullmatch(name):
         raise ValueError("this is the name of an environment variable, not the key itself")
     return name
 
@@ -30,3 +34,15 @@ def check_address(url: str, key: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         raise ValueError("an address such as http://localhost:8000/v1")
     return url.rstrip("/")
+
+
+VariableName = Annotated[str, AfterValidator(check_variable)]
+"""A field that names an environment variable: ``key_env: VariableName | None = None``."""
+
+
+def address(key: str) -> AfterValidator:
+    """What a field for an address is annotated with: ``base_url: Annotated[str, address("engine.key_env")]``.
+
+    ``key`` as for ``check_address``.
+    """
+    return AfterValidator(partial(check_address, key=key))

@@ -1,4 +1,4 @@
-"""Where the files of a model lie, by its name: a folder, ``builtin:NAME`` or ``package:smollm2``. No torch here."""
+"""Where a model's files lie: a folder, ``builtin:NAME``, ``package:smollm2`` or ``hub:OWNER/NAME``. No torch here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.config import PLAIN_TOKENIZER
+from mem1.inference.hub import PREFIX, hub_folder
 from mem1.inference.tokenizers.fast import FastTokenizer, read_tokenizer
 from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
 
@@ -26,6 +27,8 @@ def find_folder(spec: str) -> Path:
         if name != "smollm2":
             raise ModelError(f"no packaged model {name!r}", where=spec, hint="the one there is: package:smollm2")
         return _smollm2()
+    if spec.startswith(PREFIX):
+        return hub_folder(spec)
     shipped = Path(str(resources.files("mem1"))) / "assets"
     folder = shipped / name if colon and kind == "builtin" else Path(spec)
     if not folder.is_dir():
@@ -34,7 +37,7 @@ def find_folder(spec: str) -> Path:
         raise ModelError(
             f"no such model: {spec}",
             where=str(folder),
-            hint=f"{made}give a model's folder, {builtin} or package:smollm2",
+            hint=f"{made}give a model's folder, {builtin}, package:smollm2 or hub:OWNER/NAME",
         )
     if not (folder / "config.json").is_file() and not is_adapter(folder):
         raise ModelError("no config.json in the folder", where=str(folder), hint="give the folder of a saved model")

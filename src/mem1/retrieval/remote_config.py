@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, address
 from mem1.retrieval.base import Passage
 from mem1.retrieval.config import RetrieverConfig
 
@@ -22,23 +22,13 @@ class RemoteConfig(RetrieverConfig):
     """
 
     type: Literal["remote"] = "remote"
-    url: str
-    key_env: str | None = None
+    url: Annotated[str, address("retriever.key_env")]
+    key_env: VariableName | None = None
     timeout: float = Field(default=30.0, gt=0)
     attempts: int = Field(default=4, ge=1)
     batch: int = Field(default=64, ge=1)
     wait: float = Field(default=0.005, ge=0)
     connections: int = Field(default=8, ge=1)
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "retriever.key_env")
 
     @property
     def has_corpus(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mem1.config import Config
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, address
 
 
 class JudgeConfig(Config):
@@ -17,21 +18,11 @@ class JudgeConfig(Config):
     ``cache`` is a file for verdicts, so that none is asked for twice. ``concurrency`` questions are asked at a time.
     """
 
-    base_url: str
+    base_url: Annotated[str, address("scorer.judge.key_env")]
     model: str = Field(min_length=1)
-    key_env: str | None = None
+    key_env: VariableName | None = None
     cache: Path | None = None
     attempts: int = Field(default=3, ge=1, le=10)
     seconds: float = Field(default=30.0, gt=0)
     max_tokens: int = Field(default=16, ge=1)
     concurrency: int = Field(default=8, ge=1)
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "scorer.judge.key_env")

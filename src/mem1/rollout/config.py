@@ -104,7 +104,8 @@ class LessonsConfig(Config):
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
-    spoils (they are not imitated) to show how it goes on from there.
+    spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
+    tokens, which are not imitated, among the right ones.
     """
 
     real: Part = 0.25
@@ -128,6 +129,7 @@ class LessonsConfig(Config):
     anywhere: Part = 0.0
     remarks: Part = 0.0
     slips: Part = 0.0
+    stumbles: Part = 0.0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3
 

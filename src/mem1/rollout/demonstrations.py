@@ -17,6 +17,7 @@ from mem1.inference.scripted.expert import Expert
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
+from mem1.rollout.stumbles import stumbling
 from mem1.types import Episode, Task
 
 
@@ -36,6 +37,7 @@ class Lesson:
 
     ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, drawn from
     ``seed``; ``None``: all. Of long ones a few turns show what there is to learn at a fraction of the price.
+    ``stumbles``: the share of the imitated turns with wrong tokens that are not imitated (``stumbles.py``).
     """
 
     tasks: Sequence[Task]
@@ -44,6 +46,7 @@ class Lesson:
     form: ActionForm = "tags"
     make_memory: MemoryFactory | None = None
     turns: int | None = None
+    stumbles: float = 0.0
     seed: int = 0
 
 
@@ -68,11 +71,9 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     episodes = run_here(run_requests(requests, parts, concurrency=16))
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
     rng = random.Random(f"turns {lesson.seed} {label}")
-    return [
-        _imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng)
-        for episode in episodes
-        if episode.reward == episode.task.size
-    ]
+    right = [episode for episode in episodes if episode.reward == episode.task.size]
+    imitated = [_imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng) for episode in right]
+    return [_stumbling(episode, lesson.stumbles, rng) for episode in imitated] if lesson.stumbles else imitated
 
 
 def _imitated(episode: Episode, slipped: Collection[int], most: int | None, rng: random.Random) -> Episode:
@@ -83,6 +84,11 @@ def _imitated(episode: Episode, slipped: Collection[int], most: int | None, rng:
     chosen = rng.sample(good[:-1], most - 1)
     chosen.append(good[-1] if rng.random() < 0.5 else rng.choice([turn for turn in good if turn not in chosen]))
     return episode.model_copy(update={"turns": tuple(sorted(chosen, key=lambda turn: turn.index))})
+
+
+def _stumbling(episode: Episode, share: float, rng: random.Random) -> Episode:
+    turns = tuple(stumbling(turn, rng) if rng.random() < share else turn for turn in episode.turns)
+    return episode.model_copy(update={"turns": turns})
 
 
 class DemonstrationSource:

@@ -48,7 +48,7 @@ def warm_start(
     from mem1.runtime.models import seed
     from mem1.train.warmstart import warm_start as supervised
 
-    seed(runtime.recipe)
+    seed(runtime.recipe, trains=True)
     if shown.taken is not None:
         record_taken(run, shown.taken, resume=resume)
         console.print(shown.taken.summary, highlight=False, soft_wrap=True)
@@ -88,7 +88,9 @@ def demonstrations(runtime: Runtime) -> Shown:
         mixed=recipe.lessons.mixed,
         seed=recipe.seed,
     )
-    unseen = replace(lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env)
+    unseen = replace(
+        lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env, stumbles=0.0
+    )
     return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
 
 

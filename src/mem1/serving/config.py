@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mem1.config import Config
 from mem1.errors import ConfigError
+from mem1.http.addresses import check_variable
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def _variable(name: str) -> str:
+    return check_variable(name) if name else name
 
 
 class ServerConfig(Config):
@@ -24,7 +29,9 @@ class ServerConfig(Config):
         default="",
         description="further names, after commas, by which clients may call this server; * takes any",
     )
-    token_env: str = Field(default="", description="environment variable with a token that every request must bring")
+    token_env: Annotated[str, AfterValidator(_variable)] = Field(
+        default="", description="environment variable with a token that every request must bring"
+    )
     max_body: Count = Field(default=1 << 16, description="most bytes of a request's body; more is refused (413)")
     max_held: Count = Field(default=1 << 28, description="most bytes of all bodies in hand; more is put off (503)")
     max_connections: Count = Field(

@@ -9,6 +9,7 @@ damaged/NAME-1.jsonl.gz     episode files that could not be read to their end, a
 vocabulary/HASH.json.gz     the text of every token id
 views.json                  how far training views are from what the policy saw
 .lock                       who writes here now, if anybody does (see guards/lock.py)
+web.json                    searches and pages that episodes asked for, and failures by cause
 clock.json                  seconds a demonstration has taken so far
 scripts/NAME.jsonl.gz       distilled episodes as text
 distillation.json           which of them are demonstrations, and why the others are not
@@ -16,6 +17,7 @@ demonstrations.json         what a warm start learned from
 checkpoints/NAME/           checkpoints
 tensorboard/                event files, where that monitor was asked for
 progress.log                how far it was, a line every so often
+verl.yaml                   what verl was configured with, where it trained
 report.html  report.md  report.json
 paper.html  paper.md  paper.json    beside the published figures (`mem1 report --paper`)
 """
@@ -73,7 +75,7 @@ class RunDir:
     def check_free(cls, path: Path) -> None:
         """Raise ``StorageError`` if ``path`` is taken: no run can begin there. Makes nothing."""
         _checked(path.name)
-        own = {"config.json", "config.toml", "versions.json", "seeds.json", LOCK}  # config.json comes last: it is a run
+        own = {"config.json", "config.toml", "versions.json", "seeds.json", "verl.yaml", LOCK}  # none of them a result
         with storage_errors("make the run directory", path):
             if not path.exists():
                 return
@@ -142,6 +144,11 @@ class RunDir:
         return self.path / "progress.log"
 
     @property
+    def verl(self) -> Path:
+        """verl's whole configuration, where it trained; written anew each time."""
+        return self.path / "verl.yaml"
+
+    @property
     def checkpoints(self) -> Path:
         """Directory of checkpoints."""
         return self.path / "checkpoints"
@@ -160,6 +167,11 @@ class RunDir:
     def views(self) -> Path:
         """JSON list, one row a training view."""
         return self.path / "views.json"
+
+    @property
+    def web(self) -> Path:
+        """JSON object, counts by name: what was asked of the web, and what failed."""
+        return self.path / "web.json"
 
     @property
     def clock(self) -> Path:
@@ -237,6 +249,11 @@ class RunDir:
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
         return _mapping(self.path / "seeds.json", int)
+
+    def add_web(self, counts: Mapping[str, int]) -> None:
+        """Add what was asked of the web to what was before. Raises ``StorageError``."""
+        known = _mapping(self.web, int) if self.web.is_file() else {}
+        write_json(self.web, {name: known.get(name, 0) + counts.get(name, 0) for name in sorted({*known, *counts})})
 
     def seconds(self) -> float:
         """Seconds that a demonstration has taken so far. Raises ``StorageError`` where the clock is damaged."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,11 +11,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from mem1.config import Config
-from mem1.http.addresses import check_address
+from mem1.http.addresses import VariableName, address
 from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
 from mem1.tools.web.search.config import SearchConfig, SerperConfig
 
+_LAUNCHER = re.compile(r"(python[0-9.]*|npx|uvx|node|bunx|pipx)$")
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -31,11 +33,11 @@ class McpServerConfig(Config):
     """
 
     command: tuple[str, ...] = ()
-    url: str | None = None
+    url: Annotated[str, address("tools.mcp.token_env")] | None = None
     name: str = ""
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: tuple[str, ...] = ()
-    token_env: str | None = None
+    token_env: VariableName | None = None
     hidden: tuple[str, ...] = ()
     arguments: dict[str, str | int | float | bool] = Field(default_factory=dict)
     reads: tuple[str, ...] = ()
@@ -50,11 +52,6 @@ class McpServerConfig(Config):
         """A command may be written as in a shell; none is used to start it."""
         return tuple(shlex.split(command)) if isinstance(command, str) else command
 
-    @field_validator("url")
-    @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
-        return url if url is None else check_address(url, "tools.mcp.token_env")
-
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.command) == (self.url is not None):
@@ -63,13 +60,12 @@ class McpServerConfig(Config):
 
     @property
     def label(self) -> str:
-        """What it is called: its ``name``, else the command's or the host's."""
+        """What it is called: its ``name``, else that of the program, or the host's."""
         if self.name:
             return self.name
         if self.url is not None:
             return urlsplit(self.url).hostname or "server"
-        words = [word for word in self.command if not word.startswith("-")]
-        return Path(words[-1] if len(words) > 1 and "python" in words[0] else words[0]).stem.replace(".", "_")
+        return _called(self.command)
 
 
 class WebToolsConfig(Config):
@@ -103,3 +99,15 @@ class ToolsConfig(Config):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
+
+
+def _called(command: tuple[str, ...]) -> str:
+    """The program that ``command`` starts, whatever starts it: ``python -m NAME``, ``python FILE``, ``npx NAME``."""
+    program, *words = command
+    if _LAUNCHER.match(Path(program).name):
+        if "-m" in words[:-1]:
+            program = words[words.index("-m") + 1]
+        else:
+            program = next((word for word in words if not word.startswith("-")), program)
+    name = Path(program).stem if program.endswith((".py", ".js")) else Path(program).name
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name).strip("_") or "server"

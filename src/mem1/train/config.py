@@ -118,6 +118,13 @@ class TrainConfig(Config):
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
 
+    ``staleness``: the rollout of a step is written by the weights of so many steps before, while those steps are
+    learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
+    Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
+
+    Of the checkpoints, made every ``checkpoint_every`` steps, the newest ``keep`` are kept, the one that scored best on
+    the watched tasks, and those after each ``keep_every`` steps (0: none).
+
     ``tis_cap`` bounds the weight p_trainer / p_rollout: of each token, cut off there (``importance = "token"``), or of
     a whole completion, left out above it (``"sequence"``). ``constant_length`` is what ``normalisation = "constant"``
     divides an episode's sum over tokens by: the most tokens that an episode may write, say.
@@ -130,6 +137,7 @@ class TrainConfig(Config):
     side_calls: bool = True
     temperature: Positive = 1.0
     refill: int = Field(default=0, ge=0)
+    staleness: int = Field(default=0, ge=0)
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -151,9 +159,15 @@ class TrainConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=10, ge=0)
     no_signal_limit: Count = 10
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -191,16 +205,21 @@ class BackendConfig(Part):
     """Where the weights are trained, told apart by ``type``."""
 
     part_kind: ClassVar[Kind] = "backend"
+    free: ClassVar[tuple[str, ...]] = ()
+    """Keys that a resumed run may have otherwise: where it computes, not what."""
     default_type: ClassVar[str | None] = "local"
     any_temperature: ClassVar[bool] = False
     credits_memory: ClassVar[bool] = False
+    rolls_ahead: ClassVar[bool] = False
 
     def check_recipe(self, recipe: Any) -> None:
-        """Most compute at temperature 1 only, and of what was sampled only."""
+        """Most compute at temperature 1 only, of what was sampled only, and after the rollout."""
         if recipe.train.memory_credit.type != "none" and not self.credits_memory:
             raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
         if recipe.train.temperature != 1 and not self.any_temperature:
             raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
+        if recipe.train.staleness and not self.rolls_ahead:
+            raise ValueError(f"backend {self.type!r} makes no rollouts ahead: set train.staleness = 0")
 
     @property
     def writer(self) -> EngineConfig | None:
@@ -220,12 +239,17 @@ class LocalBackendConfig(BackendConfig):
 
     any_temperature: ClassVar[bool] = True
     credits_memory: ClassVar[bool] = True
+    rolls_ahead: ClassVar[bool] = True
 
     type: Literal["local"] = "local"
 
 
 class WarmstartConfig(Config):
-    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each."""
+    """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each.
+
+    Checkpoints are kept as in reinforcement learning (``keep``, ``keep_every``), the best by the held-out loss where no
+    tasks are watched.
+    """
 
     steps: Count = 1000
     episodes_per_step: Count = 64
@@ -237,8 +261,20 @@ class WarmstartConfig(Config):
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200
     keep: Count = 2
+    keep_every: int = Field(default=0, ge=0)
     evaluate_every: int = Field(default=100, ge=0)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _keeps_what_is_made(self) -> Self:
+        _check_kept(self.keep_every, self.checkpoint_every)
+        return self
+
+
+def _check_kept(keep_every: int, checkpoint_every: int) -> None:
+    """Raise ``ValueError`` where there would be milestones without a checkpoint."""
+    if keep_every % checkpoint_every:
+        raise ValueError(f"keep_every must be a multiple of checkpoint_every ({checkpoint_every})")
 
 
 def may_go_on(begun: Config, config: Config) -> bool:
@@ -249,4 +285,6 @@ def may_go_on(begun: Config, config: Config) -> bool:
     if not isinstance(begun, TrainConfig | WarmstartConfig) or not isinstance(config, TrainConfig | WarmstartConfig):
         return False
     more = config.steps > begun.steps and config.optimizer.schedule == "constant"
+    # Nothing was rolled out ahead of a step that was not to come.
+    more = more and not (isinstance(config, TrainConfig) and config.staleness)
     return more and begun == config.model_copy(update={"steps": begun.steps})

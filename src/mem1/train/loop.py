@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from mem1.train.metrics import Values
 from mem1.train.monitors.config import MonitorConfig
 from mem1.train.recorder import Recorder, rewind
 from mem1.train.saving.checkpoint import Checkpoints, Progress, Saved, get_rng
+from mem1.train.saving.provenance import best_of
 
 Gathered = TypeVar("Gathered")
 
@@ -54,12 +56,20 @@ class TrainResult:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How many steps, and after how many of them what happens. ``evaluate_every`` 0 is never."""
+    """How many steps, and after how many of them what happens. ``evaluate_every`` and ``keep_every`` 0 are never."""
 
     steps: int
     checkpoint_every: int
     evaluate_every: int
     keep: int
+    keep_every: int = 0
+
+
+def watched_score(values: Mapping[str, float]) -> float | None:
+    """What the best checkpoint is chosen by: the first of the scores, or where there is none the loss turned around."""
+    scores = [value for name, value in values.items() if name not in ("loss", "answer_rate")]
+    score = scores[0] if scores else -values["loss"] if "loss" in values else None
+    return score if score is not None and math.isfinite(score) else None
 
 
 class Loop:
@@ -104,7 +114,9 @@ class Loop:
         self._on_weights = on_weights
         self._console = console
         self._monitors = monitors
-        self._checkpoints = Checkpoints(run.checkpoints, keep=schedule.keep, extra_files=extra_files)
+        self._checkpoints = Checkpoints(
+            run.checkpoints, keep=schedule.keep, keep_every=schedule.keep_every, extra_files=extra_files
+        )
         self._progress = Progress(step=0, config=config.model_dump(mode="json"))
         self._rng: dict[str, Any] = {}
         self._whole = True
@@ -213,6 +225,14 @@ class Loop:
             )
         if values is not None:
             recorder.evaluation(step, values)
+            self._keep_if_best(watched_score(values), recorder)
+
+    def _keep_if_best(self, score: float | None, recorder: Recorder) -> None:
+        """A checkpoint of the present step, where nothing before it scored as much."""
+        best = best_of(self._run.checkpoints)
+        if score is not None and (best is None or score > best.score):
+            self._save(recorder)
+            self._checkpoints.found_best(self._progress.step, score)
 
     def _save(self, recorder: Recorder) -> None:
         """Save the last complete step; nothing where an update was cut short, for then the weights are not whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -123,3 +124,10 @@ def test_versions_name_what_decides_results() -> None:
     found = versions()
     assert found["mem1"] is not None
     assert {"python", "platform", "torch", "transformers"} <= found.keys()
+
+
+def test_what_was_asked_of_the_web_adds_up_over_resumed_runs(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path, "run", CONFIG)
+    run.add_web({"searches": 3, "pages failed: timeout": 1})
+    run.add_web({"searches": 2, "pages": 4})
+    assert json.loads(run.web.read_text()) == {"pages": 4, "pages failed: timeout": 1, "searches": 5}

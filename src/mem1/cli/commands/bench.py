@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from mem1.cli import checkout, output
 from mem1.cli.arguments import Parser
 from mem1.errors import ConfigError
 
-Benchmark = Callable[[bool], Mapping[str, float | str]]
+Benchmark = Callable[..., Mapping[str, float | str]]
 _SHOWN = ("packing", "continuous_batching", "loop_overhead", "cli_start")
 
 
@@ -22,6 +23,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="which ones (default: those that README shows)")
     parser.add_argument("--all", action="store_true", help="every one: takes an hour, and all extras")
     parser.add_argument("--quick", action="store_true", help="smaller, for a first look: figures are rougher")
+    parser.add_argument("--recipe", type=Path, help="for benchmarks of a recipe (learning)")
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="keep the runs there, and go on with what was begun")
     parser.add_argument("--list", action="store_true", help="only list what there is")
 
 
@@ -36,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     results: dict[str, Mapping[str, float | str]] = {}
     for name in arguments.names or (found if arguments.all else _SHOWN):
-        results[name] = load(found[name])(arguments.quick)
+        results[name] = _started(load(found[name]), name, arguments)
         if not arguments.json:
             output.show(results[name], as_json=False, title=name)
     if arguments.json:
@@ -44,8 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _started(benchmark: Benchmark, name: str, arguments: argparse.Namespace) -> Mapping[str, float | str]:
+    given = {"recipe": arguments.recipe, "runs": arguments.run}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if not chosen.keys() <= inspect.signature(benchmark).parameters.keys():
+        raise ConfigError(
+            f"{name} takes no --recipe and no --run", hint="learning does: mem1 bench learning --recipe X"
+        )
+    return benchmark(arguments.quick, **chosen)
+
+
 def load(path: Path) -> Benchmark:
-    """The function ``run(quick)`` of a benchmark's file."""
+    """The function ``run(quick)`` of a benchmark's file; some take ``recipe`` and ``runs`` too."""
     spec = importlib.util.spec_from_file_location(f"benchmarks.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ConfigError("not a Python file", where=str(path), hint="give the name of a benchmark")

@@ -9,7 +9,7 @@ from typing import Any
 from mem1.cli import output
 from mem1.cli.arguments import Parser, positive
 from mem1.cli.dry_run import dry_run
-from mem1.errors import IncompleteError
+from mem1.errors import ConfigError, IncompleteError
 
 
 def configure(parser: Parser) -> None:
@@ -29,6 +29,11 @@ def configure(parser: Parser) -> None:
         type=_budget,
         help="the same largest context, prompt left out, for every strategy; without a number the bound of 'state'",
     )
+    parser.add_argument(
+        "--checkpoints",
+        metavar="WHICH",
+        help="RECIPE is a run: its checkpoints all, best, latest, or steps after commas, each in turn",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
     if arguments.dry_run:
         return dry_run("evaluate", arguments, overrides)
+    if arguments.checkpoints is not None:
+        return _checkpoints(arguments, overrides)
     from mem1 import commands  # torch
 
     command = commands.compare if arguments.compare else commands.evaluate
@@ -60,6 +67,26 @@ def run(arguments: argparse.Namespace) -> int:
     for text in found["findings"]:
         output.warn(text)
     return IncompleteError.exit_code if found["failed"] else 0
+
+
+def _checkpoints(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    """Evaluate checkpoints of a run, then print a row for each of their cells."""
+    if arguments.compare:
+        raise ConfigError(
+            "one checkpoint is compared", where="--checkpoints", hint="--compare --model CHECKPOINT/model"
+        )
+    from mem1 import commands  # torch
+
+    found = commands.evaluate_checkpoints(
+        arguments.recipe, overrides, of=arguments.checkpoints, run=arguments.run, resume=arguments.resume
+    )
+    rows = [{"checkpoint": name} | cell for name, one in found for cell in one["cells"]]
+    shown = rows if arguments.json else [_labelled(row) for row in rows]
+    output.show(shown, as_json=arguments.json, title=f"checkpoints of {arguments.recipe}")
+    for name, one in found:
+        for text in one["findings"]:
+            output.warn(f"{name}: {text}")
+    return IncompleteError.exit_code if any(one["failed"] for _, one in found) else 0
 
 
 def _show_verdicts(found: Mapping[str, Any]) -> None:

@@ -17,6 +17,9 @@ def configure(parser: Parser) -> None:
         "--dtype", choices=("float32", "float16", "bfloat16"), default="float32", help="how weights are stored"
     )
     parser.add_argument(
+        "--checkpoint", metavar="WHICH", default="latest", help="latest (default), best on the watched tasks, or a step"
+    )
+    parser.add_argument(
         "--adapter", action="store_true", help="write a low-rank adapter alone instead of merging it into its model"
     )
 
@@ -25,6 +28,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, then print where and from which step."""
     from mem1 import commands  # torch
 
-    summary = commands.export(arguments.run, arguments.folder, dtype=arguments.dtype, adapter=arguments.adapter)
+    summary = commands.export(
+        arguments.run,
+        arguments.folder,
+        dtype=arguments.dtype,
+        adapter=arguments.adapter,
+        checkpoint=arguments.checkpoint,
+    )
     output.show(summary, as_json=arguments.json, title="exported")
     return 0

@@ -33,6 +33,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings as TOML, for a new session")
     add_options(parser)
     parser.add_argument("--again", action="store_true", help="let tasks that a limit or a failure ended go on")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say how many turns, tokens and how much money it can take"
+    )
     parser.add_argument("--stay", action="store_true", help="wait for further tasks when all are done")
 
 
@@ -45,12 +48,25 @@ def run(arguments: argparse.Namespace) -> int:
     check_tasks(texts)
     if not texts and arguments.session is None:
         raise ConfigError("what is to be done?", where="mem1 run", hint='mem1 run "a task", or --session DIR to go on')
+    if arguments.dry_run:
+        return _dry_run(arguments, texts)
     folder = arguments.session or _new_folder(texts[0])
     config, first = open_session(folder, arguments.config, overrides_of(arguments), texts, again=arguments.again)
     if config is None:
         output.note(f"queued: the process that works in {folder} takes it up")
         return 0
     return _work(arguments, folder, config, first)
+
+
+def _dry_run(arguments: argparse.Namespace, texts: list[str]) -> int:
+    from mem1.run.start.forecast import forecast
+    from mem1.run.start.open import settings_of
+
+    config = settings_of(arguments.session, arguments.config, overrides_of(arguments))
+    output.show(forecast(config, texts), as_json=arguments.json, title="mem1 run could take")
+    if getattr(config.engine, "prices", None) is None:
+        output.note("money: give what a million tokens cost, --engine.prices.input X --engine.prices.output Y")
+    return 0
 
 
 def _work(arguments: argparse.Namespace, folder: Path, config: Any, first: int) -> int:

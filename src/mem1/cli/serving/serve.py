@@ -16,6 +16,7 @@ SERVICES = {
     "mcp": "files, corpora, the web, any retriever and an agent as tools of the Model Context Protocol",
     "retrieve": "passage search over HTTP, as Search-R1, MEM1 and verl ask for it",
     "webshop": "the web shop as a page in a browser, for people",
+    "agentgym": "the web shop as AgentGym's JSON service, for its clients",
 }
 """Each service is a module of its name beside this one, with ``configure`` and ``run`` like any command."""
 

@@ -48,11 +48,11 @@ class WebEnvConfig(QuestionsConfig):
 
     def build(self, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments, one for each episode. Raises ``ConfigError``, ``StorageError``."""
-        from mem1.envs.web.env import WebEnvironment
+        from mem1.envs.web.env import WebWorld
 
         tools = self.make_tools()
         at_end(tools.close)
-        return lambda task: WebEnvironment(task, self, tools, scorer)
+        return WebWorld(self, tools, scorer)
 
     def make_tools(self) -> WebTools:
         """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mem1.actions.tools import OPEN, SEARCH
 from mem1.envs.prompts import render_prompt
@@ -22,6 +22,22 @@ _END = re.compile(r"\n\n|\n|(?<=[.!?]) | ")
 
 class WebSearchError(BackendError):
     """A search failed, and the recipe wants such episodes to fail (``env.failures``)."""
+
+
+class WebWorld:
+    """Makes environments over the same tools, and says what these were asked for."""
+
+    def __init__(self, config: WebEnvConfig, tools: WebTools, scorer: Scorer) -> None:
+        self._config, self._tools, self._scorer = config, tools, scorer
+
+    def __call__(self, task: Task) -> WebEnvironment:
+        """A fresh environment for ``task``."""
+        return WebEnvironment(task, self._config, self._tools, self._scorer)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Searches and pages so far, and failures by cause (see ``WebTools.counts``)."""
+        return dict(self._tools.counts)
 
 
 class WebEnvironment(QuestionsEnvironment):

@@ -95,6 +95,10 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         """Part of the layer protocol: no limit."""
         return -1
 
+    def get_max_cache_shape(self) -> int:
+        """The same, as transformers before 5.11 calls it (verl wants such a one)."""
+        return -1
+
 
 class SlotCache(Cache):
     """One ``SlotLayer`` per layer of the model; grows, never shrinks until ``clear``."""

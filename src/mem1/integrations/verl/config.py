@@ -13,6 +13,7 @@ from mem1.train.config import BackendConfig, Launch
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+OURS = "MEM1_VERL"  # set to 1 in every process of a run that needs the plug-in
 SERVER = "mem1"  # the name of our own sampler among verl's
 NEEDS = (
     "verl pins versions of its own and has its own environment: make venv-verl, then run .venv-verl/bin/python -m mem1"
@@ -33,6 +34,17 @@ class VerlConfig(BackendConfig):
     """
 
     any_temperature: ClassVar[bool] = True
+    free: ClassVar[tuple[str, ...]] = (
+        "workers",
+        "nodes",
+        "agents",
+        "cluster",
+        "tensor_parallel",
+        "sampler_memory",
+        "offload",
+        "checkpointing",
+        "object_store_mb",
+    )
 
     type: Literal["verl"] = "verl"
     device: Literal["cpu", "cuda"] = "cuda"

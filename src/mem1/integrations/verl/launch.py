@@ -26,8 +26,6 @@ from mem1.storage.run_dir import RunDir
 if TYPE_CHECKING:
     from mem1.train.loop import TrainResult
 
-CONFIG = "verl.yaml"
-
 
 def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
     """Train as the recipe says. Raises ``Mem1Error``."""
@@ -36,14 +34,13 @@ def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
     assert isinstance(verl, VerlConfig)
     os.environ.update(environment(verl))  # before verl is imported, which asks at once which platform there is
     allowed = door() == "open"
-    settings(recipe, verl, run=None, allow_imports=allowed)  # a model that is not there leaves no run behind
-    directory = start.begin(local_tokenizer(recipe.model))
-    config = settings(recipe, verl, run=directory.path, allow_imports=allowed)
-    write_atomic(directory.path / CONFIG, OmegaConf.to_yaml(config).encode())
+    config = settings(recipe, verl, run=None, allow_imports=allowed)
     with cluster(verl, config):
         check_nodes()
-        result = _train(config, start, resume)
-    return directory, result
+        directory = start.begin(local_tokenizer(recipe.model))
+        config.mem1.run = str(directory.path.resolve())
+        write_atomic(directory.verl, OmegaConf.to_yaml(config).encode())
+        return directory, _train(config, start, resume)
 
 
 @contextmanager

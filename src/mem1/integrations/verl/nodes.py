@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +11,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from mem1.errors import ConfigError
+from mem1.errors import BackendError, ConfigError, boundary
 
 PACKAGES = ("mem1-rl", "verl", "torch", "transformers", "TransferQueue")
 _PATIENCE = 600.0  # seconds: verl alone takes half a minute to import, and longer on a busy machine
@@ -36,7 +37,7 @@ def look() -> dict[str, Any]:
 
 
 def nodes() -> list[Node]:
-    """What each living node of the cluster that this process belongs to answers. Raises ``ConfigError``."""
+    """What each living node of the cluster that this process belongs to answers."""
     alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) > 0]
     task = ray.remote(look)
     asked = [
@@ -54,6 +55,21 @@ def nodes() -> list[Node]:
             told = {"versions": {}, "error": f"{type(error).__name__}: {error}"}
         found.append(Node(name, told["versions"], told["error"]))
     return found
+
+
+def nodes_of(address: str) -> list[Node]:
+    """The same of any cluster. Raises ``BackendError`` where there is none."""
+    with boundary(f"cannot join the Ray cluster {address}", BackendError, hint="start it: ray start --head"):
+        ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": paths()})
+    try:
+        return nodes()
+    finally:
+        ray.shutdown()
+
+
+def paths() -> dict[str, str]:
+    """Ray's processes find what this one finds, in a checkout too."""
+    return {"PYTHONPATH": os.environ["PYTHONPATH"]} if os.environ.get("PYTHONPATH") else {}
 
 
 def check_nodes() -> None:

@@ -10,8 +10,7 @@ import os
 import sys
 import traceback
 
-OURS = "MEM1_VERL"
-"""Set to 1 in every process of a run that needs the plug-in."""
+from mem1.integrations.verl.config import OURS
 
 try:
     import mem1.integrations.verl.inside.cpu.platform  # first: all others ask which platform there is

@@ -13,11 +13,10 @@ from transformers import AutoConfig
 
 from mem1.errors import ModelError, boundary
 from mem1.inference.folders import find_folder
-from mem1.integrations.verl.config import SERVER, VerlConfig
+from mem1.integrations.verl.config import OURS, SERVER, VerlConfig
+from mem1.integrations.verl.nodes import paths
 from mem1.recipe import Recipe
 from mem1.train.advantages.ppo import Ppo
-
-PLUGIN = "MEM1_VERL"
 
 
 def settings(recipe: Recipe, verl: VerlConfig, *, run: Path | None, allow_imports: bool) -> DictConfig:
@@ -42,11 +41,10 @@ def escaped(text: str) -> str:
 
 def environment(verl: VerlConfig) -> dict[str, str]:
     """Variables of all processes of the run."""
-    found = {PLUGIN: "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    found = {OURS: "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     if verl.device == "cpu":
         found |= {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    # Ray's processes find what this one finds, in a checkout too.
-    return found | ({"PYTHONPATH": os.environ["PYTHONPATH"]} if os.environ.get("PYTHONPATH") else {})
+    return found | paths()
 
 
 def _keys(recipe: Recipe, verl: VerlConfig, run: Path | None, allow_imports: bool) -> dict[str, Any]:

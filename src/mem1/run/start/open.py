@@ -53,6 +53,13 @@ def open_session(
     return (None if busy else config), first
 
 
+def settings_of(folder: Path | None, path: Path | None, overrides: list[str]) -> RunConfig:
+    """The settings that a session in ``folder`` has or would begin with; nothing is written. Raises ``ConfigError``."""
+    if folder is not None and (folder / FILE).is_file():
+        return load(RunConfig, folder / CONFIG, overrides)
+    return load(RunConfig, path, _with_engine(path, overrides))
+
+
 def outcome(folder: Path, first: int) -> list[dict[str, Any]]:
     """What came of the tasks from number ``first`` on, ready for JSON."""
     with SessionStore(folder) as store:

@@ -60,6 +60,7 @@ class WorldLessons:
             make_expert=expert_for(shown.pages, config, number),
             make_memory=shown.make_memory,
             turns=config.turns,
+            stumbles=config.stumbles,
             seed=self.setting.seed,
         )
 

@@ -55,8 +55,8 @@ class WebTools:
         self._name, self._parameters = name, parameters
         self._under_way: dict[str, asyncio.Lock] = {}
         self._lately: OrderedDict[str, Document] = OrderedDict()  # pages that may be read on
-        self.failures: Counter[str] = Counter()
-        """Failed calls by their cause."""
+        self.counts: Counter[str] = Counter()
+        """Calls so far: ``searches``, ``pages``, and those that failed, by cause (``pages failed: timeout``)."""
 
     async def search(self, query: str, k: int = 10) -> Found:
         """At most ``k`` results for ``query``. Raises ``HttpError``, ``StorageError``."""
@@ -88,16 +88,15 @@ class WebTools:
                 return _not_found("service", f"{self._name} did not answer ({type(error).__name__})")
 
         found: Found = await self._known("search", asked, ask, Found)
-        if found.failure is not None:
-            self.failures[found.failure.cause] += 1
+        self._count("searches", found.failure)
         return found.model_copy(update={"results": tuple(_harmless(one) for one in found.results)})
 
     async def _open(self, url: str, start: int, max_chars: int) -> Opened:
         address = urldefrag(url)[0] if url.isprintable() else url
         document, failure, cached = await self._document(address)
+        self._count("pages", failure)
         if document is None:
             assert failure is not None
-            self.failures[failure.cause] += 1
             return Opened(failure=failure, from_cache=cached)
         total = len(document.text)
         start = max(0, min(start, total))
@@ -115,6 +114,11 @@ class WebTools:
             from_cache=cached,
         )
         return Opened(page=page, from_cache=cached)
+
+    def _count(self, what: str, failure: Failure | None) -> None:
+        self.counts[what] += 1
+        if failure is not None:
+            self.counts[f"{what} failed: {failure.cause}"] += 1
 
     async def _document(self, url: str) -> tuple[Document | None, Failure | None, bool]:
         async def ask() -> _Read:

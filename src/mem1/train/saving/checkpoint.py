@@ -5,6 +5,7 @@
                             NAME.safetensors  further modules (value head, critic)
                             state.pt          optimizer and random generators
     checkpoints/latest                        the name of the last complete one
+                best.json                     which one scored best on the watched tasks, and how much
 
 A checkpoint is written into a temporary directory, flushed to disk, and renamed into place; then ``latest`` is
 replaced atomically. A crash or a full disk at any moment leaves the former checkpoint valid.
@@ -44,7 +45,7 @@ from mem1.storage.atomic import (
 )
 from mem1.train.config import may_go_on
 from mem1.train.policy.adapters import is_adapted, load_adapter, save_adapter
-from mem1.train.saving.provenance import MANIFEST, MODEL
+from mem1.train.saving.provenance import BEST, MANIFEST, MODEL, best_of, checkpoints_in
 from mem1.types import Record
 
 if TYPE_CHECKING:
@@ -123,12 +124,21 @@ class Checkpoints:
     Args:
         directory: Where they are.
         keep: How many of the newest to keep.
+        keep_every: Those after so many steps, and after each multiple, are kept too; 0: none.
         extra_files: Writes what belongs beside the weights (the tokenizer) into the model's directory.
     """
 
-    def __init__(self, directory: Path, *, keep: int, extra_files: Callable[[Path], None] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        keep: int,
+        keep_every: int = 0,
+        extra_files: Callable[[Path], None] | None = None,
+    ) -> None:
         self.directory = directory
         self._keep = keep
+        self._keep_every = keep_every
         self._companions = extra_files
 
     def latest(self) -> Path | None:
@@ -177,9 +187,21 @@ class Checkpoints:
             write_atomic(self.directory / LATEST, (path.name + "\n").encode())
             self._sweep()
             for old in self._all()[: -self._keep]:
-                if old != path:
+                if old != path and not self._stays(old):
                     shutil.rmtree(old)
         return path
+
+    def found_best(self, step: int, score: float) -> None:
+        """Keep the checkpoint of ``step``, which is there, as the best by its ``score``. Raises ``StorageError``."""
+        write_json(self.directory / BEST, {"step": step, "score": score})
+
+    def _stays(self, path: Path) -> bool:
+        """Whether a checkpoint is kept however old it is."""
+        step = int(path.name.removeprefix("step-"))
+        found = best_of(self.directory)
+        return (found is not None and step == found.step) or bool(
+            self._keep_every and step and not step % self._keep_every
+        )
 
     def load(self, path: Path, trained: Saved, config: Config) -> Progress:
         """Put a checkpoint's state into ``trained`` and into the random generators.
@@ -209,7 +231,7 @@ class Checkpoints:
         sync_tree(path)
 
     def _all(self) -> list[Path]:
-        return sorted(path for path in self.directory.glob("step-*") if path.is_dir())
+        return list(checkpoints_in(self.directory).values())
 
     def _sweep(self) -> None:
         """Remove what crashes and replacements left behind."""

@@ -18,16 +18,24 @@ from mem1.inference.hf.loading import load_model, load_tokenizer, save_model
 from mem1.storage.atomic import storage_errors, sync_tree
 from mem1.storage.run_dir import RunDir
 from mem1.train.saving.checkpoint import Checkpoints, read_progress
-from mem1.train.saving.provenance import MODEL, SERVICE, note_steps
+from mem1.train.saving.provenance import MODEL, SERVICE, chosen, note_steps
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 def export(
-    run: RunDir, folder: Path, *, dtype: str, adapter: bool = False, beside: Callable[[Path, int], None] | None = None
+    run: RunDir,
+    folder: Path,
+    *,
+    dtype: str,
+    adapter: bool = False,
+    checkpoint: str = "latest",
+    beside: Callable[[Path, int], None] | None = None,
 ) -> int:
-    """Write the model of the run's last checkpoint and its tokenizer into ``folder``; returns the step it is from.
+    """Write the model of a checkpoint and its tokenizer into ``folder``; returns the step it is from.
+
+    ``checkpoint``: ``latest``, ``best`` (on the watched tasks), or a number of steps.
 
     ``dtype`` ("float32", "float16", "bfloat16") is how the weights are stored; they are loaded again as whatever is
     asked for then. A low-rank adapter is merged into its base model; with ``adapter`` it is written as it is, in peft's
@@ -38,9 +46,7 @@ def export(
         ModelError: The base model of an adapter is missing or another one.
         StorageError: ``folder`` is not empty, or cannot be written.
     """
-    latest = Checkpoints(run.checkpoints, keep=1).latest()
-    if latest is None:
-        raise CheckpointError("the run has no checkpoint", where=str(run.path), hint="train it first")
+    latest = _checkpoint(run, checkpoint)
     with storage_errors("export the model", folder):
         if folder.exists() and any(folder.iterdir()):
             raise StorageError("the folder is not empty", where=str(folder), hint="name a new one")
@@ -79,6 +85,18 @@ def export(
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return step
+
+
+def _checkpoint(run: RunDir, wanted: str) -> Path:
+    if wanted != "latest":
+        found = list(chosen(run.checkpoints, wanted).values())
+        if len(found) != 1:
+            raise CheckpointError("one checkpoint is exported", where="--checkpoint", hint="latest, best or a step")
+        return found[0]
+    latest = Checkpoints(run.checkpoints, keep=1).latest()
+    if latest is None:
+        raise CheckpointError("the run has no checkpoint", where=str(run.path), hint="train it first")
+    return latest
 
 
 def _whole(folder: Path, dtype: str) -> PreTrainedModel:

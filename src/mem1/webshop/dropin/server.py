@@ -27,7 +27,8 @@ class ServerSettings:
 
     ``attr_path``, by default, is the file of attributes that lies beside ``file_path`` and is named after it, and
     human goals come from ``items_human_ins.json`` in the same folder. ``filter_goals`` gets a goal's index and it.
-    ``limit_goals``: so many, drawn by weight (-1: all). ``seed``: of the goals' order.
+    ``limit_goals``: so many, drawn by weight (-1: all). ``seed``: of the goals' order. ``source`` takes the place of
+    all that names files and goals.
     """
 
     file_path: str | Path | None = None
@@ -39,15 +40,23 @@ class ServerSettings:
     show_attrs: bool = False
     seed: int = SHUFFLE_SEED
     nouns: str = "auto"
+    source: WebshopConfig | None = None
+
+    @classmethod
+    def of(cls, source: WebshopConfig, *, nouns: str, show_attrs: bool) -> ServerSettings:
+        """Those of a recipe's shop."""
+        return cls(source=source, nouns=nouns, show_attrs=show_attrs)
 
     def opening(self) -> Opening:
         """The shop's part of it. Raises ``ConfigError`` where there is no file of attributes or human goals."""
-        source = WebshopConfig(products=self.num_products, shuffle_seed=self.seed)
+        return Opening(self.source or self._source(), mode="compat", nouns=self.nouns, tab=self.show_attrs)
+
+    def _source(self) -> WebshopConfig:
         if self.file_path:
             items = Path(self.file_path)
             attributes = Path(self.attr_path) if self.attr_path else items.with_name(_attributes_of(items.name))
             people = items.with_name("items_human_ins.json") if self.human_goals else None
-            source = WebshopConfig(
+            return WebshopConfig(
                 items=items,
                 attributes=attributes,
                 human_instructions=people,
@@ -55,11 +64,11 @@ class ServerSettings:
                 products=self.num_products,
                 shuffle_seed=self.seed,
             )
-        elif self.human_goals:
+        if self.human_goals:
             raise ConfigError(
                 "the catalogue of our own has no human goals", where="human_goals", hint="give the published files"
             )
-        return Opening(source, mode="compat", nouns=self.nouns, tab=self.show_attrs)
+        return WebshopConfig(products=self.num_products, shuffle_seed=self.seed)
 
 
 class ShopServer:

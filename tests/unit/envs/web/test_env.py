@@ -13,8 +13,9 @@ import pytest
 from mem1.actions import ActionSpace
 from mem1.envs.base import Environment
 from mem1.envs.web.config import WebEnvConfig
-from mem1.envs.web.env import WebSearchError
+from mem1.envs.web.env import WebSearchError, WebWorld
 from mem1.errors import ConfigError, StorageError
+from mem1.event_loop import command_loop
 from mem1.http.errors import DeniedError
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
@@ -148,7 +149,7 @@ def test_a_page_that_was_not_opened_says_why_in_our_words(
     assert found.head.startswith(f"Turns left: 49. The page was not opened ({cause}): ")
     assert found.passages == ()
     assert not found.done
-    assert tools(world).failures == {cause: 1}
+    assert tools(world).counts == {"pages": 1, f"pages failed: {cause}": 1}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_search_that_failed_says_so_or_fails_the_episode_and_is_never_nothing(
     world = make(config(double))
     found = step(world, tool_call("search", query="x"))
     assert found.head == "Turns left: 49. The search failed (service): serper did not answer (UnavailableError)."
-    assert tools(world).failures == {"service": 1}
+    assert tools(world).counts == {"searches": 1, "searches failed: service": 1}
     with pytest.raises(WebSearchError):
         step(make(config(double, failures="fail")), tool_call("search", query="x"))
 
@@ -275,6 +276,19 @@ def test_a_recording_replays_byte_for_byte_without_key_and_network(
     other = WebEnvConfig.model_validate(replaying.model_dump() | {"top_k": 3})
     with pytest.raises(NotRecordedError):  # asked in another way, something else may be found
         step(make(other), tool_call("search", query="capital of Peru"))
+
+
+def test_a_world_says_what_was_asked_of_the_web_and_is_closed_with_the_command(
+    double: SearchDouble, tmp_path: Path
+) -> None:
+    with command_loop():
+        world = config(double, cache={"mode": "record", "file": str(tmp_path / "web.sqlite")}).build(StandardScorer())
+        assert isinstance(world, WebWorld)
+        step(world(TASK), tool_call("search", query="capital of Peru"))
+        step(world(TASK), tool_call("open", url="http://127.0.0.1/"))
+        assert world.counts == {"searches": 1, "pages": 1, "pages failed: address": 1}
+    with pytest.raises(StorageError, match="closed"):
+        step(world(TASK), tool_call("search", query="capital of Chad"))
 
 
 def test_what_was_asked_before_is_not_asked_again(double: SearchDouble, site: SiteDouble, tmp_path: Path) -> None:

@@ -55,15 +55,30 @@ def recipe(model: Path | str, train: TrainConfig, **keys: Any) -> Recipe:
     return Recipe.model_validate(base | keys)
 
 
-@cache
-def world_of_one() -> None:
-    """What Ray tells a worker. The process group is made by the platform, once in a process."""
+def free_port() -> int:
+    """One that nobody uses now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+        return int(free.getsockname()[1])
+
+
+def world(rank: int, size: int, port: int) -> None:
+    """What Ray tells a worker. The process group is made by the platform, once in a process."""
     os.environ.update(
-        WORLD_SIZE="1", RANK="0", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+        WORLD_SIZE=str(size),
+        RANK=str(rank),
+        LOCAL_RANK="0",
+        LOCAL_WORLD_SIZE="1",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
     )
+
+
+@cache
+def world_of_one() -> None:
+    """This process alone."""
+    if "WORLD_SIZE" not in os.environ:
+        world(0, 1, free_port())
 
 
 class _Later:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,67 +10,20 @@ import pytest
 import torch
 
 from mem1.inference.hf.loading import load_model
-from mem1.integrations.verl.inside.backend import VerlBackend
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.grpo import Grpo
-from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.advantages.reinforce_pp import ReinforcePP
 from mem1.train.advantages.rloo import Rloo
 from mem1.train.backend import TrainerBackend
-from mem1.train.config import OptimizerConfig, TrainConfig
-from mem1.train.local import LocalBackend
-from mem1.train.policy.optimizer import make_optimizer
-from mem1.train.policy.policy import Policy
-from mem1.train.prepare import Minibatch
 from mem1.train.rows.row import make_rows
-from mem1.train.selection import Selection, select
-from mem1.types import EpisodeGroup
-from tests.e2e.toy import toy_episode
 from tests.unit.integrations.verl.alone import backend, make_model
-
-REWARDS = {6: 0.0, 2: 1.0}
-TURNS = (6, 2, 2, 2)  # the failing episode takes three times as many contexts as each of the others
+from tests.unit.integrations.verl.table import config, episodes, local, prepared
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("model"))
-
-
-def config(algorithm: Algorithm | None = None, **keys: Any) -> TrainConfig:
-    settings: dict[str, Any] = {
-        "algorithm": algorithm or Grpo(scale_by_std=False),
-        "normalisation": "episode",
-        "optimizer": OptimizerConfig(lr=1e-3),
-        "max_rollout_gap": None,
-        "tis_cap": None,
-    }
-    return TrainConfig.model_validate(settings | keys)
-
-
-def episodes(names: str = "abcd", group: str = "g") -> EpisodeGroup:
-    """Episodes of 6, 2, 2 and 2 turns, each turn a context of its own with two sampled tokens; rewards 0, 1, 1, 1."""
-    rng = random.Random(group)
-    made = []
-    for name, turns in zip(names, TURNS, strict=True):
-        written = [([rng.randrange(3, 2000), rng.randrange(3, 2000)], [-7.0, -7.5]) for _ in range(turns)]
-        made.append(toy_episode(f"{group}{name}", (1, 2, 3), written, REWARDS[turns], group=group))
-    return EpisodeGroup(id=group, episodes=tuple(made))
-
-
-def selected(*groups: EpisodeGroup) -> Selection:
-    return select(groups, compare_in_groups=False)
-
-
-def prepared(trainer: VerlBackend | LocalBackend, train: TrainConfig, *groups: EpisodeGroup) -> list[Minibatch]:
-    return trainer.prepare(selected(*(groups or (episodes(),))), Ledger(train, None), random.Random(0))
-
-
-def local(model: Path, train: TrainConfig) -> LocalBackend:
-    policy = Policy(load_model(str(model), device="cpu"), temperature=train.temperature)
-    optimizer = make_optimizer(list(policy.model.parameters()), [], train.optimizer, critic_lr=0.0)
-    return LocalBackend(policy, None, optimizer, train, view="reference")
 
 
 def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -148,6 +148,12 @@ def test_lessons_begin_in_the_middle_with_a_page_that_holds_values_already() -> 
         assert answer.count("(") == episode.task.size > len(listed) - 1
 
 
+def test_a_share_of_the_turns_has_wrong_tokens_that_are_not_imitated() -> None:
+    episodes = shown(4, objectives=2, compositions=["parallel"], stumbles=0.5)
+    turns = [turn for episode in episodes for turn in episode.turns]
+    assert 0.3 < sum(not all(turn.sampled_mask) for turn in turns) / len(turns) < 0.7
+
+
 def test_some_parallel_lessons_have_long_lists() -> None:
     made = lessons(objectives=[1, 2], compositions=["parallel", "sequential"], more=0.5, more_objectives=[8, 16])
     tasks = [made.lesson(number, ()).tasks[0] for number in range(60)]

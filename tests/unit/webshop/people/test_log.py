@@ -19,7 +19,15 @@ from tests.unit.webshop.shop.shops import goal, shop
 from tests.unit.webshop.shop.tasks import objective
 from tests.unit.webshop.site.test_app import version
 
-GOOD = {"shop": "s", "split": "test", "objective": "0", "instruction": "i", "steps": [], "bought": None, "reward": 0.0}
+GOOD: dict[str, object] = {
+    "shop": "s",
+    "split": "test",
+    "objective": "0",
+    "instruction": "i",
+    "steps": [],
+    "bought": None,
+    "reward": 0.0,
+}
 GOALS = [goal(), goal(asin="W01", instruction="Find me another lamp")]
 
 

@@ -27,7 +27,12 @@ def shopped(shop: Webshop, path: Path, number: int) -> PersonSession:
     objectives = shop.objectives("test")
     goal = goal_of(objectives[number])
     visit, steps = Visit(WebshopEnvConfig().open(shop), goal), []
-    moves = [Search(goal.name.lower()), Click(goal.asin.lower()), *map(Click, goal.options), Click("buy now")]
+    moves: list[Search | Click] = [
+        Search(goal.name.lower()),
+        Click(goal.asin.lower()),
+        *map(Click, goal.options),
+        Click("buy now"),
+    ]
     for move in moves:
         said = f"search[{move.query}]" if isinstance(move, Search) else f"click[{move.target}]"
         steps.append(Step(page=visit.text(), offered=visit.clickables, action=said))
@@ -58,7 +63,7 @@ def test_a_session_is_lived_once_more(tmp_path: Path) -> None:
     limit = f" below {goal.price_upper:g}"
     assert episode.turns[0].state == f"<think> {'; '.join(goal.options)}{limit}</think>"
     assert episode.turns[-1].state == f"<think> {limit}</think>"
-    assert calls(episode.turns[-1].action, "click")  # type: ignore[arg-type]  # a call it is
+    assert calls(episode.turns[-1].action, "click")
 
 
 def test_an_errand_of_another_shop_is_refused(tmp_path: Path) -> None:

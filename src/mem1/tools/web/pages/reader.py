@@ -64,7 +64,7 @@ class PageReader:
     async def close(self) -> None:
         """Close the connections and end the readers."""
         await self._client.close()
-        await asyncio.to_thread(self._extractor.close)
+        self._extractor.close()
 
     def _text(self, fetched: Fetched) -> tuple[str, str]:
         kind = _kind(fetched)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mem1.config import Config
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, address
 from mem1.tools.web.search.base import SearchProvider
 
 Text = Annotated[str, Field(min_length=1)]
+Address = Annotated[str, address("env.search.key_env")]
 
 
 class ServiceConfig(Config):
@@ -24,24 +25,14 @@ class ServiceConfig(Config):
     changes: ClassVar[tuple[str, ...]] = ()  # the keys that change what is found
 
     type: str
-    base_url: str
-    key_env: str | None = None
+    base_url: Address
+    key_env: VariableName | None = None
     timeout: float = Field(default=20.0, gt=0)
     retries: int = Field(default=3, ge=0)
     longest_wait: float = Field(default=60.0, ge=0)
     connections: int = Field(default=4, ge=1)
     rate: Annotated[float, Field(gt=0)] | None = None
     most_calls: Annotated[int, Field(ge=1)] | None = None
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "env.search.key_env")
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -59,8 +50,8 @@ class SerperConfig(ServiceConfig):
     changes: ClassVar[tuple[str, ...]] = ("gl", "hl", "tbs", "page")
 
     type: Literal["serper"] = "serper"
-    base_url: str = "https://google.serper.dev"
-    key_env: Text = "SERPER_API_KEY"
+    base_url: Address = "https://google.serper.dev"
+    key_env: VariableName = "SERPER_API_KEY"
     gl: Text | None = "us"
     hl: Text | None = "en"
     tbs: Text | None = None
@@ -79,8 +70,8 @@ class BraveConfig(ServiceConfig):
     changes: ClassVar[tuple[str, ...]] = ("country", "search_lang", "safesearch", "freshness", "spellcheck")
 
     type: Literal["brave"] = "brave"
-    base_url: str = "https://api.search.brave.com"
-    key_env: Text = "BRAVE_API_KEY"
+    base_url: Address = "https://api.search.brave.com"
+    key_env: VariableName = "BRAVE_API_KEY"
     rate: Annotated[float, Field(gt=0)] | None = 1.0
     country: Text | None = None
     search_lang: Text | None = None
@@ -104,8 +95,8 @@ class TavilyConfig(ServiceConfig):
     )
 
     type: Literal["tavily"] = "tavily"
-    base_url: str = "https://api.tavily.com"
-    key_env: Text = "TAVILY_API_KEY"
+    base_url: Address = "https://api.tavily.com"
+    key_env: VariableName = "TAVILY_API_KEY"
     search_depth: Literal["basic", "advanced"] = "basic"
     topic: Literal["general", "news", "finance"] = "general"
     time_range: Literal["day", "week", "month", "year"] | None = None
@@ -128,7 +119,7 @@ class SearxngConfig(ServiceConfig):
     changes: ClassVar[tuple[str, ...]] = ("language", "safesearch", "time_range", "categories", "engines")
 
     type: Literal["searxng"] = "searxng"
-    base_url: str = "http://127.0.0.1:8888"
+    base_url: Address = "http://127.0.0.1:8888"
     language: Text | None = "en"
     safesearch: Literal[0, 1, 2] = 0
     time_range: Literal["day", "week", "month", "year"] | None = None
@@ -165,19 +156,9 @@ class RetrieveConfig(Config):
     """Another ``POST /retrieve`` at ``base_url``; its passages are the pages."""
 
     type: Literal["retrieve"] = "retrieve"
-    base_url: str
-    key_env: str | None = None
+    base_url: Address
+    key_env: VariableName | None = None
     timeout: float = Field(default=30.0, gt=0)
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, name: str | None) -> str | None:
-        return check_variable(name)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        return check_address(url, "env.search.key_env")
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1.cli.sweeps import Member, members, values
+from mem1.cli.many.members import Member, members, values
 from mem1.errors import ConfigError
 
 

@@ -156,7 +156,7 @@ def check_disk() -> Iterator[Check]:
 
 def check_memory() -> Iterator[Check]:
     """Memory that is available now."""
-    available = _available_memory()
+    available = available_memory()
     if available is None:
         yield Check("memory", Status.WARN, "unknown on this system", "the shipped recipes need about 4 GiB")
         return
@@ -218,7 +218,7 @@ def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:
     return next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), set())
 
 
-def _available_memory(path: Path = Path("/proc/meminfo")) -> int | None:
+def available_memory(path: Path = Path("/proc/meminfo")) -> int | None:
     """Bytes available, ``None`` where the system does not tell."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -84,11 +84,11 @@ def test_cpu_flags_are_read_from_the_first_core(tmp_path: Path) -> None:
     assert doctor._cpu_flags(tmp_path / "absent") == set()
 
 
-def test_available_memory_is_in_bytes(tmp_path: Path) -> None:
+def testavailable_memory_is_in_bytes(tmp_path: Path) -> None:
     path = tmp_path / "meminfo"
     path.write_text("MemTotal: 8 kB\nMemAvailable:   3 kB\n", encoding="utf-8")
-    assert doctor._available_memory(path) == 3072
-    assert doctor._available_memory(tmp_path / "absent") is None
+    assert doctor.available_memory(path) == 3072
+    assert doctor.available_memory(tmp_path / "absent") is None
 
 
 @pytest.mark.parametrize(

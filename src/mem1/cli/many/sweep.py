@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mem1.cli import output
 from mem1.cli.arguments import INTERRUPTED, Parser, positive
-from mem1.cli.commands.runs import settings_rows
-from mem1.cli.sweeps import Member, members
+from mem1.cli.many.members import Member, members
+from mem1.cli.many.runs import settings_rows
 from mem1.errors import ConfigError, IncompleteError
 
 COMMANDS = ("train", "evaluate", "warmstart", "distill", "demo")

@@ -1,0 +1,1 @@
+"""Many runs: listed, over seeds, swept."""
