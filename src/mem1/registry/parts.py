@@ -37,6 +37,7 @@ BUILTIN: Mapping[str, str] = {
     "engine.shopper": "mem1.webshop.shopper_config:ShopperConfig",
     "engine.tinker": "mem1.integrations.tinker.config:TinkerEngineConfig",
     "engine.vllm": "mem1.inference.vllm.config:VllmConfig",
+    "engine.vllm_server": "mem1.inference.vllm.config:VllmServerConfig",
     "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",
