@@ -106,7 +106,7 @@ _PLAIN: dict[str, Any] = {
 
 def of_shipped(groups: int) -> dict[str, float]:
     """Of the shipped policy on factbook questions; ``groups`` is a multiple of 4."""
-    recipe = load(Recipe, find("recipes/demo.toml"))
+    recipe = load(Recipe, find("recipes/sequential.toml"))
     training = _PLAIN | {"constant_length": 1000, "tasks_per_step": 4}
     tasks = recipe.tasks.model_copy(update={"objectives": OBJECTIVES, "count": 4 * groups})
     recipe = recipe.model_copy(update={"tasks": tasks, "train": TrainConfig.model_validate(training)})

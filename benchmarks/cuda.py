@@ -254,7 +254,7 @@ def demo_step() -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         changes = ["train.steps=1", "train.evaluate_every=0", "watch_tasks=0", 'engine.device="cuda"']
         run_dir = Path(folder) / "run"
-        commands.train(Path("recipes/demo.toml"), changes, run=run_dir, resume=False)
+        commands.train(Path("recipes/sequential.toml"), changes, run=run_dir, resume=False)
         lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     wanted = ("rollout_gap", "rollout_gap_max", "reward/mean", "seconds/", "speed/", "count/failed")
     return {key: value for line in lines for key, value in line.items() if any(part in key for part in wanted)}

@@ -1,6 +1,6 @@
 """What reinforcement learning adds to the policy it starts from, over several seeds.
 
-    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/demo.toml] [--measures em] [--run FOLDER]
+    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/sequential.toml] [--measures em] [--run FOLDER]
     mem1 bench learning --recipe recipes/parallel.toml --run runs/parallel   # the same
 
 Each seed draws its own training tasks and samples, and trains the recipe's policy anew. All seeds are measured on the
@@ -82,7 +82,7 @@ def run(
 
     ``runs``: a folder to keep them in, and to go on from.
     """
-    loaded = load(Recipe, recipe or find("recipes/demo.toml"))
+    loaded = load(Recipe, recipe or find("recipes/sequential.toml"))
     sizes = {"horizons": (loaded.tasks.objectives,), "session_objectives": 0, "strategies": (loaded.memory.type,)}
     if quick:
         sizes["tasks"] = 32

@@ -104,7 +104,7 @@ def _train(steps: int, hold: Callable[[], None]) -> None:
     from mem1.types import EpisodeGroup
 
     sizes = [f"train.steps={steps}", f"train.checkpoint_every={steps}", f"train.tasks_per_step={TASKS}"]
-    recipe = load(Recipe, "demo", [*sizes, "train.no_signal_limit=1000"])
+    recipe = load(Recipe, "sequential", [*sizes, "train.no_signal_limit=1000"])
     with tempfile.TemporaryDirectory() as folder, command_loop():
         built = build(recipe, trains=True)
         pool = train_tasks(recipe, built.world.sources)

@@ -1,9 +1,10 @@
 """Fill README's figures from what the program printed; nothing in them is typed by hand.
 
     mem1 demo --json > demo.json
+    mem1 demo sequential --json > sequential.json
     mem1 bench --json > bench.json
     mem1 bench learning --json > learning.json
-    python tools/readme.py --demo demo.json --bench bench.json --learning learning.json
+    python tools/readme.py --demo demo.json --sequential sequential.json --bench bench.json --learning learning.json
 
 Each block of README between ``<!-- NAME -->`` and ``<!-- /NAME -->`` is written anew, and ``docs/images/demo.svg`` is
 drawn from the demo's run.
@@ -25,6 +26,7 @@ from mem1.report.figures.svg_export import write_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "demo.svg"
+SEQUENTIAL = ROOT / "docs" / "images" / "sequential.svg"
 
 # Benchmark, figure, what README calls it, how it is written.
 SPEEDS = (
@@ -62,8 +64,57 @@ SPEEDS = (
 )
 
 
-def demo_block(summary: Mapping[str, Any], data: RunData) -> str:
-    """The demo's table: quality before and after, and every strategy's quality and peak, by horizon."""
+def memory_block(summary: Mapping[str, Any], data: RunData) -> str:
+    """The table of tasks that have to be remembered: before and after training, edited and rewritten pages."""
+    first, last = data.first, data.last
+    assert first is not None
+    assert last is not None
+    trained, *others = last.plan.strategies
+    head = ["objectives", "tasks", "EM an objective before", "after training", "of that at 2"]
+    head += [f"page rewritten (`{name}`)" for name in others]
+    head += [f"peak tokens without the prompt: `{trained}`", *(f"`{name}`" for name in others)]
+    keys = sorted({cell.key for cell in last.cells}, key=lambda key: key.objectives)
+    at_two = next(cell for cell in last.cells if cell.strategy == trained and cell.objectives == 2)
+    rows = []
+    for key in keys:
+        cell, before = last.cell(trained, key), first.cell(trained, key)
+        assert cell is not None
+        rest = [last.cell(name, key) for name in others]
+        share = cell.metrics[Measure.EM_PER_OBJECTIVE].mean / at_two.metrics[Measure.EM_PER_OBJECTIVE].mean
+        rows.append(
+            [
+                str(key.objectives),
+                str(cell.contents),
+                _between(before),
+                _between(cell),
+                f"{100 * share:.0f} %" if key.objectives > 2 else "",
+                *map(_between, rest),
+                *(_mean(one, Measure.PEAK_WITHOUT_PROMPT, "{:,.0f}") for one in (cell, *rest)),
+            ]
+        )
+    gain = next((value for name, value in summary.items() if name.endswith("parallel-2")), None)
+    lines = [
+        f"What it printed ({summary['minutes']:.1f} minutes; test countries, all questions asked upfront, one answer "
+        "list due at the end, greedy; in brackets 95 % intervals over tasks):",
+        "",
+        *_table(head, rows),
+        "",
+        f"Reinforcement learning on two objectives, summed EM: {gain}.",
+    ]
+    return "\n".join(lines)
+
+
+def _between(cell: Cell | None) -> str:
+    metric = cell.metrics.get(Measure.EM_PER_OBJECTIVE) if cell is not None else None
+    if metric is None:
+        return ""
+    if metric.low is None or metric.high is None:
+        return f"{metric.mean:.2f}"
+    return f"{metric.mean:.2f} ({metric.low:.2f} … {metric.high:.2f})"
+
+
+def sequential_block(summary: Mapping[str, Any], data: RunData) -> str:
+    """Questions one after another: quality before and after, every strategy's quality and peak, by horizon."""
     first, last = data.first, data.last
     assert first is not None
     assert last is not None
@@ -154,6 +205,7 @@ def main() -> None:
     """Fill the blocks whose source is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, help="what mem1 demo --json printed")
+    parser.add_argument("--sequential", type=Path, help="what mem1 demo sequential --json printed")
     parser.add_argument("--bench", type=Path, help="what mem1 bench --json printed")
     parser.add_argument("--learning", type=Path, help="what mem1 bench learning --json printed")
     arguments = parser.parse_args()
@@ -162,8 +214,15 @@ def main() -> None:
     if arguments.demo is not None:
         summary = json.loads(arguments.demo.read_text(encoding="utf-8"))
         run = Path(summary["report"]).parent
-        text = fill(text, "demo", demo_block(summary, read_run(run)))
-        write_picture(run, PICTURE, title="One page of memory: trained on 2 objectives, measured up to 32 and over 200")
+        text = fill(text, "demo", memory_block(summary, read_run(run)))
+        write_picture(run, PICTURE, title="One page that remembers: trained on 2 objectives, measured up to 32")
+    if arguments.sequential is not None:
+        summary = json.loads(arguments.sequential.read_text(encoding="utf-8"))
+        run = Path(summary["report"]).parent
+        text = fill(text, "sequential", sequential_block(summary, read_run(run)))
+        write_picture(
+            run, SEQUENTIAL, title="One page of memory: trained on 2 objectives, measured up to 32 and over 200"
+        )
     if arguments.bench is not None:
         text = fill(text, "bench", bench_block(json.loads(arguments.bench.read_text(encoding="utf-8"))))
     if arguments.learning is not None:

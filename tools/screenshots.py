@@ -79,7 +79,15 @@ def main() -> int:
 def make_run(path: Path) -> Path:
     """A real run: the demonstration, cut down to a minute or two."""
     keys = [word for name, value in SMALL.items() for word in (f"--{name}", value)]
-    command = [sys.executable, "-m", "mem1.cli.main", "demo", str(ROOT / "recipes" / "demo.toml"), "--run", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "mem1.cli.main",
+        "demo",
+        str(ROOT / "recipes" / "sequential.toml"),
+        "--run",
+        str(path),
+    ]
     subprocess.run([*command, "--set", "watch_tasks=4", *keys], check=True)
     return path
 
