@@ -120,16 +120,6 @@ def policy_of(config: DictConfig, ranks: int = 1) -> Alone:
     return Alone(worker, "actor", ranks)
 
 
-def reference_of(config: DictConfig) -> Any:
-    """The reference policy that a configuration describes: asks it for log-probabilities."""
-    from mem1.integrations.verl.inside.worker import PolicyWorker
-
-    world_of_one()
-    worker = PolicyWorker(config=config.actor_rollout_ref, role="ref")
-    worker.init_model()
-    return worker.compute_ref_log_prob
-
-
 def critic_of(config: DictConfig, ranks: int = 1) -> Alone:
     """The critic that a configuration describes, built as verl's trainer builds it."""
     from verl.utils.config import omega_conf_to_dataclass
@@ -159,7 +149,7 @@ def backend(model: Path, train: TrainConfig, *, critic: bool = False, ranks: int
     return VerlBackend(
         policy_of(config, ranks),
         critic_of(config, ranks) if critic else None,
-        reference_of(config) if train.kl.coef > 0 else None,
+        None,
         train,
         filler=0,
     )

@@ -56,5 +56,4 @@ def prepared(trainer: Updater, train: TrainConfig, *groups: EpisodeGroup) -> lis
 def local(model: Path, train: TrainConfig) -> LocalBackend:
     policy = Policy(load_model(str(model), device="cpu"), temperature=train.temperature)
     optimizer = make_optimizer(list(policy.model.parameters()), [], train.optimizer, critic_lr=0.0)
-    reference = Policy(load_model(str(model), device="cpu")) if train.kl.coef > 0 else None
-    return LocalBackend(policy, None, optimizer, train, view="reference", reference=reference)
+    return LocalBackend(policy, None, optimizer, train, view="reference")
