@@ -30,10 +30,12 @@ from tests.unit.integrations.verl.alone import policy_of, recipe
 class Playing:
     """What ``Players`` does, in this process: verl's workers would run the same agent loops."""
 
-    loops: Any
-
     def __init__(self, *_: Any) -> None:
         pass
+
+    def loops(self) -> Any:
+        """A fresh agent loop; each test says over which server."""
+        raise NotImplementedError
 
     async def played(
         self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0
