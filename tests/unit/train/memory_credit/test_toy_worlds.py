@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ from tests.semantics.test_exactness import flat
 def played(world: str) -> tuple[list[EpisodeGroup], float]:
     """A rollout, and how far what it reports is from what the policy says of it, in nats."""
     policy = small_policy(32, seed=0)
-    worlds = {
+    worlds: dict[str, Callable[[int], list[EpisodeGroup]]] = {
         "questions": Questions(policy, objectives=3, groups=2, size=2),
         "carried": Carry(policy, rewrites=2, size=2),
         "aside": Carry(policy, rewrites=1, size=2, side_calls=True),
