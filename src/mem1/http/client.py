@@ -100,6 +100,12 @@ class HttpClient:
         """As ``call``, but GET ``path`` with ``query`` behind it. No key belongs into a query."""
         return await background.run(self._call("GET", f"{path}?{urlencode(query)}", None, read))
 
+    async def tell(self, path: str, body: object) -> None:
+        """As ``call``, where the status says all: the answer's body is not looked at."""
+        await background.run(
+            self._call("POST", path, json.dumps(body).encode("ascii"), lambda answer: None, parsed=False)
+        )
+
     async def look(self, path: str) -> Any:
         """The JSON that stands at ``path``, asked for once. Raises ``HttpError``. Counts for nothing else."""
         return (await background.run(self._send("GET", path, None))).json()
@@ -118,9 +124,11 @@ class HttpClient:
 
     # ------------------------------------------------------------ on the loop of the connections
 
-    async def _call(self, method: str, path: str, content: bytes | None, read: Callable[[Any], T]) -> tuple[T, float]:
+    async def _call(
+        self, method: str, path: str, content: bytes | None, read: Callable[[Any], T], *, parsed: bool = True
+    ) -> tuple[T, float]:
         def whole(answer: Answer) -> T:
-            found = answer.json()
+            found = answer.json() if parsed else None
             try:
                 return read(found)
             except BadAnswerError as error:

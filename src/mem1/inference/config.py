@@ -13,8 +13,11 @@ from mem1.prices import Prices
 from mem1.registry import Kind, Part
 
 if TYPE_CHECKING:  # what is built is loaded when it is built, not by reading a recipe
+    from pathlib import Path
+
     from mem1.inference.base import Engine
     from mem1.inference.endpoint.openai_engine import OpenAiEngine
+    from mem1.inference.following import Follower
     from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.inference.hf.transformers_engine import TransformersEngine
 
@@ -52,12 +55,13 @@ class EngineConfig(Part):
     """Any engine, told apart by ``type``. ``slots``: completions written at the same time; ``max_context``: tokens.
 
     ``shares_weights``: it writes with the policy's own weights, which can be trained; others are connected to
-    (``build``).
+    (``build``). Of those, ``takes_weights``: it can be given the trained ones after each step (``follow``).
     """
 
     part_kind: ClassVar[Kind] = "engine"
     default_type: ClassVar[str | None] = "transformers"
     shares_weights: ClassVar[bool] = False
+    takes_weights: ClassVar[bool] = False
 
     slots: int = Field(default=16, ge=1)
     max_context: int | None = Field(default=None, ge=2)
@@ -83,6 +87,13 @@ class EngineConfig(Part):
         Raises ``ConfigError``, ``ModelError``; ``Mem1Error`` where a package is missing.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how its engine is made: define build")
+
+    def follow(self, model: str, folder: Path, *, adapter_rank: int | None) -> Follower:
+        """An engine for a policy that is trained elsewhere and begins as ``model``, whose files lie in ``folder``.
+
+        ``adapter_rank``: it will be given low-rank adapters of that rank; ``None``: whole weights. Raises as ``build``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how its engine takes weights: define follow")
 
 
 class TransformersConfig(EngineConfig):

@@ -54,5 +54,6 @@ def refuse(engine: object, source: WeightSource) -> NoReturn:
     raise ConfigError(
         f"{type(engine).__name__} takes no weights from here ({kind})",
         where="engine.type",
-        hint='train with [engine] type = "transformers", whose weights are in this process',
+        hint='train with [engine] type = "transformers", whose weights are in this process, or with "vllm" or '
+        '"vllm_server", which take them after each step',
     )

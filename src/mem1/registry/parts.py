@@ -12,6 +12,7 @@ FOLDERS: Mapping[str, str] = {"memory": "mem1.memory.strategies"}
 
 BUILTIN: Mapping[str, str] = {
     "environment.qa": "mem1.envs.qa:QaEnvConfig",
+    "environment.tools": "mem1.envs.tools:ToolsEnvConfig",
     "environment.web": "mem1.envs.web.config:WebEnvConfig",
     "environment.tau2_retail": "mem1.envs.retail.config:RetailEnvConfig",
     "environment.webshop": "mem1.webshop.shop.config:WebshopEnvConfig",
@@ -36,6 +37,7 @@ BUILTIN: Mapping[str, str] = {
     "engine.shopper": "mem1.webshop.shopper_config:ShopperConfig",
     "engine.tinker": "mem1.integrations.tinker.config:TinkerEngineConfig",
     "engine.vllm": "mem1.inference.vllm.config:VllmConfig",
+    "engine.vllm_server": "mem1.inference.vllm.config:VllmServerConfig",
     "estimator.grpo": "mem1.train.advantages.grpo:Grpo",
     "estimator.rloo": "mem1.train.advantages.rloo:Rloo",
     "estimator.reinforce++": "mem1.train.advantages.reinforce_pp:ReinforcePP",

@@ -11,7 +11,7 @@ from mem1.recipe import Recipe
 from mem1.retrieval.base import Retriever
 from mem1.rollout.lessons import Lessons
 from mem1.runtime.lessons.build import build_lessons
-from mem1.runtime.models import LocalModel, build_local, build_side_engine, local_settings, seed
+from mem1.runtime.models import LocalModel, build_local, build_side_engine, check_trainable, seed
 from mem1.runtime.world import EnvMaker, build_retriever, make_environments, task_sources
 from mem1.tasks.base import Source
 
@@ -39,7 +39,7 @@ class Runtime:
     def trainable(self) -> LocalModel:
         """The policy to train. Raises ``ConfigError`` where its weights are not here."""
         if self.local is None:
-            local_settings(self.recipe)
+            check_trainable(self.recipe)
         assert self.local is not None
         return self.local
 
@@ -47,10 +47,11 @@ class Runtime:
 def build(recipe: Recipe, *, trains: bool = False) -> Runtime:
     """All parts of ``recipe``, the policy ready to be trained with ``trains``. Raises ``Mem1Error``."""
     if trains:
-        local_settings(recipe)
-    seed(recipe)  # a new model's weights are drawn in what follows
+        check_trainable(recipe)
+    seed(recipe, trains=trains)  # a new model's weights are drawn in what follows
     world = build_world(recipe)
-    local = build_local(recipe, texts(recipe, world), trains=trains) if recipe.writer.shares_weights else None
+    here = recipe.writer.shares_weights or (trains and recipe.writer.takes_weights)
+    local = build_local(recipe, texts(recipe, world), trains=trains) if here else None
     engine = recipe.writer.build(recipe.model) if local is None else local.sampler
     return Runtime(recipe, world, engine, build_side_engine(recipe), local)
 

@@ -12,6 +12,7 @@ from mem1.evaluation.evaluate import evaluate as run_evaluation
 from mem1.evaluation.records import CellKey, Evaluation, PolicyInfo
 from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
+from mem1.inference.weights import SharedWeights
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.recipe import Recipe
@@ -37,8 +38,8 @@ def evaluate(
     """All strategies of ``config`` (the recipe's own) on the tasks of all cells."""
     recipe = runtime.recipe
     config = config or recipe.evaluate
-    if version and runtime.local is not None:
-        runtime.local.sampler.set_version(version)
+    if version and runtime.local is not None and runtime.local.sampler.policy_version != version:
+        run_here(runtime.local.sampler.update_weights(version, SharedWeights()))  # loaded as they are by now
     memories, cap = compared(recipe, runtime.engine.tokenizer, config)
     parts = {
         name: replace(context(runtime, memory=one, temperature=config.temperature), cap=cap)

@@ -117,6 +117,7 @@ def _refuse_changes(opened: RunDir, recipe: Recipe, grows: Grows | None, free: C
     with imports("known"):  # it may be somebody else's: nothing that it names is imported
         begun = opened.config(Recipe)
     free = (*free, "monitors")  # who watches changes nothing
+    free = (*free, *(f"backend.{key}" for key in recipe.backend.free))
     changed = [name for name in differences(begun, recipe) if not any(f"{name}.".startswith(f"{key}.") for key in free)]
     if grows is not None and may_go_on(getattr(begun, grows), getattr(recipe, grows)):
         changed = [name for name in changed if name != f"{grows}.steps"]

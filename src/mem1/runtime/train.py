@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from mem1.event_loop import run_here
 from mem1.recipe import Recipe
 from mem1.rollout.group import as_groups
 from mem1.rollout.health import RolloutHealthCheck
@@ -36,13 +37,13 @@ def train(
     from mem1.train.memory_credit.probes import answer_probes
     from mem1.train.trainer import Trainer
 
-    seed(runtime.recipe)
+    seed(runtime.recipe, trains=True)
     tags = runtime.recipe.memory.tags
     trainer = Trainer(
         local.trained,
         runtime.recipe.train,
         run,
-        rollout=lambda step: rollout(runtime.recipe, pool, step, partial(played, runtime)),
+        rollout=lambda step: _confirmed(runtime, pool, step),
         objective_rewards=objective_rewards_of(runtime.recipe.reward),
         probes=answer_probes(local.tokenizer, tags.opening(tags.answer)),
         evaluate=watcher(runtime, watched),
@@ -56,7 +57,20 @@ def train(
 
 def watcher(runtime: Runtime, watched: Sequence[Task]) -> Callable[[int], Mapping[str, float]] | None:
     """Greedy scores on dev tasks like those trained on, after a step; ``None`` where there are no such tasks."""
-    return (lambda step: watch(watched, step, partial(play, runtime))) if watched else None
+
+    def measured(step: int) -> Mapping[str, float]:
+        found = watch(watched, step, partial(play, runtime))
+        run_here(runtime.trainable.confirm())
+        return found
+
+    return measured if watched else None
+
+
+async def _confirmed(runtime: Runtime, pool: Sequence[Task], step: int) -> list[EpisodeGroup]:
+    """The groups of a step, once it is known that they were written with the weights that were handed over."""
+    groups = await rollout(runtime.recipe, pool, step, partial(played, runtime))
+    await runtime.trainable.confirm()
+    return groups
 
 
 async def rollout(recipe: Recipe, pool: Sequence[Task], step: int, playing: Playing) -> list[EpisodeGroup]:

@@ -48,7 +48,7 @@ def warm_start(
     from mem1.runtime.models import seed
     from mem1.train.warmstart import warm_start as supervised
 
-    seed(runtime.recipe)
+    seed(runtime.recipe, trains=True)
     if shown.taken is not None:
         record_taken(run, shown.taken, resume=resume)
         console.print(shown.taken.summary, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from mem1.tools.files import Folder
 from mem1.tools.toolbox import Toolbox
 from mem1.tools.web.build import make_web_tools
 from mem1.tools.web.cache import CacheConfig
+from mem1.tools.web.pages.extract import check_installed
 from mem1.tools.web.search.config import ServiceConfig
 from mem1.tools.web.source import Web
 
@@ -59,7 +60,10 @@ def _web(config: WebToolsConfig, kept: Path | None, largest: int | None) -> Tool
     if cache is None:
         cache = CacheConfig() if kept is None else CacheConfig(mode="use", file=str(kept / _FOUND))
     if cache.mode != "replay" and isinstance(config.search, ServiceConfig):
-        Secret.from_environment(config.search.key_env, where="tools.web.search.key_env")  # told at once
+        # Told at once, and not when a session has begun.
+        Secret.from_environment(config.search.key_env, where="tools.web.search.key_env")
+        if config.open:
+            check_installed("tools.web.pages")
     make = partial(make_web_tools, config.search, config.pages, cache, opens=config.open)
     return Web(make, top_k=config.top_k, opens=config.open, largest=largest)
 

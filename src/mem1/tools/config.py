@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,6 +16,7 @@ from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
 from mem1.tools.web.search.config import SearchConfig, SerperConfig
 
+_LAUNCHER = re.compile(r"(python[0-9.]*|npx|uvx|node|bunx|pipx)$")
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -58,13 +60,12 @@ class McpServerConfig(Config):
 
     @property
     def label(self) -> str:
-        """What it is called: its ``name``, else the command's or the host's."""
+        """What it is called: its ``name``, else that of the program, or the host's."""
         if self.name:
             return self.name
         if self.url is not None:
             return urlsplit(self.url).hostname or "server"
-        words = [word for word in self.command if not word.startswith("-")]
-        return Path(words[-1] if len(words) > 1 and "python" in words[0] else words[0]).stem.replace(".", "_")
+        return _called(self.command)
 
 
 class WebToolsConfig(Config):
@@ -98,3 +99,15 @@ class ToolsConfig(Config):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
+
+
+def _called(command: tuple[str, ...]) -> str:
+    """The program that ``command`` starts, whatever starts it: ``python -m NAME``, ``python FILE``, ``npx NAME``."""
+    program, *words = command
+    if _LAUNCHER.match(Path(program).name):
+        if "-m" in words[:-1]:
+            program = words[words.index("-m") + 1]
+        else:
+            program = next((word for word in words if not word.startswith("-")), program)
+    name = Path(program).stem if program.endswith((".py", ".js")) else Path(program).name
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name).strip("_") or "server"

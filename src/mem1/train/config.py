@@ -118,6 +118,13 @@ class TrainConfig(Config):
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
 
+    ``checkpointing``: each layer's activations are computed again for its gradient instead of being kept: a third more
+    arithmetic, and the memory of one layer in place of all.
+
+    ``staleness``: the rollout of a step is written by the weights of so many steps before, while those steps are
+    learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
+    Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
+
     Of the checkpoints, made every ``checkpoint_every`` steps, the newest ``keep`` are kept, the one that scored best on
     the watched tasks, and those after each ``keep_every`` steps (0: none).
 
@@ -133,6 +140,7 @@ class TrainConfig(Config):
     side_calls: bool = True
     temperature: Positive = 1.0
     refill: int = Field(default=0, ge=0)
+    staleness: int = Field(default=0, ge=0)
     steps: Count = 100
     tasks_per_step: Count = 8
     group_size: Count = 8
@@ -151,6 +159,7 @@ class TrainConfig(Config):
     constant_length: Count | None = None
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()
+    checkpointing: bool = False
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2
@@ -200,16 +209,21 @@ class BackendConfig(Part):
     """Where the weights are trained, told apart by ``type``."""
 
     part_kind: ClassVar[Kind] = "backend"
+    free: ClassVar[tuple[str, ...]] = ()
+    """Keys that a resumed run may have otherwise: where it computes, not what."""
     default_type: ClassVar[str | None] = "local"
     any_temperature: ClassVar[bool] = False
     credits_memory: ClassVar[bool] = False
+    rolls_ahead: ClassVar[bool] = False
 
     def check_recipe(self, recipe: Any) -> None:
-        """Most compute at temperature 1 only, and of what was sampled only."""
+        """Most compute at temperature 1 only, of what was sampled only, and after the rollout."""
         if recipe.train.memory_credit.type != "none" and not self.credits_memory:
             raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
         if recipe.train.temperature != 1 and not self.any_temperature:
             raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
+        if recipe.train.staleness and not self.rolls_ahead:
+            raise ValueError(f"backend {self.type!r} makes no rollouts ahead: set train.staleness = 0")
 
     @property
     def writer(self) -> EngineConfig | None:
@@ -229,6 +243,7 @@ class LocalBackendConfig(BackendConfig):
 
     any_temperature: ClassVar[bool] = True
     credits_memory: ClassVar[bool] = True
+    rolls_ahead: ClassVar[bool] = True
 
     type: Literal["local"] = "local"
 
@@ -274,4 +289,6 @@ def may_go_on(begun: Config, config: Config) -> bool:
     if not isinstance(begun, TrainConfig | WarmstartConfig) or not isinstance(config, TrainConfig | WarmstartConfig):
         return False
     more = config.steps > begun.steps and config.optimizer.schedule == "constant"
+    # Nothing was rolled out ahead of a step that was not to come.
+    more = more and not (isinstance(config, TrainConfig) and config.staleness)
     return more and begun == config.model_copy(update={"steps": begun.steps})

@@ -1,6 +1,6 @@
 """The numbers of one training step, as pure functions of what happened in it.
 
-Names are ``section/name``. A list has one entry for each turn index.
+Names are ``section/name``; those of the gap to the engine are in ``gap.py``. A list has one entry for each turn index.
 
 ======================================  ==============================================================================
 reward/mean, reward/max                 over scored episodes
@@ -23,6 +23,7 @@ policy/ratio_mean, ratio_min, ratio_max p(now) / p(before the first update), ove
 policy/ratio_by_turn                    the mean by turn; ``policy/clip_by_turn``: the clip fraction by turn
 policy/rollout_gap, rollout_gap_max     abs(log p of the trainer - log p of the rollout), before the first update
 policy/rollout_gap_by_turn              the mean by turn
+policy/staleness, staleness_max         steps between the weights that wrote an episode and those that learn from it
 policy/advantage_std                    over tokens
 policy/grad_norm                        before clipping, mean over updates
 critic/loss, critic/explained, ...      value loss; share of the returns' variance that the values explain
@@ -98,7 +99,7 @@ def update_metrics(updates: Sequence[StepStats]) -> Values:
     turn_of = torch.cat([u.minibatch.batch.turn_of for u in updates])
     ratio = torch.cat([u.ratio for u in updates])
     clipped = torch.cat([u.clipped for u in updates]).float()
-    old = torch.cat([_old(u) for u in first])
+    old = torch.cat([before(u) for u in first])
     gap = (old - torch.cat([u.minibatch.batch.rollout_logprobs for u in first])).abs()
     now = torch.cat([u.logprobs for u in updates])
     values: Values = {
@@ -112,7 +113,7 @@ def update_metrics(updates: Sequence[StepStats]) -> Values:
         "policy/ratio_min": ratio.min().item(),
         "policy/ratio_max": ratio.max().item(),
         "policy/ratio_by_turn": by_turn(ratio, turn_of),
-        "policy/kl_step": kl("k3", torch.cat([_old(u) for u in updates]), now).mean().item(),
+        "policy/kl_step": kl("k3", torch.cat([before(u) for u in updates]), now).mean().item(),
         "policy/rollout_gap": gap.mean().item(),
         "policy/rollout_gap_max": gap.max().item(),
         "policy/rollout_gap_by_turn": by_turn(gap, torch.cat([u.minibatch.batch.turn_of for u in first])),
@@ -147,7 +148,8 @@ def _critic_metrics(updates: Sequence[StepStats], first: Sequence[StepStats]) ->
     return values
 
 
-def _old(update: StepStats) -> Tensor:
+def before(update: StepStats) -> Tensor:
+    """Log p of each token under the weights that the rollout's updates began with, float [N]."""
     return update.logprobs if update.minibatch.old_logprobs is None else update.minibatch.old_logprobs
 
 

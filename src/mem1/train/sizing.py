@@ -208,7 +208,9 @@ def seconds_of(shape: ModelShape, plan: Plan, machine: Machine) -> tuple[float, 
     cache = in_flight / machine.devices * plan.context * shape.cache_bytes(plan.value_bytes)
     once = max((weights + cache) / machine.bandwidth, in_flight / machine.devices * forward / machine.flops)
     rollout = read + turns * plan.written / in_flight * once
-    passes = plan.epochs * (4 if plan.checkpointing else 3) + (plan.epochs > 1) + plan.reference
+    # Backward is one pass for what is written and one for the weights, which an adapter's base needs none of.
+    once_back = (3 if plan.trained is None else 2) + plan.checkpointing
+    passes = plan.epochs * once_back + (plan.epochs > 1) + plan.reference
     if plan.critic:
         passes += 3 * plan.epochs + 1
     return rollout, passes * forward * plan.row_tokens / (machine.flops * machine.devices)

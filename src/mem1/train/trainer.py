@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +14,14 @@ from rich.console import Console
 from torch import nn
 
 from mem1.errors import ConfigError, NoSignalError
-from mem1.event_loop import run_here
 from mem1.rollout.health import RolloutHealthCheck
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.earnings import ObjectiveRewards
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
+from mem1.train.ahead import Ahead, Rollout, WithAhead, staleness
 from mem1.train.config import TrainConfig
+from mem1.train.gap import gap_metrics
 from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.memory_credit.probes import Probes
@@ -37,9 +38,6 @@ from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
-
-Rollout = Callable[[int], list[EpisodeGroup] | Awaitable[list[EpisodeGroup]]]
-"""Episodes for a step."""
 
 SHOWN = {
     "reward/mean": "reward",
@@ -62,7 +60,8 @@ class Trainer:
         run: The run directory.
         rollout: Episodes for step ``step`` (counted from 0), scored and with rewards, or an awaitable of them: it is
             awaited on the command's event loop (``event_loop``). It may depend on ``step`` and the weights only, else a
-            resumed run is not the same as an undisturbed one.
+            resumed run is not the same as an undisturbed one. With ``config.staleness`` it is called while weights
+            change, so that its sampler must write with a copy of them that ``on_weights`` brings up to date.
         objective_rewards: What each objective adds to an episode's reward, from its score; needed for
             ``credit = "objective"`` only.
         probes: What the policy is asked for credit for memory (``config.memory_credit``).
@@ -92,6 +91,7 @@ class Trainer:
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
         policy.temperature = config.temperature
+        policy.checkpointing = config.checkpointing
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
         if compared is not None:
@@ -104,7 +104,7 @@ class Trainer:
             run,
             config,
             Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every),
-            trained,
+            WithAhead(trained, self._learner.ahead),
             shown=SHOWN,
             episodes="train",
             evaluate=evaluate,
@@ -150,7 +150,7 @@ class Reinforcement:
     def __init__(self, config: TrainConfig, backend: Updater, rollout: Rollout, ledger: Ledger) -> None:
         self._config = config
         self._backend = backend
-        self._rollout = rollout
+        self.ahead = Ahead(rollout, staleness=config.staleness, steps=config.steps, check=_check)
         self._ledger = ledger
 
     def gather(self, progress: Progress) -> list[EpisodeGroup]:
@@ -159,15 +159,13 @@ class Reinforcement:
         Raises if not one of its episodes got going (see ``RolloutHealthCheck``), and ``ConfigError`` if one holds
         inexact tokens.
         """
-        found = self._rollout(progress.step)
-        rolled_out = found if isinstance(found, list) else run_here(_awaited(found))
-        groups = [_with_known_rewards(group) for group in rolled_out]
-        RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {progress.step + 1}")
-        _check_exact(groups)
-        return groups
+        return [_with_known_rewards(group) for group in self.ahead.take(progress.step)]
 
     def learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
-        """Advantages, update, and record the episodes."""
+        """Advantages, update, and record the episodes; rollouts that are made ahead go on meanwhile."""
+        return self.ahead.while_learning(progress.step, lambda: self._learn(gathered, progress, recorder))
+
+    def _learn(self, gathered: list[EpisodeGroup], progress: Progress, recorder: Recorder) -> tuple[Values, Progress]:
         began = time.perf_counter()
         selection = select(
             gathered if self._config.side_calls else [_turns_only(group) for group in gathered],
@@ -180,11 +178,14 @@ class Reinforcement:
         factor = rate(self._config.optimizer, progress.step, self._config.steps)
         updates = self._update(minibatches, factor, progress.step)
         values = rollout_metrics(gathered, selection) | update_metrics(updates)
+        values |= gap_metrics(updates, self._config)
         values |= {
             "policy/lr": self._config.optimizer.lr * factor,
             "seconds/prepare": prepared - began,
             "seconds/update": time.perf_counter() - prepared,
         }
+        if self._config.staleness:
+            values |= _staleness_metrics(gathered, progress.step)
         recorder.episodes(_with_advantage(gathered, minibatches))
         tokens = sum(minibatch.batch.size for minibatch in minibatches)
         return values, progress.model_copy(
@@ -219,8 +220,10 @@ class Reinforcement:
         return updates
 
 
-async def _awaited(found: Awaitable[list[EpisodeGroup]]) -> list[EpisodeGroup]:
-    return await found
+def _staleness_metrics(groups: Sequence[EpisodeGroup], step: int) -> Values:
+    found = [staleness(episode, step) for group in groups for episode in group.episodes]
+    known = [one for one in found if one is not None]
+    return {"policy/staleness": sum(known) / len(known), "policy/staleness_max": max(known)} if known else {}
 
 
 def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
@@ -239,6 +242,12 @@ def _with_known_rewards(group: EpisodeGroup) -> EpisodeGroup:
 
 def _turns_only(group: EpisodeGroup) -> EpisodeGroup:
     return group.model_copy(update={"episodes": tuple(map(without_side_calls, group.episodes))})
+
+
+def _check(groups: Sequence[EpisodeGroup], step: int) -> None:
+    """Raise where nothing can be learned from the rollout of ``step``."""
+    RolloutHealthCheck(e for group in groups for e in group.episodes).check(f"rollout of step {step + 1}")
+    _check_exact(groups)
 
 
 def _check_exact(groups: Sequence[EpisodeGroup]) -> None:

@@ -110,12 +110,14 @@ def check_gap(trainer: Tensor, minibatch: Minibatch, config: TrainConfig) -> Non
     mean = gap.mean().item()
     if config.max_rollout_gap is None or mean <= config.max_rollout_gap:  # what is no number is not <= either
         return
+    moved = f", or the policy moves that far in {config.staleness} steps (train.staleness)" if config.staleness else ""
     raise InexactError(
         f"the trainer's log-probabilities are {mean:.3g} nats from those that the engine reported when it sampled "
         f"(mean of {len(gap)} tokens; largest {gap.max().item():.3g}), more than {config.max_rollout_gap:g}",
         where="train.max_rollout_gap",
         hint="the two compute with different precision (engine.dtype, train.autocast), with different weights, or the "
-        "engine is wrong on this model: `mem1 views MODEL` compares them; raise the bound only if the cause is known",
+        f"engine is wrong on this model{moved}: `mem1 views MODEL` compares them; raise the bound only if the cause is "
+        "known",
     )
 
 

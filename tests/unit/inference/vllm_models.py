@@ -58,6 +58,7 @@ class _Shared:
     def __init__(self, backend: VllmBackend) -> None:
         self._backend = backend
         self.max_context = backend.max_context
+        self.float32 = backend.float32
 
     async def call(self, ask: Ask) -> Piece:
         return await self._backend.call(ask)

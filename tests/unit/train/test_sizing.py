@@ -79,9 +79,10 @@ def test_packing_checkpointing_and_epochs_change_the_updates_time_as_they_should
         "again": replace(PLAN, checkpointing=True),
         "twice": replace(PLAN, epochs=2),
         "against": replace(PLAN, reference=True),
+        "adapter": replace(PLAN, trained=50),
     }
     times = {name: seconds_of(SHAPE, plan, MACHINE)[1] / plain for name, plan in plans.items()}
-    assert times == pytest.approx({"packed": 1 / 2, "again": 4 / 3, "twice": 7 / 3, "against": 4 / 3})
+    assert times == pytest.approx({"packed": 1 / 2, "again": 4 / 3, "twice": 7 / 3, "against": 4 / 3, "adapter": 2 / 3})
 
 
 def test_hours_and_money() -> None:

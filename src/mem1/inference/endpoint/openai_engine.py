@@ -36,13 +36,12 @@ class OpenAiEngine(FixedWeights):
     Raises ``ConfigError`` where the key is missing.
     """
 
-    policy_version = 0  # a server's model is not trained from here
-
     def __init__(self, config: OpenAiConfig, model: str, tokenizer: Tokenizer) -> None:
         self._config = config
         self._model = model
         self.tokenizer = tokenizer
         self.max_context = config.max_context
+        self.policy_version = 0  # a server's model is not trained from here
         self._endpoint = endpoint(config)
         self._watch = ContextWatch(config.base_url)
         self._pending = PendingCalls()
@@ -59,6 +58,7 @@ class OpenAiEngine(FixedWeights):
                 max_context=config.max_context,
                 at_once=config.style == "chat" and not config.continues,
                 exact=config.exact,
+                policy_version=self.policy_version,
             ),
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from mem1.errors import BackendError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.folders import is_adapter
+from mem1.inference.following import EXACT, ROUNDED
 from mem1.inference.pending import PendingCalls
 from mem1.inference.vllm.backend import VllmBackend
 from mem1.inference.vllm.config import VllmConfig
@@ -21,13 +22,15 @@ class VllmEngine:
     Args:
         backend: The running vLLM; stopped by ``close``.
         tokenizer: The model's own.
+        handover_gap: See ``FollowingConfig``.
     """
 
-    def __init__(self, backend: VllmBackend, tokenizer: Tokenizer) -> None:
+    def __init__(self, backend: VllmBackend, tokenizer: Tokenizer, *, handover_gap: float | None = None) -> None:
         self._backend = backend
         self.tokenizer = tokenizer
         self.max_context = backend.max_context
         self.policy_version = 0
+        self.handover_gap = handover_gap or (EXACT if backend.float32 else ROUNDED)
         self._pending = PendingCalls()
 
     @classmethod
@@ -35,7 +38,8 @@ class VllmEngine:
         cls, config: VllmConfig, folder: Path, tokenizer: Tokenizer, *, adapter_rank: int | None = None
     ) -> VllmEngine:
         """Start vLLM (half a minute and more) on the model in ``folder``. Raises as ``VllmBackend``."""
-        return cls(VllmBackend(config, folder, adapter_rank=adapter_rank), tokenizer)
+        backend = VllmBackend(config, folder, adapter_rank=adapter_rank)
+        return cls(backend, tokenizer, handover_gap=config.handover_gap)
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
@@ -60,6 +64,9 @@ class VllmEngine:
         folder = source.path if source.path.is_dir() else source.path.parent
         await self._backend.load(folder, version, adapter=is_adapter(folder))
         self.policy_version = version
+
+    async def confirm(self) -> None:
+        """It lives in this process: nobody else gives it weights."""
 
     def release(self, session: str) -> None:
         """Nothing is kept for a session: prefixes are shared by all."""

@@ -40,7 +40,7 @@ def summary_of(name: str, path: Path, changed: float) -> RunSummary:
     problems: list[str] = []
     config = _config(run, problems)
     evaluations = tuple(sorted(_evaluations(run, problems), key=lambda one: (one.version, one.label)))
-    metrics = _metrics(run, problems)
+    metrics = _metrics(run, problems, _whole(_part(config, "tasks").get("objectives")) or 1)
     last = evaluations[-1] if evaluations else None
     train, memory = _part(config, "warmstart" if metrics.warm else "train"), _part(config, "memory")
     episodes, began = _episodes(run)
@@ -111,25 +111,27 @@ def _evaluations(run: RunDir, problems: list[str]) -> Iterator[EvaluationSummary
             problems.append(_told(error))
 
 
-def _metrics(run: RunDir, problems: list[str]) -> _Metrics:
+def _metrics(run: RunDir, problems: list[str], objectives: int) -> _Metrics:
     found = _Metrics()
     if not run.metrics.is_file():
         return found
     try:
         for row in read_metrics(run.metrics):
-            found = _with(found, row)
+            found = _with(found, row, objectives)
     except StorageError as error:
         problems.append(_told(error))
     return found
 
 
-def _with(found: _Metrics, row: dict[str, Any]) -> _Metrics:
+def _with(found: _Metrics, row: dict[str, Any], objectives: int) -> _Metrics:
+    """``objectives``: of a watched task, over which its score is summed; that of the episodes is a mean."""
     seconds, warm = _number(row.get("seconds/step")), "warmstart/loss" in row
     if seconds is not None or warm or "reward/mean" in row:  # a step, and not what was measured between two
         found = found._replace(steps=row["step"], seconds=found.seconds + (seconds or 0.0), warm=warm)
     for name, source in (("evaluation/em", "watched"), ("quality/em", "training")):
         value = _number(row.get(name))
         if value is not None and (source == "watched" or found.score is None or found.score.source == source):
+            value /= max(1, objectives) if source == "watched" else 1
             metric = Metric(mean=value, low=None, high=None, n=0)
             found = found._replace(score=Headline(f"{Measure.EM}{PER_OBJECTIVE}", metric, source))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from mem1.errors import Mem1Error
 from mem1.evaluation.records import Metric
-from mem1.evaluation.statistics.intervals import Draw, unbounded
+from mem1.evaluation.statistics.intervals import Draw, bounded, unbounded
 from mem1.report.listing.index import RunsIndex
 from mem1.report.listing.reading import BESIDES
 from mem1.report.listing.summary import Headline, RunSummary, Status
@@ -48,6 +48,7 @@ def over_seeds(index: RunsIndex, runs: Iterable[RunSummary], confidence: float =
 
     The interval is Student's over the seeds, widened for few of them (``statistics.intervals.unbounded``) and kept
     within 0 and 1, where scores lie: it is about training anew, and the same tasks. A single seed has none.
+    Where all scored the same, Gaffke's interval of a quantity between 0 and 1 takes its place.
     """
     groups: dict[str, list[RunSummary]] = {}
     for one in runs:
@@ -73,7 +74,9 @@ def mean_over_seeds(values: Sequence[float], confidence: float = 0.95) -> Metric
     mean = float(data.mean())
     if len(data) < 2 or not np.all((data >= 0) & (data <= 1)):
         return Metric(mean=mean, low=None, high=None, n=len(data))
-    low, high = unbounded(data, Draw(confidence=confidence))
+    draw = Draw(confidence=confidence)
+    # Seeds that all scored the same show no spread, which is not the same as having none.
+    low, high = unbounded(data, draw) if np.ptp(data) else bounded(data, 0.0, 1.0, draw)
     return Metric(mean=mean, low=max(0.0, low), high=min(1.0, high), n=len(data))
 
 

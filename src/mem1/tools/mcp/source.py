@@ -7,10 +7,12 @@ started again for the next call; the call during which it died has an unknown ou
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -29,6 +31,7 @@ from mem1.types import ToolSpec
 _LEAST = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _TOLD = 800  # characters of what a server said on standard error
 _PAGES = 100
+_ASKED = 120  # characters of a call's arguments
 _CLOSING = 10.0  # seconds
 
 
@@ -210,7 +213,16 @@ class _McpTool:
 
     async def __call__(self, arguments: dict[str, Any]) -> ToolResult:
         fixed = {name: self._server._config.arguments[name] for name in self._given}
-        return await self._server.call(self._name, {**arguments, **fixed})
+        result = await self._server.call(self._name, {**arguments, **fixed})
+        return replace(result, source=f"{result.source} {_asked(arguments)}".rstrip())
+
+
+def _asked(arguments: dict[str, Any]) -> str:
+    """What a call was asked with, on one line, as it stands beside an answer."""
+    values = list(arguments.values())
+    text = str(values[0]) if len(values) == 1 else json.dumps(arguments, ensure_ascii=False) if values else ""
+    line = " ".join(text.split())
+    return line if len(line) <= _ASKED else f"{line[:_ASKED]}..."
 
 
 def _properties(tool: Any) -> set[str]:

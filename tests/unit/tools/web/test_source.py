@@ -123,6 +123,16 @@ def test_a_missing_key_is_told_before_anything_begins(double: SearchDouble, monk
         build_toolbox(settings(double))
 
 
+def test_packages_that_are_missing_are_told_before_anything_begins(
+    double: SearchDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "trafilatura" else object())
+    with pytest.raises(ConfigError, match="reading pages needs trafilatura") as caught:
+        build_toolbox(settings(double))
+    assert caught.value.where == "tools.web.pages"
+    build_toolbox(settings(double, open=False))
+
+
 def test_the_command_knows_the_variables_of_the_services() -> None:
     services = (SerperConfig(), BraveConfig(), TavilyConfig())
     assert {one.type: one.key_env for one in services} == _SEARCH

@@ -22,7 +22,7 @@ from mem1.runtime.build import World, build_world
 from mem1.runtime.models import build_side_engine
 from mem1.runtime.play import context_of
 from mem1.tasks.files.parquet import OURS
-from mem1.types import Task
+from mem1.types import Episode, Task
 
 REQUEST = "mem1_request"
 
@@ -67,17 +67,28 @@ class Mem1AgentLoop(AgentLoopBase):
             raise ConfigError(
                 "the agent loop mem1 has no recipe", where="mem1.recipe", hint="+mem1.recipe=... (docs/scaling.md)"
             )
-        shared = player(
-            settings.recipe,
-            self.config.actor_rollout_ref.model.path,
-            allow_imports=bool(settings.get("allow_imports")),
-        )
         ours = fields.get(REQUEST)
-        filler = shared.tokenizer.eos_id or 0
+        filler = 0
+        try:
+            shared = player(
+                settings.recipe,
+                self.config.actor_rollout_ref.model.path,
+                allow_imports=bool(settings.get("allow_imports")),
+            )
+            filler = shared.tokenizer.eos_id or 0
+            temperature = sampling_params.get("temperature", 1.0) if ours is None else json.loads(ours)["temperature"]
+            episode = await self._play(shared, fields, float(temperature))
+        except Exception as error:
+            if ours is None:
+                raise
+            return crashed(error, filler=filler)
+        if ours is None and episode.failed:
+            assert episode.error is not None
+            raise BackendError(f"{episode.error.type}: {episode.error.message}", where=episode.id)
+        return outputs_of(episode, side_calls=shared.recipe.train.side_calls, filler=filler)
+
+    async def _play(self, shared: Player, fields: dict[str, Any], temperature: float) -> Episode:
         engine = VerlEngine(self.server_manager, shared.tokenizer, max_context=int(self.rollout_config.max_model_len))
-        temperature = float(sampling_params.get("temperature", 1.0))
-        if ours is not None:
-            temperature = json.loads(ours)["temperature"]
         parts = context_of(
             shared.recipe,
             shared.world.make_env,
@@ -86,17 +97,9 @@ class Mem1AgentLoop(AgentLoopBase):
             temperature=temperature,
         )
         try:
-            episode = await run_episode(_request(shared.recipe, fields), parts)
-        except Exception as error:
-            if ours is None:
-                raise
-            return crashed(error, filler=filler)
+            return await run_episode(_request(shared.recipe, fields), parts)
         finally:
             await engine.close()
-        if ours is None and episode.failed:
-            assert episode.error is not None
-            raise BackendError(f"{episode.error.type}: {episode.error.message}", where=episode.id)
-        return outputs_of(episode, side_calls=shared.recipe.train.side_calls, filler=filler)
 
 
 def _request(recipe: Recipe, fields: dict[str, Any]) -> RolloutRequest:

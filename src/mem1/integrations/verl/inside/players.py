@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 import ray
 import transfer_queue as tq
 from ray.exceptions import RayError
@@ -44,7 +44,7 @@ class Players:
 
         Raises ``BackendError`` where one cannot be played, or a worker is gone.
         """
-        return self.play(tasks, label, size=size, temperature=temperature)
+        return await asyncio.to_thread(self.play, tasks, label, size=size, temperature=temperature)
 
     def play(self, tasks: Sequence[Task], label: str, *, size: int = 1, temperature: float = 1.0) -> list[Episode]:
         """``played``, which waits."""
@@ -121,12 +121,6 @@ def _requests(tasks: Sequence[Task], names: Sequence[str], label: str, size: int
         "__rollout_n__": [size] * len(tasks),
         REQUEST: asked,
     }
-    batch = tu.get_tensordict({name: _objects(values) for name, values in rows.items()})
+    batch = tu.get_tensordict(rows)
     tu.assign_non_tensor_data(batch, "global_steps", 0)
     return batch
-
-
-def _objects(values: Sequence[Any]) -> Any:
-    array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
-    return array

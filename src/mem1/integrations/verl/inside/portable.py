@@ -70,7 +70,8 @@ def _write_optimizer(engine: Any, file: Path) -> None:
     """Moments and counts by ``parameter/name``; none before the first step. Rates are the configuration's."""
     state: Any = {}
     if engine.optimizer.state:  # torch would take a step to have something to gather, and count it
-        state = get_optimizer_state_dict(engine.module, engine.optimizer, options=_GATHERED)["state"]
+        # What is gathered is given to the first process; the others get nothing.
+        state = get_optimizer_state_dict(engine.module, engine.optimizer, options=_GATHERED).get("state", {})
     if _first():
         named = {
             f"{parameter}/{name}": torch.as_tensor(value).contiguous().clone()

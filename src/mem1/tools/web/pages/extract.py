@@ -28,7 +28,7 @@ class Extractor:
     """
 
     def __init__(self, *, seconds: float = 10.0, pages: int = 50, readers: int = 2) -> None:
-        _check_installed()
+        check_installed()
         self._seconds, self._pages = seconds, pages
         self._idle: queue.LifoQueue[_Reader | None] = queue.LifoQueue()
         for _ in range(readers):
@@ -132,9 +132,10 @@ def _environment() -> dict[str, str]:
     return found | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def _check_installed() -> None:
+def check_installed(where: str = "env.pages") -> None:
+    """Raise ``ConfigError`` where what reads pages is not installed; ``where``: the key that wants it."""
     from importlib.util import find_spec
 
     missing = [name for name in ("trafilatura", "pypdf", "protego", "charset_normalizer") if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"reading pages needs {', '.join(missing)}", where="env.pages", hint=install_hint("web"))
+        raise ConfigError(f"reading pages needs {', '.join(missing)}", where=where, hint=install_hint("web"))
