@@ -20,6 +20,7 @@ from mem1.config import Config
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.cells import Bootstrap, compare_strategies, make_cell
 from mem1.evaluation.records import CellKey, Evaluation, Plan, PolicyInfo
+from mem1.evaluation.statistics import METHOD
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
 from mem1.memory.strategies.full import FullMemoryConfig
@@ -87,7 +88,10 @@ def write_run(root: Path, count: int) -> tuple[Path, int]:
         confidence=0.95,
     )
     comparisons = compare_strategies(cells, bootstrap)
-    made.write_evaluation("test", Evaluation(plan=plan, complete=True, cells=tuple(cells), comparisons=comparisons))
+    made.write_evaluation(
+        "test",
+        Evaluation(plan=plan, complete=True, cells=tuple(cells), comparisons=comparisons, intervals=METHOD),
+    )
     return made.path, made.episodes("test").stat().st_size
 
 

@@ -9,6 +9,8 @@ Needs the development dependencies (playwright) and a Chromium (make chromium).
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,11 +23,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mem1.report.build import build_report
-from mem1.report.viewer.app import make_app
+from mem1.report.viewer.app import make_library_app
 from mem1.report.viewer.filter import Filter
-from mem1.report.viewer.pages import Viewer, address, comparison
+from mem1.report.viewer.library import Library
 from mem1.serving.background import running
-from mem1.storage.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -41,7 +42,8 @@ SMALL = {
     "evaluate.session_objectives": "16",
     "evaluate.session_tasks": "1",
 }
-DESK, PHONE = (1280, 860), (390, 844)
+DESK, WIDE, PHONE = (1280, 860), (1440, 900), (390, 844)
+RUN, OTHER = "demo", "demo-seed-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         run = (arguments.run or make_run(Path(folder) / "small")).resolve()
         report = build_report(run).html.as_uri()
-        with served(run) as base:
-            take(browser, [*of_viewer(run, base), *of_report(report)])
+        os.chdir(folder)  # pages name the folder as it was given
+        runs = beside_others(run, Path("runs"))
+        with served(runs) as base:
+            take(browser, [*of_runs(base), *of_viewer(runs, base), *of_report(report)])
     return 0
 
 
@@ -80,16 +84,46 @@ def make_run(path: Path) -> Path:
     return path
 
 
+def beside_others(run: Path, folder: Path) -> Path:
+    """A folder with ``run`` and three like it: another seed, one that was stopped, one that is damaged."""
+    for name in (RUN, OTHER, "stopped", "damaged"):
+        shutil.copytree(run, folder / name)
+    for name, seed, steps in ((OTHER, 1, None), ("stopped", 0, 200)):
+        path = folder / name / "config.json"
+        settings = json.loads(path.read_text()) | {"seed": seed}
+        settings["train"]["steps"] = steps or settings["train"]["steps"]
+        path.write_text(json.dumps(settings))
+    (folder / "damaged" / "config.json").write_text("{")
+    return folder
+
+
 @contextmanager
-def served(run: Path) -> Iterator[str]:
+def served(runs: Path) -> Iterator[str]:
     """The viewer's address while it runs."""
-    with running(lambda: make_app(Viewer(RunDir.open(run)))) as address:
+    with running(lambda: make_library_app(Library(runs))) as address:
         yield address
 
 
-def of_viewer(run: Path, base: str) -> list[Picture]:
+def of_runs(base: str) -> list[Picture]:
+    """The runs, some side by side, one's results, metrics and settings; light, dark, phone."""
+    compared = base + "/runs?" + urlencode([("run", RUN), ("run", OTHER), ("run", "stopped")])
+    return [
+        Picture("viewer-runs", base + "/", WIDE),
+        Picture("viewer-runs-dark", base + "/", WIDE, "dark"),
+        Picture("viewer-runs-phone", base + "/", PHONE),
+        Picture("viewer-runs-compare", compared, WIDE),
+        Picture("viewer-runs-compare-phone", compared, PHONE, "dark"),
+        Picture("viewer-results", f"{base}/r/{RUN}/results#sequential", WIDE),
+        Picture("viewer-results-phone", f"{base}/r/{RUN}/results", PHONE),
+        Picture("viewer-metrics-dark", f"{base}/r/{RUN}/metrics", WIDE, "dark"),
+        Picture("viewer-configuration", f"{base}/r/{RUN}/configuration", WIDE),
+    ]
+
+
+def of_viewer(runs: Path, root: str) -> list[Picture]:
     """The list, an episode, a turn with what was dropped, two strategies side by side; light, dark, phone."""
-    viewer = Viewer(RunDir.open(run))
+    viewer = Library(runs).open(RUN).viewer
+    base = root + viewer.base
     viewer.catalogue.refresh()
     (longest, *_), _ = viewer.catalogue.page(Filter(strategy="state", order="-objectives", outcome="some wrong"), 1)
     (learnt, *_), _ = viewer.catalogue.page(Filter(order="-advantage"), 1)
@@ -98,12 +132,14 @@ def of_viewer(run: Path, base: str) -> list[Picture]:
     return [
         Picture("viewer-list", base + "/?order=-turns"),
         Picture("viewer-list-dark", base + "/?" + urlencode({"order": "-advantage"}), scheme="dark"),
+        Picture("viewer-groups-dark", base + "/?label=train&fold=group", WIDE, "dark"),
+        Picture("viewer-facts", root + viewer.address(longest).replace("/episode?", "/facts?"), WIDE),
         Picture("viewer-list-phone", base + "/?order=-turns", PHONE),
-        Picture("viewer-episode", base + address(longest)),
-        Picture("viewer-turn", base + address(longest), keys=opened),
-        Picture("viewer-turn-dark", base + address(learnt), scheme="dark", keys=opened[2:]),
-        Picture("viewer-turn-phone", base + address(longest), PHONE, "dark", keys=opened[:-1]),
-        *(Picture("viewer-compare", base + comparison(longest, one), keys=("j",) * 3) for one in others[:1]),
+        Picture("viewer-episode", root + viewer.address(longest)),
+        Picture("viewer-turn", root + viewer.address(longest), keys=opened),
+        Picture("viewer-turn-dark", root + viewer.address(learnt), scheme="dark", keys=opened[2:]),
+        Picture("viewer-turn-phone", root + viewer.address(longest), PHONE, "dark", keys=opened[:-1]),
+        *(Picture("viewer-compare", root + viewer.comparison(longest, one), keys=("j",) * 3) for one in others[:1]),
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mem1.cli.arguments import Parser
 
+_MANY = 100  # options: a command with more of them reads a recipe
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -47,11 +48,14 @@ def _words() -> tuple[Mapping[str, str], Mapping[str, Sequence[str]], Mapping[st
 
 
 def _bash(commands: Mapping[str, str], options: Mapping[str, Sequence[str]], given: Mapping[str, Sequence[str]]) -> str:
-    cases = "\n".join(f'    {name}) words="{" ".join([*options[name], *given[name]])}" ;;' for name in commands)
+    # A recipe's keys once, and not for every command that reads one: a script is handed on as one argument, too.
+    keys = set.intersection(*(set(some) for some in options.values() if len(some) > _MANY))
+    cases = "\n".join(f'    {name}) words="{_line(options[name], given[name], keys)}" ;;' for name in commands)
     return f"""\
 # mem1 for bash: eval "$(mem1 completion bash)"
 _mem1() {{
   local words="" current="${{COMP_WORDS[COMP_CWORD]}}"
+  local keys="{" ".join(sorted(keys))}"
   if [ "$COMP_CWORD" -eq 1 ]; then
     words="{" ".join(commands)} --help --version"
   else
@@ -63,6 +67,13 @@ _mem1() {{
 }}
 complete -o default -F _mem1 mem1
 """
+
+
+def _line(options: Sequence[str], given: Sequence[str], keys: Set[str]) -> str:
+    """What can follow a command; ``keys`` by the variable that holds them."""
+    if not keys <= set(options):
+        return " ".join([*options, *given])
+    return " ".join([*(option for option in options if option not in keys), *given, "$keys"])
 
 
 def _zsh(commands: Mapping[str, str], options: Mapping[str, Sequence[str]], given: Mapping[str, Sequence[str]]) -> str:

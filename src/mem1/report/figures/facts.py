@@ -42,7 +42,7 @@ def fact_map(histories: Sequence[FactHistory], answers: Sequence[str]) -> FactMa
         id="facts",
         title="What was held, forgotten, and when",
         caption=f"A row is an objective's answer, a column a turn. {found} of {len(histories)} answers were found, "
-        f"{there} could be read when they were due.{more}",
+        f"{there} could be read when they were due; what follows is faint: nothing asks for it any more.{more}",
         histories=tuple(histories),
         answers=tuple(answers),
         turns=turns,
@@ -81,13 +81,14 @@ def _row(fact: FactHistory, top: int, step: float, one: FactMap) -> str:
         f'<line class="grid" x1="{_LEFT}" x2="{_LEFT + one.turns * step:.1f}" y1="{middle:.1f}" y2="{middle:.1f}"/>',
     ]
     turn = 0
-    for standing, some in groupby(fact.turns):
+    until = fact.due + 1
+    for (standing, past), some in groupby(zip(fact.turns, (k >= until for k in range(len(fact.turns))), strict=True)):
         count = len(list(some))
         if standing is not Standing.UNSEEN:
             tall = _HEIGHTS[standing]
             words = f"{fact.objective + 1}. {answer}: {standing.value}, {_turns(turn, count)}"
             parts.append(
-                f'<rect class="f-{standing.value}" x="{_LEFT + turn * step + 0.5:.2f}" '
+                f'<rect class="f-{standing.value}{" past" if past else ""}" x="{_LEFT + turn * step + 0.5:.2f}" '
                 f'width="{max(count * step - 1, 0.6):.2f}" y="{middle - tall / 2:.1f}" height="{tall}">'
                 f"<title>{escape(words)}</title></rect>"
             )
