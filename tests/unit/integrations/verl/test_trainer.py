@@ -42,7 +42,11 @@ class Playing:
     ) -> list[Episode]:
         runs = []
         for position, task in enumerate(tasks):
-            asked = {"task": task.model_dump(mode="json"), "group": f"{label}/{position}", "label": label}
+            asked: dict[str, Any] = {
+                "task": task.model_dump(mode="json"),
+                "group": f"{label}/{position}",
+                "label": label,
+            }
             asked |= {"position": position, "temperature": temperature}
             runs += [
                 self.loops().run({}, **{REQUEST: json.dumps(asked), "session_id": member}) for member in range(size)
@@ -93,6 +97,7 @@ def test_two_steps_leave_a_run_like_any_other(tmp_path: Path, monkeypatch: pytes
     trainer.pool, trainer.watched = train_tasks(told, task_sources(told)), []
     trainer.fit(None)
 
+    assert trainer.result is not None
     assert trainer.result.step == 2
     metrics = [json.loads(line) for line in trainer.run.metrics.read_text().splitlines()]
     assert [line["step"] for line in metrics] == [1, 2]
