@@ -7,7 +7,7 @@ By RLOO, from the same seeds:
 - the variance of the gradient under credit per episode and per objective, the shipped policy answering 8 questions
   about train countries one after the other: the mean squared distance of the gradients of single groups of 8 episodes
   from their mean, over weights;
-- the steps that a tiny random policy takes until 90 % of 8 questions, each of which wants a token of its own, are met;
+- the steps that a tiny random policy takes until 70 % of 8 questions, each of which wants a token of its own, are met;
 - a value carried on a page of one token through two rewrites (``toys/carry.py``), with each credit for memory and
   without;
 - a value kept by a side call, with side calls trained and not.
@@ -234,7 +234,7 @@ def run(quick: bool, groups: int | None = None) -> dict[str, float | str]:
         [one["objective"] / one["episode"] for one in toy]
     )
     toys = [replace(one, steps=40) for one in (QUESTIONS, CARRY, ASIDE)] if quick else [QUESTIONS, CARRY, ASIDE]
-    found |= compared(toys[0], {f"credit per {one}": {"credit": one} for one in CREDITS}, seeds, 0.9)
+    found |= compared(toys[0], {f"credit per {one}": {"credit": one} for one in CREDITS}, seeds, 0.7)
     memory: dict[str, dict[str, Any]] = {
         f"credit for memory: {kind}": {"memory_credit": {"type": kind}} for kind in KINDS
     }

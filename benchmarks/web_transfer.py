@@ -23,7 +23,6 @@ from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.config import FactbookConfig
 from mem1.tools.web.doubles.search import Row, search_double
-from mem1.types import Episode
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "paper" / "web-recorded.toml"
 _SNIPPET = 200  # characters
@@ -76,13 +75,13 @@ def run(quick: bool) -> dict[str, float]:
 
 
 def _texts(run: Path) -> dict[str, str]:
-    """Every episode but for its time, by its name."""
+    """Every episode by its name: all that was seen, written and scored, less what depends on the hour.
+
+    That are its time, and the last bits of log-probabilities, which differ with the rows that a batch had.
+    """
     path = RunDir.open(run).episodes("evaluation")
-    return {episode.id: _timeless(episode) for episode in read_episodes(path)}
-
-
-def _timeless(episode: Episode) -> str:
-    return episode.model_copy(update={"seconds": 0.0}).model_dump_json()
+    hours: Any = {"seconds": True, "turns": {"__all__": {"logprobs"}}}
+    return {episode.id: episode.model_dump_json(exclude=hours) for episode in read_episodes(path)}
 
 
 def _snippet(text: str) -> str:

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from mem1.evaluation.measures import spec_of
 from mem1.report.document import Document
 from mem1.report.figures.facts import draw_map
+from mem1.report.figures.style import page_style
 from mem1.report.figures.svg import Chart, draw
 from mem1.report.figures.take import downloads
 from mem1.report.fitting import LONG, fitted
-from mem1.report.style import page_style
 from mem1.report.tables import chart_table, map_table
 from mem1.text import spelled_out
 

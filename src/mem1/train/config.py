@@ -118,6 +118,9 @@ class TrainConfig(Config):
     ``refill``: how often in a step further tasks may be drawn in place of groups that teach nothing, as many as are
     missing (DAPO's dynamic sampling, arXiv 2503.14476).
 
+    ``checkpointing``: each layer's activations are computed again for its gradient instead of being kept: a third more
+    arithmetic, and the memory of one layer in place of all.
+
     ``staleness``: the rollout of a step is written by the weights of so many steps before, while those steps are
     learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
     Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
@@ -156,6 +159,7 @@ class TrainConfig(Config):
     constant_length: Count | None = None
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()
+    checkpointing: bool = False
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2

@@ -91,6 +91,7 @@ class Trainer:
     ) -> None:
         policy.autocast = config.autocast == "bfloat16"
         policy.temperature = config.temperature
+        policy.checkpointing = config.checkpointing
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
         if compared is not None:

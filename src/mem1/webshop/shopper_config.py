@@ -20,7 +20,7 @@ class ShopperConfig(EngineConfig):
         env = recipe.env
         if env.type != "webshop" or not env.readable_by_rules:
             raise ValueError(
-                'builtin:shopper shops in env.type = "webshop" with observation = "text" and form = "tags"'
+                'builtin:shopper shops in env.type = "webshop" with observation = "text", form = "tags" and no protocol'
             )
 
     def build(self, model: str) -> ScriptedEngine:

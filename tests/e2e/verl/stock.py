@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.update(VERL_PLATFORM="cpu", MEM1_VERL="1")
 
@@ -27,7 +28,9 @@ def main(path: Path, file: Path) -> None:
     assert isinstance(verl, VerlConfig)
     compose_parquet(path, (), file)
     config = settings(recipe, verl, run=None, allow_imports=False)
-    ray_init = {"include_dashboard": False, "object_store_memory": 300 << 20} | dict(config.ray_kwargs.ray_init)
+    ray_init: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 300 << 20} | dict(
+        config.ray_kwargs.ray_init
+    )
     if verl.cluster != "local":
         ray_init = {"address": verl.cluster}
     told = {

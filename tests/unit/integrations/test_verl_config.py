@@ -32,6 +32,7 @@ def test_a_recipe_is_trained_by_verl_on_a_cpu_or_by_vllm_on_gpus() -> None:
         ({"engine": {"type": "openai", "base_url": "http://127.0.0.1:1/v1"}}, "verl runs the sampler itself"),
         ({"model": "new:tiny"}, "give its folder"),
         ({"lora": {"r": 4}}, "whole weights"),
+        ({"train": {"kl": {"coef": 0.1}}}, "no reference policy"),
         ({"train": {"algorithm": {"type": "ppo", "critic": "shared"}}}, 'critic = "separate"'),
         (
             {"engine": {"type": "vllm"}, "backend": {"type": "verl", "workers": 3, "tensor_parallel": 2}},

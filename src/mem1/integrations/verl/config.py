@@ -86,6 +86,8 @@ class VerlConfig(BackendConfig):
             raise ValueError('on GPUs verl samples by vLLM: set [engine] type = "vllm" (or backend.device = "cpu")')
         if engine == "vllm" and self.device == "cpu":
             raise ValueError('on a CPU verl samples by the transformers engine: set [engine] type = "transformers"')
+        if self.device == "cpu" and recipe.train.kl.coef > 0:
+            raise ValueError("on a CPU verl holds no reference policy (it pins its memory): set train.kl.coef = 0")
         if recipe.lora is not None:
             raise ValueError("by verl whole weights are trained here: leave lora out")
         algorithm = recipe.train.algorithm

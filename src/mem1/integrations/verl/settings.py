@@ -91,6 +91,8 @@ def _keys(recipe: Recipe, verl: VerlConfig, run: Path | None, allow_imports: boo
     keys |= _engine("actor_rollout_ref.actor", "actor_rollout_ref.actor.fsdp_config", tokens, verl)
     keys |= _engine("critic", "critic.fsdp", tokens, verl)
     keys |= _adamw("actor_rollout_ref.actor", optimizer, optimizer.lr)
+    keys["actor_rollout_ref.actor.use_kl_loss"] = recipe.train.kl.coef > 0  # then verl holds the reference policy
+    keys |= _fsdp("actor_rollout_ref.ref.fsdp_config", verl)
     algorithm = recipe.train.algorithm
     keys["critic.enable"] = isinstance(algorithm, Ppo)
     keys |= _adamw("critic", optimizer, algorithm.critic_lr if isinstance(algorithm, Ppo) else optimizer.lr)
@@ -117,20 +119,25 @@ def _model(where: str, folder: str, pad: int | None, verl: VerlConfig) -> dict[s
 
 def _engine(where: str, fsdp: str, tokens: int, verl: VerlConfig) -> dict[str, Any]:
     """FSDP2, micro-batches by tokens."""
-    found: dict[str, Any] = {
+    return {
         f"{where}.strategy": "fsdp2",
         f"{where}.use_dynamic_bsz": True,
         f"{where}.ppo_max_token_len_per_gpu": tokens,
-        f"{fsdp}.strategy": "fsdp2",
-        f"{fsdp}.param_offload": verl.offload,
-        f"{fsdp}.optimizer_offload": verl.offload,
+    } | _fsdp(fsdp, verl)
+
+
+def _fsdp(where: str, verl: VerlConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        f"{where}.strategy": "fsdp2",
+        f"{where}.param_offload": verl.offload,
+        f"{where}.optimizer_offload": verl.offload,
     }
     if verl.device == "cpu":
         found |= {
-            f"{fsdp}.model_dtype": "fp32",
-            f"{fsdp}.mixed_precision.param_dtype": "fp32",
-            f"{fsdp}.mixed_precision.reduce_dtype": "fp32",
-            f"{fsdp}.use_torch_compile": False,
+            f"{where}.model_dtype": "fp32",
+            f"{where}.mixed_precision.param_dtype": "fp32",
+            f"{where}.mixed_precision.reduce_dtype": "fp32",
+            f"{where}.use_torch_compile": False,
         }
     return found
 
@@ -149,6 +156,7 @@ def _adamw(where: str, optimizer: Any, lr: float) -> dict[str, Any]:
 def _on_cpu(verl: VerlConfig) -> dict[str, Any]:
     found: dict[str, Any] = {
         "actor_rollout_ref.actor.use_torch_compile": False,
+        "actor_rollout_ref.ref.use_torch_compile": False,
         "actor_rollout_ref.rollout.name": SERVER,
         "actor_rollout_ref.rollout.free_cache_engine": False,
     }

@@ -9,8 +9,8 @@ from mem1.errors import DataError
 from mem1.report.data import RunData, compositions, read_run
 from mem1.report.figures.facts import FactMap, draw_map, map_height
 from mem1.report.figures.plots import MEMORY, learning_curves, over_horizons, quality_looks, session_charts
+from mem1.report.figures.style import chart_style
 from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
-from mem1.report.style import chart_style
 from mem1.storage.atomic import write_atomic
 
 _GAP, _HEAD, _MARGIN = 28, 58, 22

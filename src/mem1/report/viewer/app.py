@@ -19,8 +19,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from mem1.errors import DataError, Mem1Error, StorageError
+from mem1.report.figures.style import chart_style
 from mem1.report.listing.index import is_run
-from mem1.report.style import chart_style
 from mem1.report.viewer.library import Library, Opened
 from mem1.report.viewer.pages import Viewer
 from mem1.report.viewer.run_pages import Download, RunPages

@@ -84,6 +84,8 @@ def told(command: str, recipe: Recipe) -> dict[str, Any]:
         notes.insert(0, "calls, tokens: as the scripted expert does it, played on a few of the tasks")
     if prices is None and not recipe.writer.shares_weights:
         notes.append("money: give what a million tokens cost, --evaluate.prices.input X --evaluate.prices.output Y")
+    if command in ("train", "demo") and recipe.writer.shares_weights:
+        notes.append("hours and memory of training: mem1 doctor with this recipe")
     if recipe.side_model is not None:
         notes.append(f"calls of the side model {recipe.side_model} are among them, at the policy's price")
     if recipe.scorer.waits:

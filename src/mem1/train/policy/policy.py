@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from mem1.errors import InexactError
 from mem1.inference.hf.lengths import rotary_limit
 from mem1.train.policy.adapters import adapter_off, is_adapted
+from mem1.train.policy.checkpointing import checkpointed
 from mem1.train.policy.exactness import check_exact
 from mem1.train.policy.forward import TokenOutputs, evaluate_row
 from mem1.train.rows.packing import PackedRow
@@ -45,6 +47,7 @@ class Policy(nn.Module):
         self.value_head = value_head
         self.autocast = autocast
         self.temperature = temperature
+        self.checkpointing = False  # whether activations are computed again instead of being kept
         self._checked = False
         self._limit = rotary_limit(model.config)
 
@@ -88,15 +91,17 @@ class Policy(nn.Module):
             self._checked = True
 
     def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool, entropy_gradient: bool) -> TokenOutputs:
-        return evaluate_row(
-            self.model,
-            row,
-            entropy=need_entropy,
-            entropy_gradient=entropy_gradient,
-            value_head=self.value_head if need_values else None,
-            autocast=self.autocast,
-            temperature=self.temperature,
-        )
+        again = self.checkpointing and torch.is_grad_enabled()
+        with checkpointed(self.model) if again else nullcontext():
+            return evaluate_row(
+                self.model,
+                row,
+                entropy=need_entropy,
+                entropy_gradient=entropy_gradient,
+                value_head=self.value_head if need_values else None,
+                autocast=self.autocast,
+                temperature=self.temperature,
+            )
 
 
 class BasePolicy(Policy):

@@ -146,4 +146,10 @@ def backend(model: Path, train: TrainConfig, *, critic: bool = False, ranks: int
     """A back end over such workers."""
     told = recipe(model, train)
     config = settings(told, told.backend, run=None, allow_imports=False)  # type: ignore[arg-type]
-    return VerlBackend(policy_of(config, ranks), critic_of(config, ranks) if critic else None, None, train, filler=0)
+    return VerlBackend(
+        policy_of(config, ranks),
+        critic_of(config, ranks) if critic else None,
+        None,
+        train,
+        filler=0,
+    )

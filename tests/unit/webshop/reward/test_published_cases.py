@@ -56,15 +56,17 @@ def test_categories(category: str, shared: bool) -> None:
 @pytest.mark.parametrize(
     ("wanted", "bought", "score"),
     [
-        (SNEAKERS, HIGH_TOP, 0.333),
-        (f"{CORD} Home Theater System Subwoofer", OTHER_CORD, 0.3),
-        (CORD, OTHER_CORD, 0.15),
+        # The original's test wants .333, .3, .15, below .05: it was written for en_core_web_lg, which the original
+        # loaded until May 2024 (d149d0d). These are what the model says that it loads now.
+        (SNEAKERS, HIGH_TOP, 4 / 10),  # basketball, mens, shoes, sneakers
+        (f"{CORD} Home Theater System Subwoofer", OTHER_CORD, 5 / 18),  # cord, home, power, system, theater
+        (CORD, OTHER_CORD, 2 / 14),  # cord, power
         (KNOB, TWEEZERS, 0.0),
     ],
 )
 def test_titles(nouns: Nouns, wanted: str, bought: str, score: float) -> None:
     found = type_reward(product("W01", title=bought), goal(name=wanted), nouns)[1]
-    assert found == pytest.approx(score, abs=0.01)
+    assert found == pytest.approx(score)
 
 
 def test_whole_rewards() -> None:

@@ -56,7 +56,7 @@ class Players:
         try:
             first = [key for key in batch.keys if key.endswith("_0")]
             data = tq.kv_batch_get(keys=first, partition_id=_PARTITION, select_fields=["extra_fields"])
-            found = [episode_of(getattr(extra, "data", extra)) for extra in data["extra_fields"].tolist()]
+            found = [episode_of(getattr(extra, "data", extra)) for extra in list(data["extra_fields"])]
         finally:
             tq.kv_clear(keys=batch.keys, partition_id=_PARTITION)
         if len(found) != len(tasks) * size:
