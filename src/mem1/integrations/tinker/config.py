@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from mem1.config import Config
-from mem1.http.addresses import check_address, check_variable
+from mem1.http.addresses import VariableName, check_address
 from mem1.inference.config import EngineConfig
 from mem1.prices import Price, Prices
 from mem1.train.config import BackendConfig, Launch
@@ -38,7 +38,7 @@ class TinkerService(Config):
     """
 
     base_url: Annotated[str, AfterValidator(_address)]
-    key_env: Annotated[str | None, AfterValidator(check_variable)] = None
+    key_env: VariableName | None = None
     tokenizer: str
     chat: bool = False
     slots: int = Field(default=64, ge=1)
