@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -27,7 +28,7 @@ def serving(
     command += ["--dtype", "float32", "--enforce-eager", "--no-enable-chunked-prefill", "--seed", "0"]
     command += ["--max-model-len", str(max_context), "--max-num-seqs", "16", "--generation-config", "vllm", *more]
     control_calls = {"VLLM_SERVER_DEV_MODE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if control else {}
-    process = subprocess.Popen(command, env=os.environ | control_calls)
+    process = subprocess.Popen(command, env=os.environ | control_calls, start_new_session=True)
     try:
         for _ in range(1200):
             assert process.poll() is None, "vllm serve ended"
@@ -40,3 +41,5 @@ def serving(
     finally:
         process.terminate()
         process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a server that was killed leaves its engine behind

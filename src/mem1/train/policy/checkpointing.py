@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.checkpoint import checkpoint
 
@@ -25,7 +25,7 @@ def checkpointed(model: PreTrainedModel) -> Iterator[None]:
     """What is computed within the block keeps each layer's input alone. Raises ``ModelError`` where that cannot be."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    layers = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)]
+    layers: list[Any] = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)]
     if not layers:
         raise ModelError(
             f"{type(model).__name__} has no layers that can be computed again",
