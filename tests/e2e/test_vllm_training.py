@@ -21,7 +21,7 @@ from mem1.inference.following import Follower
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.recipe import Recipe
 from mem1.runtime.models import LocalModel, build_local
-from mem1.train.handover import WeightFiles, check_handed_over
+from mem1.train.backends.handover import WeightFiles, check_handed_over
 from tests.e2e.vllm_server import serving
 from tests.unit.inference.vllm_models import save_random
 

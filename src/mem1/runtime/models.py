@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there 
     from mem1.inference.following import Follower
     from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.inference.hf.transformers_engine import TransformersEngine
-    from mem1.train.handover import WeightFiles
+    from mem1.train.backends.handover import WeightFiles
     from mem1.train.policy.policy import Policy
 
 
@@ -59,7 +59,7 @@ class LocalModel:
             shared = SharedWeights(None if self.trained is self.policy else bring_up)
             await self.sampler.update_weights(version, shared)
             return
-        from mem1.train.handover import check_handed_over
+        from mem1.train.backends.handover import check_handed_over
 
         await self.sampler.update_weights(version, self.files.write(version))
         await check_handed_over(cast("Follower", self.sampler), self.trained.model, version)
@@ -97,7 +97,7 @@ def check_trainable(recipe: Recipe) -> None:
 
 def _followed(recipe: Recipe, settings: FollowingConfig, tokenizer: HfTokenizer, policy: Policy) -> LocalModel:
     """An engine elsewhere starts from the policy as it is now, and follows it."""
-    from mem1.train.handover import WeightFiles
+    from mem1.train.backends.handover import WeightFiles
     from mem1.train.policy.adapters import add_adapter
 
     untied = policy.device.type == "cpu" and bool(policy.model.config.tie_word_embeddings)

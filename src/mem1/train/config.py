@@ -239,7 +239,7 @@ class BackendConfig(Part):
 
 
 class LocalBackendConfig(BackendConfig):
-    """In this process: packed rows, exact gradients (``train/local.py``)."""
+    """In this process: packed rows, exact gradients (``train/backends/local.py``)."""
 
     any_temperature: ClassVar[bool] = True
     credits_memory: ClassVar[bool] = True

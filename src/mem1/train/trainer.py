@@ -20,9 +20,9 @@ from mem1.train.advantages.earnings import ObjectiveRewards
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.ahead import Ahead, Rollout, WithAhead, staleness
+from mem1.train.backends.local import LocalBackend
 from mem1.train.config import TrainConfig
 from mem1.train.gap import gap_metrics
-from mem1.train.local import LocalBackend
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
 from mem1.train.memory_credit.probes import Probes
 from mem1.train.metrics import Values, rollout_metrics, update_metrics

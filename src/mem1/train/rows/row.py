@@ -1,7 +1,7 @@
 """What any trainer needs of a rollout, without torch: token ids, what is trained on, how much it counts, who it is of.
 
 Made here and nowhere else. The local trainer takes its weights and advantages from these rows; an engine outside
-(``train/backend.py``) needs nothing but them.
+(``train/backends/base.py``) needs nothing but them.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from mem1.inference.hf.loading import load_model
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.grpo import Grpo
 from mem1.train.advantages.ledger import Ledger
+from mem1.train.backends.local import LocalBackend
 from mem1.train.config import OptimizerConfig, TrainConfig
-from mem1.train.local import LocalBackend
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.policy.policy import Policy
 from mem1.train.prepare import Minibatch

@@ -15,7 +15,7 @@ from mem1.train.advantages.grpo import Grpo
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.advantages.reinforce_pp import ReinforcePP
 from mem1.train.advantages.rloo import Rloo
-from mem1.train.backend import TrainerBackend
+from mem1.train.backends.base import TrainerBackend
 from mem1.train.rows.row import make_rows
 from tests.unit.integrations.verl.alone import backend, make_model
 from tests.unit.integrations.verl.table import config, episodes, local, prepared

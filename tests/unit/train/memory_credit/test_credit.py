@@ -8,8 +8,8 @@ import torch
 
 from mem1.errors import ConfigError
 from mem1.train.advantages.ledger import Ledger
+from mem1.train.backends.local import LocalBackend
 from mem1.train.config import RowsConfig, TrainConfig
-from mem1.train.local import LocalBackend
 from mem1.train.memory_credit.beliefs import beliefs
 from mem1.train.memory_credit.config import Belief
 from mem1.train.memory_credit.credit import credits_of, on_states, state_advantages

@@ -127,6 +127,6 @@ def test_what_cannot_be_weighted_is_refused() -> None:
 
 
 def test_rows_are_made_without_torch() -> None:
-    modules = "mem1.train.rows.row, mem1.train.backend, mem1.train.advantages.by_turn"
+    modules = "mem1.train.rows.row, mem1.train.backends.base, mem1.train.advantages.by_turn"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

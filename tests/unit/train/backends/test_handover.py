@@ -17,8 +17,8 @@ from mem1.errors import InexactError, StorageError
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.inference.weights import FileWeights
+from mem1.train.backends.handover import WeightFiles, check_handed_over, logprobs_of, untie
 from mem1.train.config import LoraConfig
-from mem1.train.handover import WeightFiles, check_handed_over, logprobs_of, untie
 from mem1.train.policy.adapters import add_adapter
 
 
@@ -140,7 +140,7 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("mem1.train.handover.save_model", full)
+    monkeypatch.setattr("mem1.train.backends.handover.save_model", full)
     with pytest.raises(StorageError, match=r"(?s)cannot write the weights.*no space left.*engine\.weights_dir"):
         files.write(1)
     (tmp_path / "file").write_text("")

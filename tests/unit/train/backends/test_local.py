@@ -11,9 +11,9 @@ import torch
 
 from mem1.train.advantages.by_turn import episode_advantages
 from mem1.train.advantages.grpo import Grpo
-from mem1.train.backend import TrainerBackend
+from mem1.train.backends.base import TrainerBackend
+from mem1.train.backends.local import LocalBackend
 from mem1.train.config import OptimizerConfig, TrainConfig
-from mem1.train.local import LocalBackend
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.policy.policy import Policy
 from mem1.train.prepare import prepare
