@@ -71,7 +71,8 @@ def compare_views(
 ) -> list[ViewRow]:
     """Compare each view's log-probabilities with those recorded in the rollout.
 
-    The episodes must have been sampled from ``model`` as it is, with contexts that carry the whole last turn.
+    The episodes must have been sampled from ``model`` as it is. Where a context is not P, the last completion and an
+    observation (an edited page), the stitched views are left out and say so.
 
     Args:
         model: The policy. It is left in the mode it is in.
@@ -80,19 +81,23 @@ def compare_views(
         capacity: Tokens in a row of this package's own view.
 
     Raises:
-        DataError: A context is not P + last completion + observation, or nothing was sampled.
+        DataError: Nothing was sampled.
     """
     batch = make_batch(episodes, capacity=capacity, view=training_view(model))
-    stitched = [stitch(episode) for episode in episodes if sampled_count(episode)]
     labels: dict[str, Variant] = {
         "stitched, released mask as shipped (added to the scores)": "as shipped",
         "stitched, released mask inverted": "inverted",
         "stitched, mask repaired, positions running on": "repaired",
     }
-    rows = [
-        _stitched_view(model, label, stitched, variant, batch.rollout_logprobs, clip)
-        for label, variant in labels.items()
-    ]
+    try:
+        stitched = [stitch(episode) for episode in episodes if sampled_count(episode)]
+    except DataError as error:  # a memory that puts back what was not written (an edited page): no row is all of it
+        rows = [ViewRow(label, None, None, left_out=error.what) for label in labels]
+    else:
+        rows = [
+            _stitched_view(model, label, stitched, variant, batch.rollout_logprobs, clip)
+            for label, variant in labels.items()
+        ]
     policy, ours = Policy(model), torch.empty(batch.size)
     for row in batch.rows:
         ours[row.flat] = policy.evaluate(row).logprobs.cpu()

@@ -150,3 +150,15 @@ def test_a_row_longer_than_learned_positions_is_left_out() -> None:
     *stitched, ours = compare_views(model, [rewritten(model)])
     assert all("fails on a row of" in str(row.left_out) for row in stitched)
     assert numbers(ours)[0] < 1e-5
+
+
+def test_an_edited_page_has_no_stitched_view_and_says_so() -> None:
+    model = family("llama")
+    written = rewritten(model)
+    second = written.turns[1]
+    kept = second.prompt_token_ids[: second.prefix_length] + second.prompt_token_ids[second.prefix_length + 1 :]
+    edited = second.model_copy(update={"prompt_token_ids": kept})
+    episode = written.model_copy(update={"turns": (written.turns[0], edited, *written.turns[2:])})
+    *stitched, ours = compare_views(model, [episode])
+    assert all("not the prompt, the last completion" in str(row.left_out) for row in stitched)
+    assert ours.left_out is None
