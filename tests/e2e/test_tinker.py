@@ -116,6 +116,7 @@ def test_a_whole_training_run_lands_in_a_run_directory_and_goes_on(
     assert main(["export", str(run), str(tmp_path / "out")]) != 0
     assert "kept by the service" in capsys.readouterr().err
     spec = ["--model", kept["sampler"], "--evaluate.tasks", "2", "--evaluate.horizons", "1"]
+    spec += ["--evaluate.strategies", "state", "--evaluate.baseline", "state", "--evaluate.session_objectives", "0"]
     assert main(["evaluate", str(recipe), *spec, "--run", str(tmp_path / "ev")]) == 0
 
 
