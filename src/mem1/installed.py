@@ -84,8 +84,9 @@ def _stated() -> Iterator[tuple[str, Requirement]]:
         name = _NAME.match(what.strip())
         extra = _EXTRA.search(marker)
         if name is not None:
-            versions = what.strip()[name.end() :].strip()
-            yield extra[1] if extra else "", Requirement(name[0], versions.partition("]")[2] or versions)
+            behind = what.strip()[name.end() :].strip()
+            versions = behind.partition("]")[2] if behind.startswith("[") else behind  # its own extras come first
+            yield extra[1] if extra else "", Requirement(name[0], versions.strip())
 
 
 def _normal(name: str) -> str:

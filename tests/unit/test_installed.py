@@ -19,6 +19,7 @@ STATED = [
     'mem1-rl[train,serve]; extra == "all"',
     'pytest; extra == "dev"',
     'thing[fast]>=1; extra == "odd"',
+    'mem1-rl[train]; extra == "odd"',
 ]
 
 
@@ -34,7 +35,7 @@ def test_requirements_by_extra() -> None:
         "serve": [Requirement("prometheus-client", ">=0.26")],
         "dense": [Requirement("faiss-cpu", ">=1.15")],
         "shop": [Requirement("pystemmer", ">=3.1")],
-        "odd": [Requirement("thing", ">=1")],
+        "odd": [Requirement("thing", ">=1"), Requirement("mem1-rl", "")],
     }
 
 
