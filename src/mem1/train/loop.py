@@ -15,6 +15,7 @@ from rich.console import Console
 from mem1.config import Config
 from mem1.errors import BackendError, CheckpointError, Mem1Error
 from mem1.storage.run_dir import RunDir
+from mem1.train.config import TrainConfig, WarmstartConfig
 from mem1.train.interrupt import deferred_interrupt
 from mem1.train.metrics import Values
 from mem1.train.monitors.config import MonitorConfig
@@ -63,6 +64,11 @@ class Schedule:
     evaluate_every: int
     keep: int
     keep_every: int = 0
+
+    @classmethod
+    def of(cls, config: TrainConfig | WarmstartConfig) -> Schedule:
+        """What a recipe says of it."""
+        return cls(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every)
 
 
 def watched_score(values: Mapping[str, float]) -> float | None:

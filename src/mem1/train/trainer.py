@@ -34,7 +34,7 @@ from mem1.train.policy.policy import Policy, reference_of
 from mem1.train.prepare import Minibatch
 from mem1.train.recorder import Recorder
 from mem1.train.rows.calls import without_side_calls
-from mem1.train.saving.checkpoint import Progress, Trained
+from mem1.train.saving.checkpoint import Progress, Saved, Trained
 from mem1.train.selection import Selection, scored, select
 from mem1.train.update import StepStats
 from mem1.types import Episode, EpisodeGroup
@@ -100,13 +100,10 @@ class Trainer:
         trained = _trained(policy, critic, config)
         backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared, probes=probes)
         self._learner = Reinforcement(config, backend, rollout, Ledger(config, objective_rewards))
-        self._loop = Loop(
+        self._loop = reinforcement_loop(
             run,
             config,
-            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every),
             WithAhead(trained, self._learner.ahead),
-            shown=SHOWN,
-            episodes="train",
             evaluate=evaluate,
             on_weights=on_weights,
             extra_files=extra_files,
@@ -122,6 +119,33 @@ class Trainer:
             NoSignalError: Too many steps in a row without any difference between rewards.
         """
         return self._loop.run(self._learner, resume=resume)
+
+
+def reinforcement_loop(
+    run: RunDir,
+    config: TrainConfig,
+    trained: Saved,
+    *,
+    evaluate: Evaluate | None,
+    on_weights: Callable[[int], None] | None,
+    extra_files: Callable[[Path], None] | None,
+    console: Console | None,
+    monitors: Sequence[MonitorConfig],
+) -> Loop:
+    """The loop that every ``Reinforcement`` runs in, wherever the weights are; arguments as for ``Loop``."""
+    return Loop(
+        run,
+        config,
+        Schedule.of(config),
+        trained,
+        shown=SHOWN,
+        episodes="train",
+        evaluate=evaluate,
+        on_weights=on_weights,
+        extra_files=extra_files,
+        console=console,
+        monitors=monitors,
+    )
 
 
 class Updater(Protocol):

@@ -105,7 +105,7 @@ def warm_start(
     loop = Loop(
         run,
         config,
-        Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep, config.keep_every),
+        Schedule.of(config),
         Trained(policy.model, {}, learner.optimizer),
         shown=SHOWN,
         episodes=None,

@@ -18,9 +18,9 @@ from mem1.runtime.tasks import train_tasks, watched_tasks
 from mem1.runtime.train import rollout, watcher
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.ledger import Ledger
-from mem1.train.loop import Loop, Schedule, TrainResult
+from mem1.train.loop import TrainResult
 from mem1.train.seeding import seed_torch
-from mem1.train.trainer import SHOWN, Reinforcement
+from mem1.train.trainer import Reinforcement, reinforcement_loop
 
 
 def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
@@ -46,13 +46,10 @@ def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
         lambda step: rollout(recipe, pool, step, partial(played, runtime)),
         Ledger(config, objective_rewards_of(recipe.reward)),
     )
-    loop = Loop(
+    loop = reinforcement_loop(
         directory,
         config,
-        Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
         updater,
-        shown=SHOWN,
-        episodes="train",
         evaluate=watcher(runtime, watched),
         on_weights=updater.hand_over,
         extra_files=None,

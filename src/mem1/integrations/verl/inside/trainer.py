@@ -31,8 +31,8 @@ from mem1.runtime.train import rollout, watch
 from mem1.runtime.world import task_sources
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.ledger import Ledger
-from mem1.train.loop import Loop, Schedule, TrainResult
-from mem1.train.trainer import SHOWN, Reinforcement
+from mem1.train.loop import TrainResult
+from mem1.train.trainer import Reinforcement, reinforcement_loop
 
 
 @register_trainer("mem1")
@@ -115,13 +115,10 @@ class Mem1Trainer(PPOTrainerSync):
             lambda step: rollout(self.recipe, self.pool, step, players.played),
             Ledger(config, rewards),
         )
-        loop = Loop(
+        loop = reinforcement_loop(
             self.run,
             config,
-            Schedule(config.steps, config.checkpoint_every, config.evaluate_every, config.keep),
             backend,
-            shown=SHOWN,
-            episodes="train",
             evaluate=(lambda step: watch(self.watched, step, players.play)) if self.watched else None,
             on_weights=self.checkpoint_manager.update_weights,
             extra_files=tokenizer.save,
