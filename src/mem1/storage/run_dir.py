@@ -32,7 +32,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar
 
-import tomli_w
 from pydantic import BaseModel
 
 from mem1.config import Config, ConfigT, build
@@ -41,6 +40,7 @@ from mem1.storage.atomic import read_document, read_json, storage_errors, write_
 from mem1.storage.guards.limits import DOCUMENT, too_large
 from mem1.storage.guards.lock import LOCK
 from mem1.storage.guards.own import refuse_strange_files
+from mem1.storage.toml import to_toml
 from mem1.storage.upgrade import upgraded_evaluation
 from mem1.storage.versions import versions
 from mem1.storage.written import from_json, to_json
@@ -308,12 +308,4 @@ def _checked(name: str) -> str:
 
 def write_config(path: Path, config: Config) -> None:
     """Write the resolved configuration as TOML, which has no null. Raises ``StorageError``."""
-    write_atomic(path, tomli_w.dumps(_without_none(config.model_dump(mode="json"))).encode())
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_none(item) for item in value if item is not None]
-    return value
+    write_atomic(path, to_toml(config.model_dump(mode="json")).encode())

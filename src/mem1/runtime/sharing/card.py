@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from mem1 import __version__
 from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.measures import Measure
 from mem1.evaluation.records import Cell, Evaluation
 from mem1.recipe import Recipe
+from mem1.storage.toml import to_toml
 from mem1.types import Composition, Objective, Task
 
 CARD = "README.md"
@@ -50,7 +49,7 @@ def model_card(
         "What it sees": _seen(recipe),
         "Data": _data(recipe),
         "How it was made": _made(recipe, base, step, versions, supervised=supervised),
-        "Recipe": f"```toml\n{tomli_w.dumps(_without_none(recipe.model_dump(mode='json'))).strip()}\n```",
+        "Recipe": f"```toml\n{to_toml(recipe.model_dump(mode='json')).strip()}\n```",
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     how = "on demonstrations" if supervised else f"by `{recipe.train.algorithm.type}`"
@@ -176,14 +175,6 @@ def _settings(config: Any, leave_out: Sequence[str] = ()) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_none(item) for item in value if item is not None]
-    return value
 
 
 def files_of(recipe: Recipe) -> list[str]:
