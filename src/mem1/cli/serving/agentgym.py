@@ -8,9 +8,9 @@ from typing import Any
 from mem1.cli import output
 from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
+from mem1.cli.serving.packages import packages
 from mem1.config import load
 from mem1.errors import ConfigError
-from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.dropin.config import AgentGymConfig
@@ -51,14 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _parts() -> tuple[Any, Any, Any, Any]:
     """The parts that need the packages of the extras ``serve`` and ``shop``."""
-    try:
+    with packages("mem1 serve agentgym", "serve", "shop"):
         from mem1.serving.run import run_app
         from mem1.webshop.dropin.server import ServerSettings, ShopServer
         from mem1.webshop.dropin.service import make_service
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the package {error.name!r} is not installed",
-            where="mem1 serve agentgym",
-            hint=install_hint("serve", "shop"),
-        ) from error
     return ServerSettings, ShopServer, make_service, run_app

@@ -14,10 +14,10 @@ from mem1.cli import output
 from mem1.cli.agent_options import add_options, overrides_of
 from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
+from mem1.cli.serving.packages import packages
 from mem1.cli.serving.retrieve import open_retriever
 from mem1.config import load
 from mem1.errors import ConfigError
-from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.serving.config import ServerConfig
 from mem1.tools.base import ToolSource
@@ -123,11 +123,7 @@ def _tell(as_json: bool, address: str) -> None:
 
 def _parts() -> tuple[Any, Any]:
     """The parts that need the packages of the extra ``mcp``."""
-    try:
+    with packages("mem1 serve mcp", "mcp"):
         from mem1.tools.mcp.app import serve_http
         from mem1.tools.mcp.server import serve_stdio
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the package {error.name!r} is not installed", where="mem1 serve mcp", hint=install_hint("mcp")
-        ) from error
     return serve_stdio, serve_http

@@ -10,9 +10,9 @@ from typing import Any
 from mem1.cli import output
 from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
+from mem1.cli.serving.packages import packages
 from mem1.config import load
 from mem1.errors import ConfigError
-from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Retriever
 from mem1.retrieval.service.config import ServiceConfig
@@ -70,13 +70,7 @@ def _over(recipe: Recipe, corpus: Path | None) -> Recipe:
 
 def _service() -> tuple[Any, Any]:
     """The parts that need the packages of the extra ``serve``."""
-    try:
+    with packages("mem1 serve retrieve", "serve"):
         from mem1.retrieval.service.run import serve
         from mem1.retrieval.store.page_store import PageStore
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the package {error.name!r} is not installed",
-            where="mem1 serve retrieve",
-            hint=install_hint("serve"),
-        ) from error
     return serve, PageStore

@@ -8,9 +8,9 @@ from typing import Any
 from mem1.cli import output
 from mem1.cli.arguments import Parser
 from mem1.cli.limits import add_limits, read_limits
+from mem1.cli.serving.packages import packages
 from mem1.config import load
 from mem1.errors import ConfigError, DataError
-from mem1.installed import install_hint
 from mem1.recipe import Recipe
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.source import goal_of
@@ -74,15 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _parts() -> tuple[Any, Any, Any, Any]:
     """The parts that need the packages of the extra ``serve``."""
-    try:
+    with packages("mem1 serve webshop", "serve", "shop"):
         from mem1.webshop.people.log import SessionLog
         from mem1.webshop.site.pages import Site
         from mem1.webshop.site.run import serve
         from mem1.webshop.site.sessions import Sessions
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the package {error.name!r} is not installed",
-            where="mem1 serve webshop",
-            hint=install_hint("serve", "shop"),
-        ) from error
     return Site, Sessions, serve, SessionLog
