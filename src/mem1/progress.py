@@ -102,10 +102,6 @@ class Reporter:
         """Whether a line is redrawn, so that finished steps need none of their own."""
         return self.console is not None and self.console.is_terminal
 
-    def logs_to(self, path: Path) -> None:
-        """Write the lines to ``path`` from now on, beside where they go."""
-        self._log = path
-
     @contextmanager
     def work(self, name: str, total: int, done: int = 0) -> Iterator[Work]:
         """Something long, in what is going on already."""

@@ -282,9 +282,9 @@ def test_training_and_distilling_end_with_a_search_service_that_dies(
             words += ["--train.steps", "2", "--set", "watch_tasks=4"]
         began = time.monotonic()
         assert tiny(command, tmp_path / "run", *words) == BackendError.exit_code
-    assert (
-        service.calls <= 10 + 3 * 8
-    )  # eight are under way at a time; on a busy machine some begin before the first denial
+    # Three denials in a row end it, and an answer that was given before starts the count again: of eight places seven
+    # may hold such a one (two denials each), then come the three, while seven others are under way.
+    assert service.calls <= 10 + 7 * 2 + 3 + 7
     told = capsys.readouterr().err
     assert "the search service answered 401: no" in told
     assert "weights" not in told

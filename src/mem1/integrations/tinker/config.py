@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from mem1.config import Config
-from mem1.http.addresses import VariableName, check_address
+from mem1.http.addresses import VariableName, address
 from mem1.inference.config import EngineConfig
 from mem1.prices import Price, Prices
 from mem1.train.config import BackendConfig, Launch
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from mem1.integrations.tinker.engine import TinkerEngine
 
 Loss = Literal["importance_sampling", "ppo", "cispo"]
-
-
-def _address(url: str) -> str:
-    return check_address(url, "key_env")
 
 
 class TinkerPrices(Prices):
@@ -37,7 +33,7 @@ class TinkerService(Config):
     the same time. ``timeout``: seconds that any one answer may take, a first step that compiles among them.
     """
 
-    base_url: Annotated[str, AfterValidator(_address)]
+    base_url: Annotated[str, address("backend.key_env")]
     key_env: VariableName | None = None
     tokenizer: str
     chat: bool = False
@@ -54,7 +50,6 @@ class TinkerEngineConfig(TinkerService, EngineConfig):
     """
 
     type: Literal["tinker"] = "tinker"
-    slots: int = Field(default=64, ge=1)
 
     async def check(self, model: str) -> None:
         """Ask the service once whether it is there."""
@@ -104,11 +99,10 @@ class TinkerConfig(TinkerService, BackendConfig):
         }
         if found := [key for key, is_asked in asked.items() if is_asked]:
             raise ValueError(f"a training service cannot do {'; '.join(found)}")
-        if recipe.train.loss.type not in ("clip", "cispo") or (recipe.train.loss.type == "cispo") != (
-            self.loss == "cispo"
-        ):
+        loss = train.loss.type
+        if loss not in ("clip", "cispo") or (loss == "cispo") != (self.loss == "cispo"):
             raise ValueError(
-                f'train.loss.type = "{recipe.train.loss.type}" and backend.loss = "{self.loss}" do not go together: '
+                f'train.loss.type = "{loss}" and backend.loss = "{self.loss}" do not go together: '
                 'the service knows importance_sampling and ppo (for "clip"), and cispo'
             )
         if recipe.lora is not None:
