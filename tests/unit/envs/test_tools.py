@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,15 @@ def test_tools_of_a_folder_and_of_a_server_are_used_and_the_answer_is_scored(tmp
     assert unknown.head == "Turns left: 5. unknown is not possible here"
     assert over.done
     assert env.score().total("em") == 1.0
+
+
+def test_the_web_among_the_tools_is_closed_with_the_command_at_once(tmp_path: Path) -> None:
+    """It is left on the loop of the connections, which must not wait for itself."""
+    (tmp_path / "corpus.jsonl").write_text('{"id": "1", "contents": "\\"Key\\"\\nthe key is under the stone"}\n')
+    web = {"search": {"type": "corpus", "corpus": tmp_path / "corpus.jsonl"}, "cache": {"mode": "off"}}
+    config = ToolsEnvConfig.model_validate({"tools": {"web": web}})
+    began = time.monotonic()
+    with command_loop():
+        env = config.build(StandardScorer())(TASK)
+        assert "search" in {tool.name for tool in env.tools}
+    assert time.monotonic() - began < 15, "it took 20 seconds, and ended with a TimeoutError"

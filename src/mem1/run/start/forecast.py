@@ -50,7 +50,9 @@ def forecast(config: RunConfig, tasks: Sequence[str]) -> dict[str, Any]:
 def _tokenizer(config: RunConfig) -> Tokenizer:
     engine = config.engine
     if isinstance(engine, OpenAiConfig):
-        return local_tokenizer(engine.tokenizer, chat=engine.chat, special_strings=engine.special_strings)
+        return local_tokenizer(
+            engine.tokenizer or config.model, chat=engine.chat, special_strings=engine.special_strings
+        )
     if engine.type in ("transformers", "vllm"):
         return local_tokenizer(str(find_folder(config.model)))
     return local_tokenizer(PLAIN_TOKENIZER)

@@ -9,6 +9,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
 from mem1 import __version__
+from mem1.errors import Mem1Error
+from mem1.text import well_formed
 from mem1.tools.toolbox import Toolbox
 
 
@@ -40,7 +42,10 @@ def make_server(toolbox: Toolbox, *, largest: int) -> Any:
         why_not = specs[params.name].why_not(arguments)
         if why_not is not None:
             return _result(f"{params.name}: {why_not}", failed=True)
-        found = await toolbox.call(params.name, arguments)
+        try:
+            found = await toolbox.call(params.name, arguments)
+        except Mem1Error as error:  # what would end a run of ours (a refused key) is theirs to know
+            return _result(well_formed(f"{params.name} failed: {error.what}"), failed=True)
         return _result(_cut(found.text, largest), failed=found.failed)
 
     return Server("mem1", version=__version__, on_list_tools=listed, on_call_tool=called)

@@ -38,7 +38,7 @@ class Web:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._tools is not None:
-            self._tools.close()
+            await self._tools.aclose()
 
 
 class _Search:

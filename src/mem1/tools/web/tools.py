@@ -66,8 +66,12 @@ class WebTools:
         """``max_chars`` characters of the page at ``url``, from ``start``. Raises ``HttpError``, ``StorageError``."""
         return await background.run(self._open(url, start, max_chars))
 
+    async def aclose(self) -> None:
+        """Close what is open; on whatever loop, that of the connections among them."""
+        await background.run(self._close())
+
     def close(self) -> None:
-        """Close what is open."""
+        """The same for a caller without a loop. Blocks."""
         background.wait(self._close(), 30.0)
 
     # ------------------------------------------------------------ on the loop of the connections

@@ -13,6 +13,7 @@ pytest.importorskip("mcp")
 
 import mcp
 
+from mem1.errors import BackendError
 from mem1.tools.base import Tool
 from mem1.tools.mcp.server import make_server
 from mem1.tools.toolbox import Toolbox
@@ -56,3 +57,14 @@ def test_a_result_is_cut_at_the_limit_and_says_so_and_holds_no_lone_surrogate() 
     assert long.content[0].text == "x" * 1000 + "\n(cut after 1,000 of 5,000 characters)"
     _, (broken,) = use([Giving(lambda what: "half \ud83d of it")], ("give", {"what": "a"}))
     assert broken.content[0].text == "half \N{REPLACEMENT CHARACTER} of it"
+
+
+def test_what_would_end_a_run_of_ours_is_told_to_the_client() -> None:
+    def refused(what: str) -> str:
+        error = BackendError("the search service answered 401")
+        error.ends_run = True
+        raise error
+
+    _, (found,) = use([Giving(refused)], ("give", {"what": "a"}))
+    assert found.is_error
+    assert found.content[0].text == "give failed: the search service answered 401"
