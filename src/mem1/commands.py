@@ -121,10 +121,7 @@ def evaluate_checkpoints(
         directory: RunDir | None = None
         for step, path in checkpoints.items():
             one = start.recipe.model_copy(update={"model": str(path / MODEL)})
-            built = build(one)
-            cells = evaluation_tasks(one, built.world.sources, one.evaluate)
-            directory = directory or start.begin(built.engine.tokenizer)
-            evaluation = run_evaluation(built, directory, cells, label=path.name, version=step, resume=resume)
+            directory, evaluation = _measured(start, one, directory, label=path.name, version=step, resume=resume)
             found.append((path.name, _evaluated(directory, evaluation)))
     return found
 
@@ -146,13 +143,20 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 
 
 def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
-    """The evaluation of a recipe, in its run, with what its expert would reach."""
-    built = build(start.recipe)
-    cells = evaluation_tasks(start.recipe, built.world.sources, start.recipe.evaluate)
-    directory = start.begin(built.engine.tokenizer)
-    version = steps_of(start.recipe.model)
+    """The evaluation of a recipe, in its run."""
+    recipe = start.recipe
+    return _measured(start, recipe, None, label="evaluation", version=steps_of(recipe.model), resume=resume)
+
+
+def _measured(
+    start: Start, recipe: Recipe, directory: RunDir | None, *, label: str, version: int, resume: bool
+) -> tuple[RunDir, Evaluation]:
+    """An evaluation of ``recipe`` with what its expert would reach, in ``directory`` or the run that begins with it."""
+    built = build(recipe)
+    cells = evaluation_tasks(recipe, built.world.sources, recipe.evaluate)
+    directory = directory or start.begin(built.engine.tokenizer)
     try:
-        evaluation = run_evaluation(built, directory, cells, label="evaluation", version=version, resume=resume)
+        evaluation = run_evaluation(built, directory, cells, label=label, version=version, resume=resume)
     finally:
         counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
         if counts:
