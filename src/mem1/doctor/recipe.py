@@ -20,6 +20,7 @@ from mem1.inference.folders import find_folder
 from mem1.recipe import NEW_TINY, Recipe
 from mem1.runtime.forecast.amounts import Amount
 from mem1.runtime.forecast.rehearsal import Rehearsal
+from mem1.runtime.services import services_of
 from mem1.runtime.sharing.card import files_of
 from mem1.runtime.tasks import evaluation_tasks, train_tasks
 from mem1.train.advantages.ppo import Ppo
@@ -82,11 +83,7 @@ def _indexes(recipe: Recipe) -> Iterator[Check]:
 
 def _services(recipe: Recipe) -> Iterator[Check]:
     """Each service by itself, so that one which is down does not hide another."""
-    needs = recipe.env.needs
-    asked = [("environment", recipe.env.check()), ("engine", recipe.writer.check(recipe.model))]
-    asked += [("judge", recipe.scorer.check())] if "scorer" in needs else []
-    asked += [("retriever", recipe.retriever.check())] if "retriever" in needs else []
-    for name, asking in asked:
+    for name, asking in services_of(recipe):
         try:
             run_here(asking)
         except Mem1Error as error:

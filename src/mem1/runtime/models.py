@@ -123,7 +123,7 @@ def build_tokenizer(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> HfTok
 def tokenizer_of(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> Tokenizer:
     """What counts the recipe's tokens, without its weights and without asking its server.
 
-    An engine from outside, of which nothing is known, is counted as endpoints are: bytes by four.
+    An engine from outside that states no ``tokenizer`` is counted as endpoints are: bytes by four.
     """
     from mem1.inference.folders import local_tokenizer
 
@@ -136,7 +136,8 @@ def tokenizer_of(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> Tokenize
             return local_tokenizer(engine.tokenizer, chat=engine.chat, special_strings=engine.special_strings)
         case VllmConfig() as engine:
             return local_tokenizer(str(find_folder(recipe.model)), chat=engine.chat)
-    return local_tokenizer(PLAIN_TOKENIZER)
+    stated = getattr(recipe.writer, "tokenizer", PLAIN_TOKENIZER)
+    return local_tokenizer(stated, chat=bool(getattr(recipe.writer, "chat", False)))
 
 
 def build_side_engine(recipe: Recipe) -> Engine | None:

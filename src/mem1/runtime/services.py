@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
 from mem1.event_loop import run_here
 from mem1.recipe import Recipe
 
@@ -14,10 +17,16 @@ def check_services(recipe: Recipe) -> None:
     run_here(_check(recipe))
 
 
-async def _check(recipe: Recipe) -> None:
-    await recipe.env.check()
-    await recipe.writer.check(recipe.model)
+def services_of(recipe: Recipe) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """What each service that ``recipe`` needs is called, and the question to it."""
+    yield "environment", recipe.env.check()
+    yield "engine", recipe.writer.check(recipe.model)
     if "scorer" in recipe.env.needs:
-        await recipe.scorer.check()
+        yield "judge", recipe.scorer.check()
     if "retriever" in recipe.env.needs:
-        await recipe.retriever.check()
+        yield "retriever", recipe.retriever.check()
+
+
+async def _check(recipe: Recipe) -> None:
+    for _, asking in services_of(recipe):
+        await asking

@@ -18,7 +18,7 @@ from mem1.types import Task
 
 def prices_of(recipe: Recipe) -> Prices | None:
     """What the policy's calls cost, where the recipe says so."""
-    found: Prices | None = recipe.evaluate.prices or getattr(recipe.engine, "prices", None)
+    found: Prices | None = recipe.evaluate.prices or getattr(recipe.writer, "prices", None)
     return found
 
 

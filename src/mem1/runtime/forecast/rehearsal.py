@@ -49,7 +49,8 @@ class Rehearsal:
         """What an episode of each of ``tasks`` takes together; ``None`` where the expert cannot tell."""
         if not tasks or not self.knows_how:
             return None
-        some = [tasks[(2 * k + 1) * len(tasks) // (2 * _PLAYED)] for k in range(_PLAYED)][: len(tasks)]
+        count = min(_PLAYED, len(tasks))
+        some = [tasks[(2 * k + 1) * len(tasks) // (2 * count)] for k in range(count)]
         tags = memory.tags
         expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(memory.type))
         requests = group_requests(some, 1, seed=self.recipe.seed, label="forecast")

@@ -8,9 +8,11 @@ import pytest
 
 from mem1.config import build
 from mem1.event_loop import command_loop
+from mem1.inference.folders import local_tokenizer
 from mem1.recipe import Recipe
-from mem1.runtime.forecast.commands import FORECASTS, told
+from mem1.runtime.forecast.commands import FORECASTS, prices_of, told
 from mem1.runtime.forecast.rehearsal import Rehearsal
+from mem1.runtime.models import tokenizer_of
 from mem1.runtime.tasks import evaluation_tasks
 
 
@@ -90,6 +92,29 @@ def test_the_sample_is_scaled_to_all_tasks() -> None:
         once, twice = (rehearsal.usual(some, made.memory, cap=None) for some in (tasks[:1], tasks[:1] * 2))
     assert once is not None
     assert twice == once.times(2)
+
+
+def test_each_of_two_tasks_is_played() -> None:
+    made = recipe()
+    with command_loop():
+        rehearsal = Rehearsal(made)
+        (tasks,) = evaluation_tasks(made, rehearsal.world.sources, made.evaluate).values()
+        first, last, both = (
+            rehearsal.usual(some, made.memory, cap=None) for some in ([tasks[0]], [tasks[-1]], [tasks[0], tasks[-1]])
+        )
+    assert first is not None
+    assert last is not None
+    assert first != last
+    assert both == first + last
+
+
+def test_a_service_that_trains_is_paid_by_its_own_prices() -> None:
+    service = {"type": "tinker", "base_url": "http://127.0.0.1:1", "tokenizer": "builtin:tiny", "max_context": 2048}
+    paid = recipe(model="base", backend=service | {"prices": {"input": 1.0, "output": 2.0, "train": 3.0}})
+    prices = prices_of(paid)
+    assert prices is not None
+    assert (prices.input, prices.output) == (1.0, 2.0)
+    assert tokenizer_of(paid, lambda: ()).encode("the capital") == local_tokenizer("builtin:tiny").encode("the capital")
 
 
 def test_money_is_told_where_prices_are_known_and_asked_for_where_they_are_not() -> None:
