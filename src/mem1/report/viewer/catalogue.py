@@ -114,12 +114,23 @@ class Catalogue:
         """One page of what a filter finds, and how many it finds in all."""
         where, values = chosen.condition()
         with self._lock:
-            (total,) = self._database.execute(f"SELECT count(*) FROM {_from(chosen)} WHERE {where}", values).fetchone()
+            total = self._count(chosen)
             rows = self._select(
                 f"FROM {_from(chosen)} WHERE {where} ORDER BY {chosen.sorting()} LIMIT ? OFFSET ?",
                 [*values, size, min(chosen.page, max(0, total - 1) // size) * size],
             )
             return [self._with_said(one) for one in rows], total
+
+    def count(self, chosen: Filter) -> int:
+        """How many episodes a filter finds."""
+        with self._lock:
+            return self._count(chosen)
+
+    def _count(self, chosen: Filter) -> int:
+        where, values = chosen.condition()
+        query = f"SELECT count(*) FROM {_from(chosen)} WHERE {where}"
+        (total,) = self._database.execute(query, values).fetchone()
+        return int(total)
 
     def groups(self, chosen: Filter, size: int) -> tuple[list[Group], int]:
         """One page of the groups that a filter finds any episode of, and how many there are in all."""

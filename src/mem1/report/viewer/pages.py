@@ -81,9 +81,9 @@ class Viewer:
         chosen = Filter.read(query)
         self.catalogue.refresh()
         folded, size = chosen.fold == "group", GROUPS if chosen.fold else PAGE
-        groups, total = self.catalogue.groups(chosen, size) if folded else ([], 0)
-        rows, found = self.catalogue.page(chosen, PAGE)
-        total = total if folded else found
+        found = self.catalogue.count(chosen)
+        groups, total = self.catalogue.groups(chosen, size) if folded else ([], found)
+        rows = [] if folded else self.catalogue.page(chosen, PAGE)[0]
         page = min(chosen.page, max(0, total - 1) // size)
         return self.render(
             "viewer_index.html",
@@ -94,7 +94,7 @@ class Viewer:
             problems=self.catalogue.problems,
             damage=self._damage.look(),
             learnt=self.catalogue.learnt_from,
-            rows=[] if folded else [(one, self.address(one, chosen)) for one in rows],
+            rows=[(one, self.address(one, chosen)) for one in rows],
             groups=[(one, [(each, self.address(each, chosen)) for each in one.members]) for one in groups],
             found=found,
             total=total,

@@ -57,7 +57,7 @@ class RunPages:
         for title, path in (("Configuration", run.config_json), ("Versions", run.path / "versions.json"),
                             ("Seeds", run.path / "seeds.json")):  # fmt: skip
             try:
-                parts[title] = list(flat(read_json(path)))
+                parts[title] = [(key, cut(text)) for key, text in flat(read_json(path))]
             except StorageError as error:
                 problems.append(str(error))
         return self.viewer.render(
@@ -127,8 +127,12 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, item in value.items():
             yield from flat(item, f"{name}.{key}" if name else str(key))
         return
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    yield name or "value", text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+    yield name or "value", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cut(text: str) -> str:
+    """As much of a value as a page shows."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 def latest_values(rows: tuple[dict[str, Any], ...]) -> dict[str, tuple[int, float]]:

@@ -18,7 +18,7 @@ from mem1.report.figures.svg import Chart
 from mem1.report.listing.summary import RunSummary
 from mem1.report.numbers import interval_of, mean_of
 from mem1.report.tables import Column, Entry, Table, tasks_of
-from mem1.report.viewer.run_pages import flat
+from mem1.report.viewer.run_pages import cut, flat
 from mem1.storage.atomic import read_json
 from mem1.storage.run_dir import RunDir
 
@@ -83,7 +83,7 @@ def _settings(runs: Sequence[RunSummary], data: Mapping[str, RunData], marks: Ma
     if len(found) < 2:
         return None
     rows = tuple(
-        (Entry(key), *(Entry(found.get(one.name, {}).get(key, "–")) for one in runs)) for key in differing[:_ROWS]
+        (Entry(key), *(Entry(cut(found.get(one.name, {}).get(key, "–"))) for one in runs)) for key in differing[:_ROWS]
     )
     left = f" The first {_ROWS} of {len(differing)}." if len(differing) > _ROWS else ""
     return Table(
