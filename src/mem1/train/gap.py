@@ -15,11 +15,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
+from mem1.train.advantages.kl import kl
 from mem1.train.config import TrainConfig
 from mem1.train.losses.base import MAX_LOG_RATIO
-from mem1.train.losses.importance import masked_importance, truncated_importance
+from mem1.train.losses.importance import importance
 from mem1.train.metrics import Values, before
 from mem1.train.update import StepStats
 
@@ -35,21 +35,16 @@ def gap_metrics(updates: Sequence[StepStats], config: TrainConfig) -> Values:
     log_ratio = (trainer - rollout).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
     values: Values = {
         "policy/rollout_gap_p99": gap.kthvalue(max(1, math.ceil(0.99 * len(gap)))).values.item(),
-        "policy/rollout_kl": (torch.exp(log_ratio) - 1 - log_ratio).mean().item(),
+        "policy/rollout_kl": kl("k3", -log_ratio, torch.zeros_like(log_ratio)).mean().item(),
     }
     if config.tis_cap is None:
         return values
-    weights = torch.cat([_weights(u, config, config.tis_cap) for u in first])
+    given = [(before(u), u.minibatch.batch) for u in first]
+    known = [importance(config, old, batch.rollout_logprobs, batch.sequence_of) for old, batch in given]
+    weights = torch.cat([one for one in known if one is not None])
     cut = weights == 0 if config.importance == "sequence" else torch.exp(log_ratio) > config.tis_cap
     squares = weights.square().sum().item()
     values["policy/importance_mean"] = weights.mean().item()
     values["policy/importance_cut"] = cut.float().mean().item()
     values["policy/importance_ess"] = weights.sum().item() ** 2 / (len(weights) * squares) if squares else 0.0
     return values
-
-
-def _weights(update: StepStats, config: TrainConfig, cap: float) -> Tensor:
-    batch = update.minibatch.batch
-    if config.importance == "token":
-        return truncated_importance(before(update), batch.rollout_logprobs, cap=cap)
-    return masked_importance(before(update), batch.rollout_logprobs, batch.sequence_of, cap=cap)

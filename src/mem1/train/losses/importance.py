@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from mem1.train.losses.base import MAX_LOG_RATIO, over_sequences
+
+if TYPE_CHECKING:
+    from mem1.train.config import TrainConfig
+
+
+def importance(config: TrainConfig, trainer: Tensor, rollout: Tensor, sequence: Tensor) -> Tensor | None:
+    """The weights that ``config.importance`` and ``config.tis_cap`` name, float [N]; ``None``: every token counts 1."""
+    if config.tis_cap is None:
+        return None
+    if config.importance == "token":
+        return truncated_importance(trainer, rollout, cap=config.tis_cap)
+    return masked_importance(trainer, rollout, sequence, cap=config.tis_cap)
 
 
 def truncated_importance(trainer: Tensor, rollout: Tensor, *, cap: float) -> Tensor:

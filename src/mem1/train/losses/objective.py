@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mem1.train.advantages.kl import kl
 from mem1.train.losses.base import Loss, LossInput, PolicyLoss
-from mem1.train.losses.importance import masked_importance, truncated_importance
+from mem1.train.losses.importance import importance
 
 if TYPE_CHECKING:
     from mem1.train.config import TrainConfig
@@ -35,11 +35,9 @@ def token_losses(
     """
     found = policy_loss(given)
     loss = found.loss
-    if config.tis_cap is not None:
-        if config.importance == "token":
-            loss = loss * truncated_importance(given.old_logprobs, rollout, cap=config.tis_cap)
-        else:
-            loss = loss * masked_importance(given.old_logprobs, rollout, given.sequence, cap=config.tis_cap)
+    weights = importance(config, given.old_logprobs, rollout, given.sequence)
+    if weights is not None:
+        loss = loss * weights
     if reference is not None and config.kl.where == "loss":
         loss = loss + config.kl.coef * kl(config.kl.loss_estimator, given.logprobs, reference)
     if entropy is not None and config.entropy_coef:

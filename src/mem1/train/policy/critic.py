@@ -36,4 +36,6 @@ def make_critic(policy: Policy, kind: Literal["shared", "separate"]) -> Policy:
     if kind == "shared":
         policy.value_head = head
         return policy
-    return Policy(copy.deepcopy(policy.model), head, autocast=policy.autocast)
+    critic = Policy(copy.deepcopy(policy.model), head, autocast=policy.autocast)
+    critic.checkpointing = policy.checkpointing
+    return critic

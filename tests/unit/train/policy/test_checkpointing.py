@@ -13,6 +13,7 @@ from mem1.inference.base import Request, Section
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.train.policy.checkpointing import checkpointed
+from mem1.train.policy.critic import make_critic
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.batch import View, make_batch
 from mem1.types import Completion
@@ -72,3 +73,10 @@ def test_a_model_without_such_layers_is_refused() -> None:
     model.model.layers = nn.ModuleList([nn.Identity()])
     with pytest.raises(ModelError, match="has no layers that can be computed again"), checkpointed(model):
         pass
+
+
+def test_a_critic_of_its_own_computes_again_as_the_policy_does() -> None:
+    policy = tiny_policy()
+    assert not make_critic(policy, "separate").checkpointing
+    policy.checkpointing = True
+    assert make_critic(policy, "separate").checkpointing
