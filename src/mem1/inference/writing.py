@@ -15,6 +15,7 @@ from mem1.inference.base import Request, Tokenizer
 from mem1.inference.sections import SectionTracker
 from mem1.types import Completion, Usage
 
+_SEEDS = 2**31
 _SHORT = 4  # a call that was cut and brought less than one part in so many of what was asked for made no progress
 _SHORT_CALLS = 3  # of them are enough
 _MOST_CALLS = 16  # for one completion, beside one a section
@@ -34,6 +35,11 @@ class Ask:
     most: int
     stops: tuple[str, ...]
     number: int
+
+    @property
+    def seed(self) -> int:
+        """One for each call of a completion, within what every server takes."""
+        return (self.request.seed + self.number) % _SEEDS
 
 
 @dataclass(frozen=True, slots=True)

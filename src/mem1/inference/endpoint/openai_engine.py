@@ -22,8 +22,6 @@ from mem1.inference.weights import FixedWeights
 from mem1.inference.writing import Ask, Piece, write
 from mem1.types import Completion, Usage
 
-_SEEDS = 2**31  # what every server takes for a seed
-
 
 class OpenAiEngine(FixedWeights):
     """Asks the server of ``config`` for the model named ``model``.
@@ -136,7 +134,7 @@ class OpenAiEngine(FixedWeights):
             "model": self._model,
             config.max_tokens_key: ask.most,
             "temperature": ask.request.temperature,
-            "seed": (ask.request.seed + ask.number) % _SEEDS,
+            "seed": ask.seed,
         }
         if stops:
             body["stop"] = list(stops)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 T = TypeVar("T")
-_SEEDS = 2**31
 _ADAPTER = 1  # vLLM's number of the one adapter that is trained
 
 
@@ -126,7 +125,7 @@ class VllmBackend:
 
         parameters = SamplingParams(
             temperature=ask.request.temperature,
-            seed=(ask.request.seed + ask.number) % _SEEDS,
+            seed=ask.seed,
             max_tokens=ask.most,
             stop=list(ask.stops),
             include_stop_str_in_output=True,

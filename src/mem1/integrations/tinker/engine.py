@@ -19,8 +19,6 @@ from mem1.types import Completion, Usage
 if TYPE_CHECKING:
     from tinker import SamplingClient
 
-_SEEDS = 2**31
-
 
 class TinkerEngine(FixedWeights):
     """Asks ``sampler``; a trainer puts a new one in its place after each step (``use``).
@@ -62,7 +60,7 @@ class TinkerEngine(FixedWeights):
         settings = SamplingParams(
             max_tokens=ask.most,
             temperature=ask.request.temperature,
-            seed=(ask.request.seed + ask.number) % _SEEDS,
+            seed=ask.seed,
             stop=list(ask.stops) or None,
         )
         async with self._slots:

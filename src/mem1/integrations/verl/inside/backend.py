@@ -24,10 +24,10 @@ from mem1.train.losses.base import LossInput
 from mem1.train.prepare import Minibatch, Scored, prepare
 from mem1.train.rows.batch import Batch, batch_of_rows
 from mem1.train.rows.row import Row, trained_values
+from mem1.train.saving.checkpoint import read_rng, write_rng
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, check_gap
 
-STATE = "state.pt"
 _DEAD = "a training process of verl is gone or failed"
 _HINT = "its log tells why (`ray logs`); go on from the last checkpoint: --run DIR --resume"
 
@@ -193,13 +193,12 @@ class VerlBackend:
     def write(self, folder: Path, rng: Mapping[str, Any]) -> None:
         """As ``save``, and the random generators of this process beside them."""
         self.save(folder)
-        torch.save({"rng": dict(rng)}, folder / STATE)
+        write_rng(folder, rng)
 
     def read(self, folder: Path) -> Mapping[str, Any]:
         """As ``load``; returns the random generators. Nothing in the files is run."""
         self.load(folder)
-        rng: Mapping[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)["rng"]
-        return rng
+        return read_rng(folder)
 
     # ------------------------------------------------------------ small pieces
 

@@ -14,8 +14,6 @@ from mem1.inference.weights import FixedWeights
 from mem1.inference.writing import Ask, Piece, write
 from mem1.types import Completion
 
-_SEEDS = 2**31
-
 
 class ServerGoneError(BackendError):
     """A rollout server died: no call to it can succeed any more."""
@@ -63,7 +61,7 @@ class VerlEngine(FixedWeights):
             "top_k": -1,
             "repetition_penalty": 1.0,
             "logprobs": True,
-            "seed": (ask.request.seed + ask.number) % _SEEDS,
+            "seed": ask.seed,
             "stop": list(ask.stops),
             "include_stop_str_in_output": True,
             # Tags may be special tokens; left out of the text they would stop nothing.
