@@ -5,7 +5,7 @@
 
 Each seed draws its own training tasks and samples, and trains the recipe's policy anew. All seeds are measured on the
 same test tasks of as many objectives as were trained on, greedily, before and after. The interval of a seed is the
-paired bootstrap over tasks; the interval over seeds is TargetSpec's t, from the seeds' gains. For the shop:
+paired bootstrap over tasks; the interval over seeds is Student's t, from the seeds' gains. For the shop:
 ``--recipe recipes/webshop-tiny.toml --measures score em_per_objective`` (an hour and a half of one core).
 With ``--run`` the runs stay in FOLDER, and what was interrupted goes on where it was when it is started again.
 """
@@ -33,7 +33,7 @@ from mem1.runtime.tasks import evaluation_tasks, train_tasks
 from mem1.runtime.train import train as run_training
 from mem1.storage.run_dir import RunDir
 
-T_95 = {2: 12.706, 3: 4.303, 4: 2.776, 5: 2.571}  # two-sided 95 % quantiles of TargetSpec's t, by number of seeds
+T_95 = {2: 12.706, 3: 4.303, 4: 2.776, 5: 2.571}  # two-sided 95 % quantiles of Student's t, by number of seeds
 
 
 def train(recipe: Recipe, seed: int, folder: Path) -> tuple[Evaluation, Evaluation]:
