@@ -1,10 +1,10 @@
 """What the rule-based shopper's page holds of a bundle, and how it writes that under a memory.
 
 All that a later turn needs stands on the page from the turn in which it comes up, the option that is just being clicked
-among it: whoever reads a page and the observation behind it can write the next page. A page is a few lines:
-which thing is being bought, what is still to be chosen for it, the whole dollars that are left, products put back, and
-what each thing was bought with. Options begin with the number of their thing, ``(2) color teal``, so that "same as thing
-2" is found by copying what follows ``(2) color``.
+among it: whoever reads a page and the observation behind it can write the next page. A page is a few lines: which
+thing is being bought, what is still to be chosen for it, the whole dollars that are left, products put back, and what
+each thing was bought with. Options begin with the number of their thing, ``(2) color teal``, so that "same as thing 2"
+is found by copying what follows ``(2) color``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class BundlePage:
     @property
     def facts(self) -> tuple[str, ...]:
         """A line for each option of each thing."""
-        return tuple(f"({k}) {name} {value}" for k, one in enumerate(self.things, start=1) for name, value in one.items())
+        numbered = enumerate(self.things, start=1)
+        return tuple(f"({k}) {name} {value}" for k, one in numbered for name, value in one.items())
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -87,6 +87,4 @@ def shop_lesson(
     composition = Composition.CHAINED if bundles and objectives > 1 else Composition.SEQUENTIAL
     tasks = compose([shop], composition=composition, objectives=objectives, count=count, seed=number, split="train")
     expert = partial(Shopper, pages=pages, told=composition is not Composition.CHAINED)
-    return Lesson(
-        tasks, env.build(shop), make_expert=expert, form=env.form, turns=turns, stumbles=stumbles, seed=seed
-    )
+    return Lesson(tasks, env.build(shop), make_expert=expert, form=env.form, turns=turns, stumbles=stumbles, seed=seed)
