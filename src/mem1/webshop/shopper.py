@@ -2,8 +2,8 @@
 
 It reads what any agent reads, the page and what can be clicked, and keeps on its page what is still to be chosen, the
 price limit and which products it has put back; of a bundle, what was bought too (``bundle_pages.py``). Told the tasks
-(``enlist``), it knows which product each wish was made from and takes that one when it sees it; demonstrations of single
-errands are written so.
+(``enlist``), it knows which product each wish was made from and takes that one when it sees it; so demonstrations of
+single errands are written.
 """
 
 from __future__ import annotations
