@@ -1,4 +1,4 @@
-"""``benchmarks/one_gpu.py``: parts that fail or run over are reported; settings of the trainer leave the gradient as it is."""
+"""``benchmarks/one_gpu.py``: parts that fail or run over are reported; settings leave the gradient as it is."""
 
 from __future__ import annotations
 
