@@ -162,6 +162,8 @@ def plan_of(recipe: Recipe, engine: TransformersConfig, shape: ModelShape, step:
         trained=trained,
         sampler_bytes=2 if half and recipe.lora is None else 0,
         value_bytes=2 if half else 4,
+        checkpointing=train.checkpointing,
+        logit_chunk=train.logit_chunk,
         half=train.autocast == "bfloat16" or (half and recipe.lora is not None),
         reference=train.kl.coef > 0,
         critic=ppo is not None and ppo.critic == "separate",

@@ -25,7 +25,6 @@ from mem1.tasks.base import Source
 from mem1.types import Composition, Episode, Task
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.train.loop import TrainResult
     from mem1.train.warmstart import Demonstrations
 

@@ -96,9 +96,11 @@ def warm_start(
     Raises:
         CheckpointError: As ``Loop.run``.
         DataError: A demonstration failed, or they ran out.
-        ModelError: The gradient is not finite.
+        ModelError: The gradient is not finite, or ``config.logit_chunk`` is set and the model's head cannot be run by
+            itself.
     """
     policy.autocast = config.autocast == "bfloat16"
+    policy.chunk_logits(config.logit_chunk)
     learner = _Imitation(policy, demonstrations, config, pieces)
     unseen = learner.batch(held_out) if held_out else None
 
@@ -177,8 +179,8 @@ class _Imitation:
             row = jumped(straight, self._jumps, share=config.jumps.share, most=config.jumps.most, rng=rng)
             with adapter_dropout(self._policy.model):
                 logprobs = self._policy.evaluate(row).logprobs
-            loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
-            torch.autograd.backward(loss)
+                loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
+                torch.autograd.backward(loss)  # here: what is computed again needs the dropout that there was
             total += loss.item()
             tokens += row.length
         norm = clip_gradient(self._policy.parameters(), config.optimizer.max_grad_norm)

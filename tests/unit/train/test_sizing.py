@@ -63,6 +63,20 @@ def test_checkpointing_keeps_a_layers_input_and_one_layer() -> None:
     assert memory.activations == 100 * (14 * 8 + 4 * 32 + 2 * 8) * 4
 
 
+def test_logits_in_chunks_are_those_of_a_chunk_and_the_heads_gradient_is_summed() -> None:
+    memory = memory_of(SHAPE, replace(PLAN, logit_chunk=4), MACHINE)
+    assert memory.logits == 2 * 4 * 100 * 4 + 2 * (16 << 20) + 4 * 100 * 8  # 4 of the 10 tokens; the head is 100 by 8
+    frozen = memory_of(SHAPE, replace(PLAN, logit_chunk=4, trained=50), MACHINE)
+    assert frozen.logits == 2 * 4 * 100 * 4 + 2 * (16 << 20)
+    assert memory_of(SHAPE, replace(PLAN, logit_chunk=10), MACHINE) == memory_of(SHAPE, PLAN, MACHINE)
+
+
+def test_logits_in_chunks_cost_the_head_once_more() -> None:
+    _, plain = seconds_of(SHAPE, PLAN, MACHINE)
+    _, again = seconds_of(SHAPE, replace(PLAN, logit_chunk=4), MACHINE)
+    assert again - plain == pytest.approx(2 * 100 * 8 * 8 * 10 / 1e6)  # 8 turns of 10 tokens
+
+
 def test_seconds_worked_out_by_hand() -> None:
     rollout, update = seconds_of(SHAPE, PLAN, MACHINE)
     forward = 2 * 1000 + 4 * 2 * 8 * 50  # 5,200 operations a token at half of the context
