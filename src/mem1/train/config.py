@@ -73,10 +73,26 @@ class OptimizerConfig(Config):
 
 
 class RowsConfig(Config):
-    """How samples become rows: ``capacity`` tokens a row, the task prompt laid down once or once a context."""
+    """How samples become rows: ``capacity`` tokens a row, the task prompt laid down once or once a context.
+
+    ``filled``: on CUDA every row is filled up to the capacity, so that attention is compiled for one length only. For
+    small models the tokens that fill it cost less than the compiler.
+    """
 
     capacity: Count = 4096
     share_prefix: bool = True
+    filled: bool = False
+
+
+class JumpsConfig(Config):
+    """Gaps between the positions of a ``share`` of the tasks, of up to ``most``, so that distances differ.
+
+    They are in front of tokens whose text begins with ``before``: the numbers of lines.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    most: Annotated[int, Field(ge=1)] = 64
+    before: Annotated[str, Field(min_length=1)] = "("
 
 
 class LoraConfig(Config):
@@ -261,7 +277,8 @@ class WarmstartConfig(Config):
     """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each.
 
     ``logit_chunk`` is that of ``TrainConfig``. Checkpoints are kept as there (``keep``, ``keep_every``), the best by
-    the held-out loss where no tasks are watched.
+    the held-out loss where no tasks are watched. ``emphasis``: how much more tokens count in the loss whose text begins
+    so, e.g. ``{"(": 3}`` for the numbers of lines; the longest beginning decides. ``jumps``: gaps between positions.
     """
 
     steps: Count = 1000
@@ -271,6 +288,8 @@ class WarmstartConfig(Config):
     )
     normalisation: Literal["token", "episode"] = "token"
     rows: RowsConfig = RowsConfig()
+    emphasis: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0)]] = Field(default={})
+    jumps: JumpsConfig = JumpsConfig()
     logit_chunk: int = Field(default=0, ge=0)
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200

@@ -100,7 +100,7 @@ def _inputs(model: PreTrainedModel, row: PackedRow, device: torch.device) -> dic
             "position_ids": row.positions.to(device)[None],
             "attention_mask": attention.tree_mask(attention.Tree.of(row), device),
         }
-    length = attention.filled_length(row.length)
+    length = attention.filled_length(max(row.length, row.filled))
     more = (0, length - row.length)
     return {
         "input_ids": F.pad(row.token_ids, more).to(device)[None],
