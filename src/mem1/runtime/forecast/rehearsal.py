@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.event_loop import run_here
@@ -17,6 +18,7 @@ from mem1.registry import resolve
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import World, build_world, texts
 from mem1.runtime.forecast.amounts import Amount, most_of
+from mem1.runtime.forecast.speeds import Speeds, recorded
 from mem1.runtime.models import tokenizer_of
 from mem1.runtime.play import context_of
 from mem1.types import Task
@@ -82,6 +84,11 @@ class Rehearsal:
             ),
             Amount(),
         )
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """How fast earlier runs of this model and engine were."""
+        return recorded(self.recipe)
 
     @property
     def window(self) -> int:
