@@ -15,6 +15,7 @@ def dry_run(command: str, arguments: argparse.Namespace, overrides: Iterable[str
     from mem1 import commands  # torch
 
     found = commands.forecast(command, arguments.recipe, arguments.overrides if overrides is None else overrides)
+    found["notes"] += _unheeded(arguments)
     if arguments.json:
         output.show(found, as_json=True)
         return 0
@@ -25,6 +26,15 @@ def dry_run(command: str, arguments: argparse.Namespace, overrides: Iterable[str
     for line in found["notes"]:
         output.note(line)
     return 0
+
+
+def _unheeded(arguments: argparse.Namespace) -> list[str]:
+    """What of the command line the amounts leave out of account."""
+    found = ["--resume: what the run has done already is among it"] if arguments.resume else []
+    limits = {"--max-calls": arguments.max_calls, "--max-cost": arguments.max_cost}
+    return found + [
+        f"{name} {value:g}: it ends there, however much is left" for name, value in limits.items() if value is not None
+    ]
 
 
 def _for_people(row: Mapping[str, Any], *, timed: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import time
 
 from mem1.evaluation.records import Conditions
+from mem1.threads import cores
 from mem1.types import Episode
 
 
@@ -35,7 +36,7 @@ class Watch:
                 episodes=self._episodes,
                 concurrency=self._concurrency,
                 interleaved=True,
-                cores=os.cpu_count() or 1,
+                cores=cores(),
                 load=None if load is None else round(load, 2),
                 seconds=round(self._ended - self._began, 3),
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,6 +17,7 @@ from mem1.report.listing.index import RunsIndex
 from mem1.storage.atomic import read_json
 from mem1.storage.metrics import read_metrics
 from mem1.storage.run_dir import RunDir
+from mem1.threads import cores
 
 _LOOKED_AT = 50  # runs, the newest first
 _ENGINE = ("type", "base_url", "device", "dtype")  # what of an engine its speed hangs on, its model aside
@@ -115,7 +115,7 @@ def _learn_from_evaluations(found: Speeds, name: str, run: RunDir, *, here: bool
         wall = sum(one.seconds or 0.0 for one in conditions)
         played = sum(one.episodes for one in conditions) >= sum(cell.episodes for cell in evaluation.cells)
         whole = evaluation.complete and played and all(one.seconds is not None for one in conditions)
-        if not whole or not wall or (here and any(one.cores != (os.cpu_count() or 1) for one in conditions)):
+        if not whole or not wall or (here and any(one.cores != cores() for one in conditions)):
             continue
         seconds, tokens = (_sums(evaluation.cells, measure) for measure in (Measure.SECONDS, Measure.TOKENS))
         share = wall / sum(seconds.values()) if sum(seconds.values()) else 0.0

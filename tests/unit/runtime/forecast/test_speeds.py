@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from mem1.runtime.forecast.commands import told
 from mem1.runtime.forecast.speeds import Speed, recorded
 from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
+from mem1.threads import cores
 from tests.unit.report.synthetic import make_run
 from tests.unit.runtime.forecast.test_commands import parts, recipe
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 
 
 def local(runs: Path, **changes: Any) -> Recipe:
