@@ -149,6 +149,9 @@ def plan_of(recipe: Recipe, engine: TransformersConfig, shape: ModelShape, step:
     """What a training step of ``recipe`` does. The prompt is counted with what is carried: nothing of it is cached."""
     turns, call = step
     train, half = recipe.train, engine.dtype in ("bfloat16", "float16")
+    value_bytes = 2 if half else 4
+    # Whole weights in half precision are written with beside those that are trained; with staleness any are.
+    copied = train.staleness > 0 or (half and recipe.lora is None)
     trained = None if recipe.lora is None else adapter_size(recipe.lora, shape)
     ppo = train.algorithm if isinstance(train.algorithm, Ppo) else None
     return Plan(
@@ -160,8 +163,11 @@ def plan_of(recipe: Recipe, engine: TransformersConfig, shape: ModelShape, step:
         row=train.rows.capacity,
         slots=engine.slots,
         trained=trained,
-        sampler_bytes=2 if half and recipe.lora is None else 0,
-        value_bytes=2 if half else 4,
+        frozen_bytes=value_bytes,
+        sampler_bytes=value_bytes if copied else 0,
+        value_bytes=value_bytes,
+        checkpointing=train.checkpointing,
+        logit_chunk=train.logit_chunk,
         half=train.autocast == "bfloat16" or (half and recipe.lora is not None),
         reference=train.kl.coef > 0,
         critic=ppo is not None and ppo.critic == "separate",

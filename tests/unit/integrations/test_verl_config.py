@@ -34,6 +34,7 @@ def test_a_recipe_is_trained_by_verl_on_a_cpu_or_by_vllm_on_gpus() -> None:
         ({"lora": {"r": 4}}, "whole weights"),
         ({"train": {"kl": {"coef": 0.1}}}, "no reference policy"),
         ({"train": {"algorithm": {"type": "ppo", "critic": "shared"}}}, 'critic = "separate"'),
+        ({"train": {"logit_chunk": 512, "checkpointing": True}}, "leave out train.checkpointing and train.logit_chunk"),
         (
             {"engine": {"type": "vllm"}, "backend": {"type": "verl", "workers": 3, "tensor_parallel": 2}},
             "a multiple of backend.tensor_parallel",

@@ -37,6 +37,7 @@ class ScriptedEngine(FixedWeights):
         await asyncio.sleep(0)  # as with a model, others get their turn while this one is written
         if self._closed:
             raise BackendError("the engine is closed", where=request.session, hint="generate before close()")
+        request.check_prompt()
         room = self.max_context - len(request.prompt)
         if room <= 0:
             raise BackendError(

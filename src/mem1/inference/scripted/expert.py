@@ -120,7 +120,7 @@ class Expert:
         script = self._scripts[session]
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
-        script.items = {number: one for number, one in script.items.items() if self._stands(number, one, context)}
+        script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
         read, value = self._take_in(session, script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
@@ -147,10 +147,6 @@ class Expert:
 
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
-
-    def _stands(self, number: int, value: str, context: str) -> bool:
-        """Whether a value is still there to be copied: on the page, or anywhere where no page is kept."""
-        return (value if self._pages == "none" else f"({number}) {value}") in context
 
     def _take_in(self, session: str, script: _Script, shown: str) -> tuple[str, str | None]:
         """What was read in the observation, as it is noted; and the value, where it completes an objective."""

@@ -83,12 +83,12 @@ def test_parallel_with_edits_by_hand() -> None:
     ]
 
 
-def test_parallel_without_a_page_by_hand() -> None:
-    """What a memory keeps itself is not noted."""
-    assert script(task(*THREE[:2]), "Lima", ".cn", pages="none") == [
+def test_parallel_where_earlier_turns_stay_in_context_by_hand() -> None:
+    """Each value is written once, under its number, and never copied."""
+    assert script(task(*THREE[:2]), "Lima", ".cn", pages="noted") == [
         "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|?(2) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: .cn|?(3) Answer all.</think><answer>(1) Lima;(2) .cn;</answer>",
+        "<think> capital: Lima|(1) Lima;?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(2) .cn;?(3) Answer all.</think><answer>(1) Lima;(2) .cn;</answer>",
     ]
 
 

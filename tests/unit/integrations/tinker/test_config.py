@@ -33,6 +33,7 @@ def test_the_service_writes_what_it_trains() -> None:
         ({"train": {"kl": {"coef": 0.1}}}, "kl.coef"),
         ({"train": {"entropy_coef": 0.1}}, "entropy_coef"),
         ({"train": {"autocast": "bfloat16"}}, "autocast"),
+        ({"train": {"logit_chunk": 512}}, "leave out train.logit_chunk"),
         ({"train": {"loss": {"type": "gspo"}}}, "gspo"),
         ({"train": {"loss": {"type": "cispo"}}}, "cispo"),
         ({"lora": {"r": 8}}, "backend.rank"),
