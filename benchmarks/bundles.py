@@ -30,7 +30,7 @@ class Forgetful(Shopper):
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn."""
         script = self._scripts[session]
-        script.things, script.chosen, script.spent = [], {}, 0.0
+        script.things, script.chosen = [{} for _ in script.things], {}
         return super().__call__(session, context)
 
 

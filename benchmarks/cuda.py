@@ -30,6 +30,8 @@ from mem1.train.policy.optimizer import clip_gradient, make_optimizer
 from mem1.train.policy.policy import Policy
 from mem1.train.policy.token_scores import token_scores
 from mem1.train.rows.batch import Batch, make_batch
+from mem1.train.rows.packing import pack
+from mem1.train.rows.samples import Sample
 from mem1.types import Episode
 
 Figures = dict[str, Any]
@@ -83,6 +85,7 @@ def run(quick: bool, *, seconds: float = 600.0, file: Path | None = None) -> Fig
     parts: dict[str, Callable[[], Figures]] = {
         **{f"exact {kind}": (lambda kind=kind: exactness(kind)) for kind in FAMILIES},  # type: ignore[misc]
         "memory of the loss": loss_memory,
+        "memory of the head": head_memory,
     }
     if not quick:
         parts |= {"demo step": demo_step, "packing": packing, "warm start": warm_start, "sampling": sampling}
@@ -124,7 +127,7 @@ def made(kind: str, sizes: dict[str, Any], **more: Any) -> PreTrainedModel:
         AutoConfig.for_model(kind, **settings), dtype=torch.float32
     )
     model.train(False)
-    torch.nn.Module.to(model, "cuda")
+    torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
     return model
 
 
@@ -245,6 +248,57 @@ def plain_scores(logits: Tensor, target: Tensor) -> Tensor:
 def pieced_scores(logits: Tensor, target: Tensor) -> Tensor:
     """As this package does it."""
     return token_scores(logits, target, entropy=True)[0]
+
+
+def head_memory(tokens: int = 8192, chunk: int = 1024, **sizes: int) -> Figures:
+    """One row forward and backward with logits whole and in chunks: peak beyond weights and gradients, seconds, gaps.
+
+    A Llama of two layers with Qwen's vocabulary, of which every token of the row is trained.
+    """
+    model = made("llama", MEDIUM | {"vocab_size": 151_936, "hidden_size": 1024, "num_hidden_layers": 2} | sizes)
+    device = model.device
+    ids = torch.randint(model.config.vocab_size, (tokens,), generator=torch.Generator().manual_seed(0)).tolist()
+    sample = Sample(0, "g", tuple(ids), 1, (False,) + (True,) * (tokens - 1), tuple(range(tokens - 1)))
+    (row,) = pack([sample], capacity=tokens)
+    found: Figures = {"tokens": tokens, "chunk": chunk, "vocabulary": model.config.vocab_size}
+    for name, autocast in (("float32", False), ("bfloat16", True)):
+        policy = Policy(model, autocast=autocast)
+        seen: list[tuple[Tensor, Tensor]] = []
+        for label, size in (("whole", 0), ("in chunks", chunk)):
+            policy.chunk_logits(size)
+            for _ in range(2):  # the first one loads kernels, and makes the gradients' tensors
+                model.zero_grad(set_to_none=False)
+                reset_peak(device)
+                before, began = allocated(device), time.perf_counter()
+                out = policy.evaluate(row, need_entropy=True)
+                torch.autograd.backward(out.logprobs.sum())
+                peak, spent = reset_peak(device), time.perf_counter() - began
+            found[f"{name}, {label}, GiB"] = round((peak - before) / 2**30, 3)
+            found[f"{name}, {label}, seconds"] = round(spent, 3)
+            grad = torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None])
+            seen.append((out.logprobs.detach(), grad))
+            del out
+        (plain, expected), (chunked, gradient) = seen
+        found[f"{name}, largest difference"] = largest(chunked, plain)
+        found[f"{name}, gradient"] = relative(gradient, expected)
+        del seen, plain, expected, chunked, gradient, grad
+        model.zero_grad(set_to_none=True)
+    return found
+
+
+def allocated(device: torch.device) -> int:
+    """Bytes of tensors on a CUDA device; nothing is known of a CPU's."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+
+
+def reset_peak(device: torch.device) -> int:
+    """Wait for the device; the most bytes that were allocated since the last call."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.synchronize(device)
+    peak = torch.cuda.max_memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return peak
 
 
 def demo_step() -> Figures:

@@ -106,6 +106,8 @@ class LessonsConfig(Config):
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
     spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
     tokens, which are not imitated, among the right ones.
+
+    ``workers``: so many processes make lessons ahead, in the order in which one would; 0: the trainer's own.
     """
 
     real: Part = 0.25
@@ -130,6 +132,7 @@ class LessonsConfig(Config):
     remarks: Part = 0.0
     slips: Part = 0.0
     stumbles: Part = 0.0
+    workers: Annotated[int, Field(ge=0)] = 0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3
 

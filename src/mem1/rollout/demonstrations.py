@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 from mem1.actions import ActionForm
@@ -91,12 +92,19 @@ def _stumbling(episode: Episode, share: float, rng: random.Random) -> Episode:
     return episode.model_copy(update={"turns": turns})
 
 
+def from_blocks(blocks: Iterator[list[Episode]], skipped: int) -> Iterator[Episode]:
+    """The demonstrations of ``blocks`` one by one, without the first ``skipped``."""
+    for block in blocks:
+        yield from block[skipped:]
+        skipped = 0
+
+
 class DemonstrationSource:
     """An endless, reproducible sequence of demonstrations, made as they are asked for.
 
     ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
-    demonstrations (fewer right ones are repeated), and ``mixed`` lessons at a time are shuffled together, so that
-    neighbours come from different worlds. A resumed run continues where it was. A lesson in which the expert gets
+    demonstrations (fewer right ones are repeated), and ``mixed`` lessons at a time are shuffled together (a block), so
+    that neighbours come from different worlds. A resumed run continues where it was. A lesson in which the expert gets
     nothing right raises ``DataError``: its numbers would be those of the next.
     """
 
@@ -110,7 +118,7 @@ class DemonstrationSource:
         mixed: int,
         seed: int,
     ) -> None:
-        self._lesson = lesson
+        self.describe = lesson
         self._make_memory = make_memory
         self._tokenizer = tokenizer
         self._per_lesson = per_lesson
@@ -119,16 +127,22 @@ class DemonstrationSource:
 
     def __call__(self, start: int) -> Iterator[Episode]:
         """Demonstrations from number ``start`` on."""
-        number, skipped = divmod(start, self._per_lesson * self._mixed)
-        while True:
-            together = [one for k in range(self._mixed) for one in self.lesson(number * self._mixed + k)]
-            random.Random(f"curriculum {self._seed} {number}").shuffle(together)
-            yield from together[skipped:]
-            number, skipped = number + 1, 0
+        return from_blocks(map(self.block, count(start // self.per_block)), start % self.per_block)
+
+    @property
+    def per_block(self) -> int:
+        """Demonstrations in a block."""
+        return self._per_lesson * self._mixed
+
+    def block(self, number: int) -> list[Episode]:
+        """The ``mixed`` lessons number ``number * mixed`` and following, shuffled together."""
+        together = [one for k in range(self._mixed) for one in self.lesson(number * self._mixed + k)]
+        random.Random(f"curriculum {self._seed} {number}").shuffle(together)
+        return together
 
     def lesson(self, number: int) -> list[Episode]:
         """All ``per_lesson`` demonstrations of one lesson."""
-        right = demonstrate(self._lesson(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
+        right = demonstrate(self.describe(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
         if not right:
             raise DataError(
                 "the expert answered no task right",

@@ -154,13 +154,15 @@ def seed(recipe: Recipe, *, trains: bool = False) -> None:
 
 
 def _policy(recipe: Recipe, tokenizer: HfTokenizer, *, dtype: str, device: str) -> Policy:
-    from mem1.inference.hf.loading import load_model
+    from mem1.inference.hf.loading import load_model, move
     from mem1.train.policy.policy import Policy
     from mem1.train.tiny.model import make_tiny
 
     if recipe.model == NEW_TINY:
         size = tokenizer.vocabulary_size
-        return Policy(make_tiny(recipe.tiny, size, range(size - recipe.tiny.keys, size)))
+        model = make_tiny(recipe.tiny, size, range(size - recipe.tiny.keys, size))
+        move(model, device)
+        return Policy(model)
     return Policy(load_model(recipe.model, dtype=dtype, device=device))
 
 

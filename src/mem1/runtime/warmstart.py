@@ -13,10 +13,11 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.event_loop import run_here
 from mem1.recipe import Recipe
 from mem1.rollout.config import ends
-from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
+from mem1.rollout.demonstrations import demonstrate
 from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demonstrations, record_taken
 from mem1.rollout.distillation.retokenize import TargetSpec
-from mem1.runtime.build import Runtime, lessons
+from mem1.runtime.build import Runtime
+from mem1.runtime.lessons.curriculum import CurriculumAhead, make_curriculum
 from mem1.runtime.tasks import held_out, train_tasks
 from mem1.runtime.train import watcher
 from mem1.storage.run_dir import RunDir
@@ -24,7 +25,6 @@ from mem1.tasks.base import Source
 from mem1.types import Composition, Episode, Task
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.inference.hf.tokenizer import HfTokenizer
     from mem1.train.loop import TrainResult
     from mem1.train.warmstart import Demonstrations
 
@@ -63,6 +63,7 @@ def warm_start(
         extra_files=local.tokenizer.save,
         console=console,
         monitors=runtime.recipe.monitors,
+        pieces=[local.tokenizer.decode([i]) for i in range(local.tokenizer.vocabulary_size)],
         resume=resume,
     )
 
@@ -75,23 +76,11 @@ def demonstrations(runtime: Runtime) -> Shown:
 
         found = _distilled(runtime)
         return Shown(repeated(found.learn, seed=recipe.seed), found.held_out, found.taken)
-    own, pieces = lessons(recipe, runtime.world), letters(tokenizer)
-
-    def lesson(number: int) -> Lesson:
-        return own.lesson(number, pieces)
-
-    curriculum = DemonstrationSource(
-        lesson,
-        recipe.memory.build(),
-        tokenizer,
-        per_lesson=recipe.lessons.per_lesson,
-        mixed=recipe.lessons.mixed,
-        seed=recipe.seed,
-    )
-    unseen = replace(
-        lesson(0), tasks=_unseen(recipe, runtime.world.sources), make_env=runtime.world.make_env, stumbles=0.0
-    )
-    return Shown(curriculum, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
+    curriculum = make_curriculum(recipe, runtime.world, tokenizer)
+    tasks, make_env = _unseen(recipe, runtime.world.sources), runtime.world.make_env
+    unseen = replace(curriculum.describe(0), tasks=tasks, make_env=make_env, stumbles=0.0)
+    ahead = CurriculumAhead(recipe, tokenizer, curriculum.per_block) if recipe.lessons.workers else curriculum
+    return Shown(ahead, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
 
 
 def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:
@@ -103,12 +92,6 @@ def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:
     kinds = sorted(set(own.compositions)) if isinstance(recipe.env, QaEnvConfig) else other
     each = max(1, _MEASURED // len(kinds))
     return [task for kind in kinds for task in held_out(recipe, sources, "dev", kind, most, each, recipe.seed)]
-
-
-def letters(tokenizer: HfTokenizer) -> list[str]:
-    """Vocabulary entries that are letters, to invent names from."""
-    decoded = (tokenizer.decode([i]) for i in range(tokenizer.vocabulary_size))
-    return [piece for piece in decoded if piece.strip().isalpha()]
 
 
 def _distilled(runtime: Runtime) -> LoadedDemos:

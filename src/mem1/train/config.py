@@ -74,10 +74,26 @@ class OptimizerConfig(Config):
 
 
 class RowsConfig(Config):
-    """How samples become rows: ``capacity`` tokens a row, the task prompt laid down once or once a context."""
+    """How samples become rows: ``capacity`` tokens a row, the task prompt laid down once or once a context.
+
+    ``filled``: on CUDA every row is filled up to the capacity, so that attention is compiled for one length only. For
+    small models the tokens that fill it cost less than the compiler.
+    """
 
     capacity: Count = 4096
     share_prefix: bool = True
+    filled: bool = False
+
+
+class JumpsConfig(Config):
+    """Gaps between the positions of a ``share`` of the tasks, of up to ``most``, so that distances differ.
+
+    They are in front of tokens whose text begins with ``before``: the numbers of lines.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    most: Annotated[int, Field(ge=1)] = 64
+    before: Annotated[str, Field(min_length=1)] = "("
 
 
 class LoraConfig(Config):
@@ -122,6 +138,9 @@ class TrainConfig(Config):
     ``checkpointing``: each layer's activations are computed again for its gradient instead of being kept: a third more
     arithmetic, and the memory of one layer in place of all.
 
+    ``logit_chunk``: the logits of so many tokens exist at a time, and are computed again for their gradient, instead of
+    those of a whole row; 0: of the row (``policy/head.py``).
+
     ``staleness``: the rollout of a step is written by the weights of so many steps before, while those steps are
     learned from (``train/ahead.py``); ``tis_cap`` weighs what they have moved since, ``max_rollout_gap`` bounds it too.
     Needs memory for a copy of the weights where the engine shares them. 0: rollouts and updates take turns.
@@ -161,6 +180,7 @@ class TrainConfig(Config):
     entropy_coef: NonNegative = 0.0
     rows: RowsConfig = RowsConfig()
     checkpointing: bool = False
+    logit_chunk: int = Field(default=0, ge=0)
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 10
     keep: Count = 2
@@ -255,6 +275,7 @@ class LocalBackendConfig(BackendConfig):
         "train.entropy_coef",
         "train.rows",
         "train.checkpointing",
+        "train.logit_chunk",
         "train.autocast",
         "engine",
     }
@@ -266,8 +287,9 @@ class LocalBackendConfig(BackendConfig):
 class WarmstartConfig(Config):
     """Supervised training on demonstrations: ``steps`` optimizer steps of ``episodes_per_step`` episodes each.
 
-    Checkpoints are kept as in reinforcement learning (``keep``, ``keep_every``), the best by the held-out loss where no
-    tasks are watched.
+    ``logit_chunk`` is that of ``TrainConfig``. Checkpoints are kept as there (``keep``, ``keep_every``), the best by
+    the held-out loss where no tasks are watched. ``emphasis``: how much more tokens count in the loss whose text begins
+    so, e.g. ``{"(": 3}`` for the numbers of lines; the longest beginning decides. ``jumps``: gaps between positions.
     """
 
     steps: Count = 1000
@@ -277,6 +299,9 @@ class WarmstartConfig(Config):
     )
     normalisation: Literal["token", "episode"] = "token"
     rows: RowsConfig = RowsConfig()
+    emphasis: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(gt=0)]] = Field(default={})
+    jumps: JumpsConfig = JumpsConfig()
+    logit_chunk: int = Field(default=0, ge=0)
     autocast: Literal["none", "bfloat16"] = "none"
     checkpoint_every: Count = 200
     keep: Count = 2

@@ -84,10 +84,7 @@ def prepare(
     """
     evaluate: Callable[..., Scored] = scores or score
     parts = split(selection.trainable, config.minibatches, rng=rng)
-    batches = [
-        make_batch(part, capacity=config.rows.capacity, share_prefix=config.rows.share_prefix, view=view)
-        for part in parts
-    ]
+    batches = [make_batch(part, **config.rows.model_dump(), view=view) for part in parts]
     kl_in_reward = reference is not None and config.kl.where == "reward"
     old: list[Scored | None] = [None] * len(batches)
     if config.epochs * len(batches) > 1 or kl_in_reward or scores is not None:

@@ -76,10 +76,11 @@ class Plan:
     ``written`` what a turn writes (page and action). ``packing``: tokens as rows of their own / tokens packed, from
     ``mem1 bench packing``. ``row``: tokens of the longest row (``train.rows.capacity``). ``slots``: completions at the
     same time over all devices. ``trained``: parameters that are trained, ``None`` for all (those of a low-rank adapter
-    else). ``sampler_bytes``: of a weight in the sampler's own copy, 0 where it shares the trainer's; ``value_bytes``:
-    of a number in its cache. ``half``: forward and backward in bfloat16. ``checkpointing``: activations are computed
-    again. ``reference``: a KL term is taken against a frozen copy. ``critic``: a separate one is trained. ``epochs``:
-    how often a rollout is trained on; more than one needs a forward pass more.
+    else), beside weights of ``frozen_bytes``. ``sampler_bytes``: of a weight in the sampler's own copy, 0 where it
+    shares the trainer's; ``value_bytes``: of a number in its cache. ``half``: forward and backward in bfloat16.
+    ``checkpointing``: activations are computed again. ``logit_chunk``: tokens whose logits exist at a time
+    (``train.logit_chunk``), 0 for a row's. ``reference``: a KL term is taken against a frozen copy. ``critic``: a
+    separate one is trained. ``epochs``: how often a rollout is trained on; more than one needs a forward pass more.
     """
 
     episodes: int
@@ -91,10 +92,12 @@ class Plan:
     row: int = 4096
     slots: int = 64
     trained: int | None = None
+    frozen_bytes: int = 4
     sampler_bytes: int = 0
     value_bytes: int = 4
     half: bool = False
     checkpointing: bool = False
+    logit_chunk: int = 0
     reference: bool = False
     critic: bool = False
     epochs: int = 1
@@ -177,8 +180,11 @@ def memory_of(shape: ModelShape, plan: Plan, machine: Machine) -> Memory:
     whole_layers = 1 if plan.checkpointing else shape.layers
     kept = whole_layers * width + (shape.layers * shape.hidden if plan.checkpointing else 0)
     sampled = min(plan.row, math.ceil(plan.row * plan.written / plan.context * plan.packing))
+    at_once = min(sampled, plan.logit_chunk or sampled)
+    # Chunk after chunk adds to the gradient of a head that is trained: their sum, beside what is gathered over rows.
+    head = _FLOAT32 * shape.vocabulary * shape.hidden if at_once < sampled and plan.trained is None else 0
     return Memory(
-        weights=spread(_FLOAT32 * (parameters + adapter)),
+        weights=spread((_FLOAT32 if plan.trained is None else plan.frozen_bytes) * parameters + _FLOAT32 * adapter),
         gradients=spread(_FLOAT32 * trained),
         moments=spread(_FLOAT32 * _MOMENTS * trained),
         # An adapted model is its own reference: the adapter is switched off.
@@ -188,7 +194,7 @@ def memory_of(shape: ModelShape, plan: Plan, machine: Machine) -> Memory:
         cache=spread(plan.slots * plan.context * shape.cache_bytes(plan.value_bytes)),
         activations=plan.row * kept * number,
         # One copy, and its gradient; the logarithms of a few tokens at a time.
-        logits=2 * sampled * shape.vocabulary * number + 2 * _TOKEN_SCORES,
+        logits=2 * at_once * shape.vocabulary * number + 2 * _TOKEN_SCORES + head,
     )
 
 
@@ -197,7 +203,7 @@ def seconds_of(shape: ModelShape, plan: Plan, machine: Machine) -> tuple[float, 
 
     A token costs 2 operations a parameter forward and 4 backward, and attention 4 · layers · hidden a key forward. Of
     a context the prompt's part comes from the cache. Decoding waits for weights and cache to be read, once for all
-    completions that are in flight.
+    completions that are in flight. Logits in chunks cost the head once more for what was written.
     """
     forward = 2.0 * shape.parameters + 4.0 * shape.layers * shape.hidden * plan.context / 2
     turns = plan.episodes * plan.turns
@@ -213,7 +219,8 @@ def seconds_of(shape: ModelShape, plan: Plan, machine: Machine) -> tuple[float, 
     passes = plan.epochs * once_back + (plan.epochs > 1) + plan.reference
     if plan.critic:
         passes += 3 * plan.epochs + 1
-    return rollout, passes * forward * plan.row_tokens / (machine.flops * machine.devices)
+    again = 2.0 * shape.vocabulary * shape.hidden * turns * plan.written * plan.epochs if plan.logit_chunk else 0.0
+    return rollout, (passes * forward * plan.row_tokens + again) / (machine.flops * machine.devices)
 
 
 def model_shape(folder: Path) -> ModelShape:

@@ -92,10 +92,12 @@ class Trainer:
         policy.autocast = config.autocast == "bfloat16"
         policy.temperature = config.temperature
         policy.checkpointing = config.checkpointing
+        policy.chunk_logits(config.logit_chunk)
         view = training_view(policy.model, length=config.rows.capacity)
         compared = (reference or reference_of(policy)) if config.kl.coef > 0 else None
         if compared is not None:
             compared.temperature = config.temperature
+            compared.chunk_logits(config.logit_chunk)
         critic = make_critic(policy, config.algorithm.critic) if isinstance(config.algorithm, Ppo) else None
         trained = _trained(policy, critic, config)
         backend = LocalBackend(policy, critic, trained.optimizer, config, view=view, reference=compared, probes=probes)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch import Tensor
 
-from mem1.errors import DataError
+from mem1.errors import ConfigError, DataError
 from mem1.storage.run_dir import RunDir
 from mem1.train.config import WarmstartConfig
 from mem1.train.loop import Evaluate, Loop, Schedule, TrainResult
@@ -30,6 +31,7 @@ from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
 from mem1.train.rows.batch import Batch, View, make_batch
 from mem1.train.rows.calls import without_side_calls
+from mem1.train.rows.jumps import jumped
 from mem1.train.rows.samples import sampled_count
 from mem1.train.saving.checkpoint import Progress, Trained
 from mem1.types import Episode
@@ -72,6 +74,7 @@ def warm_start(
     extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
     monitors: Sequence[MonitorConfig] = (),
+    pieces: Sequence[str] = (),
     resume: bool = False,
 ) -> TrainResult:
     """Train ``policy`` to write what the demonstrators wrote.
@@ -87,15 +90,18 @@ def warm_start(
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
         monitors: Who else follows the run.
+        pieces: The text of each token, by id, for settings that name texts (``emphasis``, ``jumps``).
         resume: Go on with the run in ``run``.
 
     Raises:
         CheckpointError: As ``Loop.run``.
         DataError: A demonstration failed, or they ran out.
-        ModelError: The gradient is not finite.
+        ModelError: The gradient is not finite, or ``config.logit_chunk`` is set and the model's head cannot be run by
+            itself.
     """
     policy.autocast = config.autocast == "bfloat16"
-    learner = _Imitation(policy, demonstrations, config)
+    policy.chunk_logits(config.logit_chunk)
+    learner = _Imitation(policy, demonstrations, config, pieces)
     unseen = learner.batch(held_out) if held_out else None
 
     def measure(step: int) -> dict[str, float]:
@@ -121,11 +127,21 @@ def warm_start(
 class _Imitation:
     """Learns from demonstrations, a fixed number of episodes a step."""
 
-    def __init__(self, policy: Policy, demonstrations: Demonstrations, config: WarmstartConfig) -> None:
+    def __init__(
+        self, policy: Policy, demonstrations: Demonstrations, config: WarmstartConfig, pieces: Sequence[str]
+    ) -> None:
         self._policy = policy
         self._demonstrations = demonstrations
         self._config = config
+        self._factors = emphasised(pieces, config.emphasis)
+        self._jumps = torch.tensor([piece.startswith(config.jumps.before) for piece in pieces])
         self._view: View = training_view(policy.model, length=config.rows.capacity)
+        if config.jumps.share and self._view == "reference":
+            raise ConfigError(
+                f"positions cannot jump in the rows of {type(policy.model).__name__}, which are one context each",
+                where="warmstart.jumps.share",
+                hint="leave it at 0 for this model",
+            )
         if self._view == "packed":
             policy.ensure_exact()  # now: on trial an adapter's dropout, which is on in each step, would get in the way
         self._stream: Iterator[Episode] | None = None
@@ -134,7 +150,7 @@ class _Imitation:
     def batch(self, episodes: Sequence[Episode]) -> Batch:
         """Episodes as rows. Side calls are left out: what they wrote is nobody's demonstration."""
         rows, turns = self._config.rows, [without_side_calls(episode) for episode in episodes]
-        return make_batch(turns, capacity=rows.capacity, share_prefix=rows.share_prefix, view=self._view)
+        return make_batch(turns, **rows.model_dump(), view=self._view)
 
     def gather(self, progress: Progress) -> Batch:
         """The next demonstrations; those in which nothing was written are passed over."""
@@ -156,13 +172,15 @@ class _Imitation:
         factor = rate(config.optimizer, progress.step, config.steps)
         set_rate(self.optimizer, factor)
         self.optimizer.zero_grad(set_to_none=True)
-        weights = token_weights(gathered.starts, config.normalisation)
+        weights = self._weights(gathered)
+        rng = random.Random(f"jumps {config.seed} {progress.step}")
         total, tokens = 0.0, 0
-        for row in gathered.rows:
+        for straight in gathered.rows:
+            row = jumped(straight, self._jumps, share=config.jumps.share, most=config.jumps.most, rng=rng)
             with adapter_dropout(self._policy.model):
                 logprobs = self._policy.evaluate(row).logprobs
-            loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
-            torch.autograd.backward(loss)
+                loss = -(weights[row.flat].to(logprobs.device) * logprobs).sum()
+                torch.autograd.backward(loss)  # here: what is computed again needs the dropout that there was
             total += loss.item()
             tokens += row.length
         norm = clip_gradient(self._policy.parameters(), config.optimizer.max_grad_norm)
@@ -180,5 +198,24 @@ class _Imitation:
             }
         )
 
+    def _weights(self, batch: Batch) -> Tensor:
+        """How much each token counts, float32 [N], summing to 1."""
+        weights = token_weights(batch.starts, self._config.normalisation)
+        if not self._config.emphasis:
+            return weights
+        for row in batch.rows:
+            weights[row.flat] *= self._factors[row.target]
+        return weights / weights.sum()
+
     def check(self, progress: Progress) -> None:
         """Nothing ends a warm start early."""
+
+
+def emphasised(pieces: Sequence[str], emphasis: Mapping[str, float]) -> Tensor:
+    """How much more each token counts, float32 [vocabulary]: by the longest beginning of its text that is named."""
+
+    def factor(piece: str) -> float:
+        named = [begins for begins in emphasis if piece.startswith(begins)]
+        return emphasis[max(named, key=len)] if named else 1.0
+
+    return torch.tensor([factor(piece) for piece in pieces])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from mem1.inference.scripted.pages import Pages, pages_under
 from mem1.rollout.config import ends
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
@@ -42,6 +44,8 @@ class ShopLessons:
             count=config.per_lesson,
             bundles=Composition.CHAINED in config.compositions,
             turns=config.turns,
+            stumbles=config.stumbles,
+            pages=pages_under(self.setting.memory.type),
         )
 
     def texts(self) -> Iterable[str]:
@@ -63,16 +67,24 @@ def shop_lesson(
     count: int,
     bundles: bool = False,
     turns: int | None = None,
+    stumbles: float = 0.0,
+    pages: Pages = "rewritten",
 ) -> Lesson:
-    """Lesson ``number``: ``count`` tasks of ``objectives`` goals, shown by a shopper who knows what to look for.
+    """Lesson ``number``: ``count`` tasks of ``objectives`` goals, shown by the rule-based shopper.
 
     With probability ``real`` they are the source's own train goals, else those of ``products`` invented products that
     no other lesson has. ``bundles``: the goals of a task depend on each other (``catalogue/bundles.py``). ``turns``:
-    how many of a demonstration are imitated at most.
+    how many of a demonstration are imitated at most; ``stumbles``: the share of those with wrong tokens among them;
+    ``pages``: how a bundle's page is written.
+
+    Single errands are shown by a shopper who knows which product a wish was made from. That cannot be seen on a page of
+    results, so bundles, of which a demonstration counts only where all is right, are shown by one who
+    looks at what fits and puts back what does not: nothing is imitated that does not follow from what was shown.
     """
     rng = random.Random(derive_seed(seed, "shop lesson", number))
     invented = rng.random() >= real
     shop = WebshopConfig(products=products, catalogue_seed=rng.getrandbits(40)).build() if invented else source
     composition = Composition.CHAINED if bundles and objectives > 1 else Composition.SEQUENTIAL
     tasks = compose([shop], composition=composition, objectives=objectives, count=count, seed=number, split="train")
-    return Lesson(tasks, env.build(shop), make_expert=Shopper, form=env.form, turns=turns, seed=seed)
+    expert = partial(Shopper, pages=pages, told=composition is not Composition.CHAINED)
+    return Lesson(tasks, env.build(shop), make_expert=expert, form=env.form, turns=turns, stumbles=stumbles, seed=seed)

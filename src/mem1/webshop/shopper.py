@@ -1,8 +1,9 @@
 """A rule-based shopper for the web shop: a baseline, and the writer of warm-start demonstrations.
 
 It reads what any agent reads, the page and what can be clicked, and keeps on its page what is still to be chosen, the
-price limit and which products it has put back. Told the tasks (``enlist``), it knows which product each wish was made
-from and takes that one when it sees it; so are demonstrations written.
+price limit and which products it has put back; of a bundle, what was bought too (``bundle_pages.py``). Told the tasks
+(``enlist``), it knows which product each wish was made from and takes that one when it sees it; so demonstrations of
+single errands are written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.pages import Pages
 from mem1.types import Task
+from mem1.webshop.bundle_pages import BundlePage, paid, referred, written_page
 from mem1.webshop.catalogue.bundles import REFERENCE
 
 _SEPARATOR = " [SEP] "
@@ -35,13 +38,15 @@ _BACK, _PREVIOUS, _NEXT, _BUY = (
 class Wish:
     """What an instruction says: words to search for, options by name (blank where unknown), the price limit.
 
-    ``budget``: of the whole bundle, of which this is a wish.
+    ``budget``: of the whole bundle, of which this is a wish; ``links``: the options that earlier things decide, with
+    the number of the thing, from 1.
     """
 
     words: str
     options: tuple[tuple[str, str], ...]
     limit: float | None
     budget: float | None = None
+    links: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_wish(instruction: str, things: Sequence[Mapping[str, str]] = (), spent: float = 0.0) -> Wish:
@@ -57,7 +62,8 @@ def read_wish(instruction: str, things: Sequence[Mapping[str, str]] = (), spent:
     core = text[: found.start()] if found else text
     words = " ".join([_FILLER.sub("", core), *(value for _, value in options)])
     if budget is not None:
-        return Wish(words, options, round(float(budget[1]) - spent, 2), float(budget[1]))
+        links = {name.strip(): int(told[1]) for name, value in pairs if (told := REFERENCE.fullmatch(value.strip()))}
+        return Wish(words, options, round(float(budget[1]) - spent, 2), float(budget[1]), links)
     return Wish(words, options, float(limit[1]) if limit else None)
 
 
@@ -82,7 +88,14 @@ class _Script:
     left: list[str] | None = None  # options still to be clicked for the open product
     chosen: dict[str, str] = field(default_factory=dict)  # those that were
     things: list[dict[str, str]] = field(default_factory=list)  # what was bought of a bundle, with its options
-    spent: float = 0.0
+    money: int | None = None  # whole dollars left of a bundle's budget
+    thoughts: list[str] = field(default_factory=list)  # what is worked out in this turn
+    page: tuple[str, ...] = ()  # a bundle's, line by line, as it was written last
+
+    @property
+    def limit(self) -> float | None:
+        """The most that the next purchase may cost, as it stands on the page."""
+        return self.wish.limit if self.money is None else float(self.money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +121,23 @@ class _Page:
 
 
 class Shopper:
-    """Callable for ``ScriptedEngine``: (session, context text) -> text. Reads the ``text`` look only."""
+    """Callable for ``ScriptedEngine``: (session, context text) -> text. Reads the ``text`` look only.
 
-    def __init__(self, *, observation_tag: str = "<information>") -> None:
+    ``pages``: how a bundle's page is written. ``told``: whether it uses what it is told of a task.
+    """
+
+    def __init__(
+        self, *, observation_tag: str = "<information>", pages: Pages = "rewritten", told: bool = True
+    ) -> None:
         self._observation_tag = observation_tag
+        self._pages = pages
+        self._told = told
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
         """Tell which product each goal of ``task`` was made from."""
-        self._scripts[session] = _Script(tuple(objective.answers[0] for objective in task.objectives))
+        products = tuple(objective.answers[0] for objective in task.objectives)
+        self._scripts[session] = _Script(products if self._told else ())
 
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn."""
@@ -127,7 +148,7 @@ class Shopper:
             if new:
                 _next_wish(script, page)
             script.left, script.chosen = None, {}
-            return _written(script, "search", script.wish.words)
+            return self._written(script, "search", script.wish.words)
         if _BUY in page.offered:
             return self._on_item(script, page)
         return self._on_results(script, page)
@@ -140,21 +161,20 @@ class Shopper:
         if target in (asin for asin, _ in found):
             return self._open(script, target)
         if target and _NEXT in page.offered and page.more and page.turns > _needed(script):
-            return _written(script, "click", _NEXT)
-        limit = script.wish.limit or float("inf")
+            return self._written(script, "click", _NEXT)
+        limit = float("inf") if script.limit is None else script.limit
         fresh = [asin for asin, price in found if asin not in script.rejected and price <= limit]
         if script.rejected and not fresh:
             return self._open(script, max(script.rejected, key=script.rejected.__getitem__))
         choice = fresh or [asin for asin, _ in found]
-        return self._open(script, choice[0]) if choice else _written(script, "click", _BACK)
+        return self._open(script, choice[0]) if choice else self._written(script, "click", _BACK)
 
-    @staticmethod
-    def _open(script: _Script, asin: str) -> str:
+    def _open(self, script: _Script, asin: str) -> str:
         script.open = asin
-        return _written(script, "click", asin)
+        # Behind no blank, as it is offered, an asin has the same tokens: it is no word that a tokenizer knows.
+        return self._written(script, "click", asin, blank="" if script.money is not None else " ")
 
-    @staticmethod
-    def _on_item(script: _Script, page: _Page) -> str:
+    def _on_item(self, script: _Script, page: _Page) -> str:
         """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
         if script.left is None:
             # An option that is named like a button is offered with its name in front.
@@ -165,13 +185,26 @@ class Shopper:
             known = script.open in script.rejected
             if len(script.left) < len(wanted) and page.turns > _needed(script) and not told and not known:
                 script.rejected[script.open] = len(script.left)
-                return _written(script, "click", _PREVIOUS)
+                return self._written(script, "click", _PREVIOUS)
         if not script.left:
-            return _written(script, "click", _BUY)
-        written = _written(script, "click", script.left[0])
-        clicked = script.left.pop(0)
+            return self._written(script, "click", _BUY)
+        clicked = script.left[0]
         script.chosen |= {name: value for name, value in script.wish.options if clicked in (value, f"{name}: {value}")}
+        written = self._written(script, "click", clicked)
+        script.left.pop(0)
         return written
+
+    def _written(self, script: _Script, kind: str, thing: str, *, blank: str = " ") -> str:
+        """The page and the action."""
+        if script.money is None:
+            page = _errand_page(script)
+        else:
+            chosen = (*script.things, script.chosen)
+            wanted = [(name, value) for name, value in script.wish.options if name not in script.chosen]
+            now = BundlePage(chosen, wanted, script.money, tuple(script.rejected))
+            page = written_page(now, script.page, script.thoughts, self._pages)
+            script.page, script.thoughts = now.lines, []
+        return f"{page}<{kind}>{blank}{thing}</{kind}>"
 
 
 def _next_wish(script: _Script, page: _Page) -> None:
@@ -179,11 +212,18 @@ def _next_wish(script: _Script, page: _Page) -> None:
     cost = _COST.search(page.said)
     if script.goal >= 0:
         script.things.append(script.chosen if cost else {})
-        script.spent += float(cost[1]) if cost else 0.0
     script.goal += 1
     script.chosen = {}
-    script.wish = read_wish(page.instruction, script.things, script.spent)
+    script.wish = read_wish(page.instruction, script.things)
     script.rejected.clear()
+    if script.wish.budget is None:
+        return
+    script.thoughts = referred(script.wish.links, script.things)
+    if script.money is None:
+        script.money = int(script.wish.budget)
+    elif cost:
+        script.money, worked_out = paid(script.money, float(cost[1]))
+        script.thoughts.append(worked_out)
 
 
 def _needed(script: _Script) -> int:
@@ -211,19 +251,11 @@ def _results(page: _Page) -> list[tuple[str, float]]:
     return found
 
 
-def _written(script: _Script, kind: str, thing: str) -> str:
+def _errand_page(script: _Script) -> str:
     left = script.left if script.left is not None else [value for _, value in script.wish.options]
     limit = f" below {script.wish.limit:g}" if script.wish.limit is not None else ""
     back = f" not {' '.join(script.rejected)}" if script.rejected else ""
-    return f"<think> {'; '.join(left)}{limit}{back}{_kept(script)}</think><{kind}> {thing}</{kind}>"
-
-
-def _kept(script: _Script) -> str:
-    """What has to be remembered of a bundle: what was bought, with its options; what it cost shows in the limit."""
-    if script.wish.budget is None:
-        return ""
-    things = (" ".join(f"{name} {value}" for name, value in one.items()) or "nothing" for one in script.things)
-    return f" spent {script.spent:g}" + "".join(f" thing {i} {thing}" for i, thing in enumerate(things, start=1))
+    return f"<think> {'; '.join(left)}{limit}{back}</think>"
 
 
 def shopper_engine() -> ScriptedEngine:

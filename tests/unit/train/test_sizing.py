@@ -46,6 +46,12 @@ def test_an_adapter_trains_its_own_parameters_alone_and_is_its_own_reference() -
     assert (memory.weights, memory.gradients, memory.moments, memory.reference) == (4200, 200, 400, 0)
 
 
+def test_an_adapter_trains_beside_weights_in_half_precision() -> None:
+    memory = memory_of(SHAPE, replace(PLAN, trained=50, frozen_bytes=2), MACHINE)
+    assert (memory.weights, memory.gradients) == (2 * 1000 + 200, 200)
+    assert memory_of(SHAPE, replace(PLAN, frozen_bytes=2), MACHINE).weights == 4000, "whole weights are in float32"
+
+
 def test_a_reference_a_critic_and_a_sampler_of_its_own_are_counted() -> None:
     plan = replace(PLAN, reference=True, critic=True, sampler_bytes=2)
     memory = memory_of(SHAPE, plan, MACHINE)
@@ -61,6 +67,20 @@ def test_four_devices_hold_a_quarter_each_of_what_is_spread() -> None:
 def test_checkpointing_keeps_a_layers_input_and_one_layer() -> None:
     memory = memory_of(SHAPE, replace(PLAN, checkpointing=True), MACHINE)
     assert memory.activations == 100 * (14 * 8 + 4 * 32 + 2 * 8) * 4
+
+
+def test_logits_in_chunks_are_those_of_a_chunk_and_the_heads_gradient_is_summed() -> None:
+    memory = memory_of(SHAPE, replace(PLAN, logit_chunk=4), MACHINE)
+    assert memory.logits == 2 * 4 * 100 * 4 + 2 * (16 << 20) + 4 * 100 * 8  # 4 of the 10 tokens; the head is 100 by 8
+    frozen = memory_of(SHAPE, replace(PLAN, logit_chunk=4, trained=50), MACHINE)
+    assert frozen.logits == 2 * 4 * 100 * 4 + 2 * (16 << 20)
+    assert memory_of(SHAPE, replace(PLAN, logit_chunk=10), MACHINE) == memory_of(SHAPE, PLAN, MACHINE)
+
+
+def test_logits_in_chunks_cost_the_head_once_more() -> None:
+    _, plain = seconds_of(SHAPE, PLAN, MACHINE)
+    _, again = seconds_of(SHAPE, replace(PLAN, logit_chunk=4), MACHINE)
+    assert again - plain == pytest.approx(2 * 100 * 8 * 8 * 10 / 1e6)  # 8 turns of 10 tokens
 
 
 def test_seconds_worked_out_by_hand() -> None:

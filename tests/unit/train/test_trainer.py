@@ -368,3 +368,14 @@ def test_each_turn_is_credited_with_the_mean_over_its_sampled_tokens(tmp_path: P
     assert [turn.advantage for turn in credited.turns] == expected
     assert expected[-1] is None
     assert credited.advantage == pytest.approx(float(values.mean()))
+
+
+def test_logits_in_chunks_train_the_same_weights(tmp_path: Path) -> None:
+    common = {"kl": {"coef": 0.1}, "entropy_coef": 0.01, "epochs": 2, "evaluate_every": 0}
+    weights = []
+    for chunk in (0, 3):
+        policy, trainer = trainer_of(tmp_path / str(chunk), config_of(**common, steps=2, logit_chunk=chunk))
+        assert policy.logit_chunk == chunk
+        trainer.train()
+        weights.append(torch.cat([value.flatten() for value in policy.model.state_dict().values()]))
+    torch.testing.assert_close(weights[1], weights[0], rtol=0, atol=1e-4)

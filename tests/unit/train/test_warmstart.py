@@ -146,6 +146,24 @@ def test_an_adapter_learns_to_write_what_was_demonstrated(tmp_path: Path) -> Non
     assert losses[-1] < losses[0] - 0.1, "as far as the small embeddings, which stay as they are, let it fall"
 
 
+def test_dropout_on_a_head_that_is_computed_again_is_on_both_times(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    add_adapter(policy.model, LoraConfig(r=2, dropout=0.3, targets=("lm_head",)), base="toy", seed=1)
+    modes: list[bool] = []
+    (dropout,) = policy.model.lm_head.lora_dropout.values()
+    dropout.register_forward_hook(lambda part, given, out: modes.append(part.training))
+    trained: list[list[bool]] = []
+
+    def note(step: int) -> None:
+        trained.append(modes.copy())
+        modes.clear()
+
+    config = CONFIG.model_copy(update={"steps": 1, "evaluate_every": 0, "logit_chunk": 3})
+    warm_start(policy, repeated(demonstrations(), seed=1), config, toy_run(tmp_path / "run"), on_weights=note)
+    assert len(trained[-1]) > 4
+    assert all(trained[-1])
+
+
 @pytest.mark.parametrize("make", [tiny_policy, adapted_policy], ids=["full", "adapter with dropout"])
 def test_more_steps_on_resume_end_as_if_asked_for_at_once(tmp_path: Path, make: Callable[[], Policy]) -> None:
     constant = OptimizerConfig(lr=2e-2, warmup=3, schedule="constant")

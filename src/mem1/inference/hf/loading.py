@@ -57,12 +57,17 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
             hint="the files do not belong together: save the model again, whole",
         )
     check_finite(model, str(folder))
+    move(model, device)
+    model.train(False)
+    return model
+
+
+def move(model: PreTrainedModel, device: str) -> None:
+    """Bring ``model`` to a torch device, or with "auto" to CUDA if there is any. Raises ``ModelError``."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     with boundary(f"cannot move the model to {device!r}", ModelError, hint="choose another device"):
         model.to(device)  # type: ignore[arg-type]
-    model.train(False)
-    return model
 
 
 def check_finite(model: PreTrainedModel, where: str) -> None:

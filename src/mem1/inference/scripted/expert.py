@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mem1.inference.scripted.pages import Change, Item, Pages, listing, spoiled, write_page
@@ -121,7 +120,7 @@ class Expert:
         script = self._scripts[session]
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
-        script.items = {number: one for number, one in script.items.items() if self._stands(number, one, context)}
+        script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
         read, value = self._take_in(session, script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
@@ -148,10 +147,6 @@ class Expert:
 
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
-
-    def _stands(self, number: int, value: str, context: str) -> bool:
-        """Whether a value is still there to be copied: on the page, or anywhere where no page is kept."""
-        return (value if self._pages == "none" else f"({number}) {value}") in context
 
     def _take_in(self, session: str, script: _Script, shown: str) -> tuple[str, str | None]:
         """What was read in the observation, as it is noted; and the value, where it completes an objective."""
@@ -214,9 +209,3 @@ def _lookups(objective: Objective) -> list[_Lookup]:
         _Lookup(about, described, (facts["entity"],), "country"),
         _Lookup(resolved, resolved, answers, facts["relation"]),
     ]
-
-
-def enlist_all(expert: Expert, requests: Iterable[tuple[str, Task]]) -> None:
-    """Enlist many (session, task) pairs."""
-    for session, task in requests:
-        expert.enlist(session, task)

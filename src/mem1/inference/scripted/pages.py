@@ -1,4 +1,4 @@
-"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what it is doing.
+"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what is new.
 
 The form is one that a small transformer can copy by. A value is written beside its label while it is read, so that the
 label finds it; then it stands in a list behind ``|`` whose items begin with the number of their question and end with
@@ -13,12 +13,12 @@ import random
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Pages = Literal["rewritten", "edited", "none"]
+Pages = Literal["rewritten", "edited", "noted"]
 """``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``;
-``none``: for memories that keep what was read themselves."""
+``noted``: each value once, under its number, when it is found, for memories that keep what was written themselves."""
 
 Item = tuple[int, str]
-_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "none"}
+_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "window": "noted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def write_page(change: Change, pages: Pages) -> str:
     """The state block of a turn."""
     if pages == "edited":
         return f"<think>{_edits(change)}</think>"
-    listed = change.list if pages == "rewritten" else ()
+    listed = change.list if pages == "rewritten" else change.added
     read = f" {change.read}" if change.read else ""
     begins = "|" if listed or change.pending.startswith("(") else ""
     return f"<think>{read}{begins}{listing(listed)}{_pending(change)}</think>"
@@ -60,7 +60,7 @@ def write_page(change: Change, pages: Pages) -> str:
 
 def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
     """The same with a mistake on the page: an item twice, or (where the page is rewritten) one in the wrong place."""
-    if pages == "edited":
+    if pages != "rewritten":
         return replace(change, added=change.added * 2)
     items = list(change.list)
     moved = items.pop(rng.randrange(len(items)))

@@ -41,6 +41,7 @@ IN_THIS_PROCESS: Mapping[str, str] = {
     "train.memory_credit": "it asks the weights, which are not here; train with backend 'local'",
     "train.temperature": "it trains at temperature 1",
     "train.staleness": "it makes no rollouts ahead",
+    "train.logit_chunk": "its logits are computed by other code",
 }
 """What most back ends outside this process cannot do, with the reason."""
 

@@ -133,6 +133,4 @@ class LocalBackend:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        return batch_of_rows(
-            rows, capacity=self._config.rows.capacity, share_prefix=self._config.rows.share_prefix, view=self.view
-        )
+        return batch_of_rows(rows, **self._config.rows.model_dump(), view=self.view)

@@ -25,7 +25,7 @@ def beliefs(policy: Policy, asked: Sequence[Asked], rows: RowsConfig, view: View
     if not distinct:
         return {}
     made = [_row(context, probe, name) for name, (context, probe) in enumerate(distinct)]
-    scored = score(policy, batch_of_rows(made, capacity=rows.capacity, share_prefix=rows.share_prefix, view=view))
+    scored = score(policy, batch_of_rows(made, **rows.model_dump(), view=view))
     assert scored.entropy is not None
     logprobs, entropies = scored.logprobs.tolist(), scored.entropy.tolist()
     ends = list(accumulate(sum(row.trained) for row in made))

@@ -114,7 +114,7 @@ def subtree_ends(row: PackedRow) -> Tensor:
 
 def filled_length(length: int) -> int:
     """``length`` rounded up so that few different ones occur: kernels on CUDA are compiled for each."""
-    step = 256 if length <= 2048 else 1024
+    step = 256 if length <= 2048 else 1024 if length <= 8192 else 4096
     return -(-length // step) * step
 
 

@@ -37,5 +37,5 @@ def make_critic(policy: Policy, kind: Literal["shared", "separate"]) -> Policy:
         policy.value_head = head
         return policy
     critic = Policy(copy.deepcopy(policy.model), head, autocast=policy.autocast)
-    critic.checkpointing = policy.checkpointing
+    critic.checkpointing, critic.logit_chunk = policy.checkpointing, policy.logit_chunk
     return critic

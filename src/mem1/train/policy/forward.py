@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from mem1.inference.hf.runners.trial import takes
 from mem1.train.policy import attention
+from mem1.train.policy.head import body_output, logits_of, scores_in_chunks
 from mem1.train.policy.token_scores import token_scores
 from mem1.train.rows.packing import PackedRow
 
@@ -41,6 +43,7 @@ def evaluate_row(
     value_head: nn.Module | None = None,
     autocast: bool = False,
     temperature: float = 1.0,
+    logit_chunk: int = 0,
 ) -> TokenOutputs:
     """Run ``model`` over ``row`` once; a packed row makes it use the trainer's attention from then on.
 
@@ -52,25 +55,38 @@ def evaluate_row(
         value_head: Maps the last hidden states [T, hidden] to [T] or [T, 1]; ``None``: no values.
         autocast: Compute in bfloat16 where torch's autocast deems it safe.
         temperature: What logits are divided by.
+        logit_chunk: Tokens whose logits exist at a time; 0: all. Not checked here: see ``head.check_head``.
     """
     device = next(model.parameters()).device
-    source = row.source.to(device)
-    with torch.autocast(device.type, torch.bfloat16) if autocast else nullcontext():
-        output = model(
-            use_cache=False,
-            output_hidden_states=value_head is not None,
-            **({"logits_to_keep": source} if takes(model, "logits_to_keep") else {}),
-            **_inputs(model, row, device),
-        )
+    source, target = row.source.to(device), row.target.to(device)
+    inputs: dict[str, Any] = {
+        "use_cache": False,
+        "output_hidden_states": value_head is not None,
+        **_inputs(model, row, device),
+    }
+
+    def scores(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        if temperature != 1:
+            logits = logits / temperature
+        return token_scores(logits, tokens, entropy=entropy, entropy_gradient=entropy_gradient)
+
+    half = torch.autocast(device.type, torch.bfloat16) if autocast else nullcontext()
+    with half:
+        if logit_chunk:
+            output: Any = body_output(model, **inputs)
+        else:
+            output = model(**({"logits_to_keep": source} if takes(model, "logits_to_keep") else {}), **inputs)
         values = None
         if value_head is not None:
             values = value_head(output.hidden_states[-1][0, source]).float().reshape(-1)
-    logits = output.logits[0]
-    if len(logits) != len(source):  # the model computes the logits of every token, whatever it is asked for
-        logits = logits[source]
-    if temperature != 1:
-        logits = logits / temperature
-    logprobs, found = token_scores(logits, row.target.to(device), entropy=entropy, entropy_gradient=entropy_gradient)
+    if logit_chunk:
+        head = partial(logits_of, model, type(output), autocast=autocast)
+        logprobs, found = scores_in_chunks(head, scores, output.last_hidden_state[0, source], target, logit_chunk)
+    else:
+        logits = output.logits[0]
+        if len(logits) != len(source):  # the model computes the logits of every token, whatever it is asked for
+            logits = logits[source]
+        logprobs, found = scores(logits, target)
     return TokenOutputs(logprobs=logprobs, entropy=found, values=values)
 
 
@@ -84,7 +100,7 @@ def _inputs(model: PreTrainedModel, row: PackedRow, device: torch.device) -> dic
             "position_ids": row.positions.to(device)[None],
             "attention_mask": attention.tree_mask(attention.Tree.of(row), device),
         }
-    length = attention.filled_length(row.length)
+    length = attention.filled_length(max(row.length, row.filled))
     more = (0, length - row.length)
     return {
         "input_ids": F.pad(row.token_ids, more).to(device)[None],

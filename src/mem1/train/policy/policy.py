@@ -15,6 +15,7 @@ from mem1.train.policy.adapters import adapter_off, is_adapted
 from mem1.train.policy.checkpointing import checkpointed
 from mem1.train.policy.exactness import check_exact
 from mem1.train.policy.forward import TokenOutputs, evaluate_row
+from mem1.train.policy.head import check_head
 from mem1.train.rows.packing import PackedRow
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Policy(nn.Module):
         self.autocast = autocast
         self.temperature = temperature
         self.checkpointing = False  # whether activations are computed again instead of being kept
+        self.logit_chunk = 0  # tokens whose logits exist at a time; 0: all of a row's
         self._checked = False
         self._limit = rotary_limit(model.config)
 
@@ -90,6 +92,16 @@ class Policy(nn.Module):
             check_exact(self.model)
             self._checked = True
 
+    def chunk_logits(self, chunk: int) -> None:
+        """Let the logits of so many tokens exist at a time; 0: those of a whole row.
+
+        Raises:
+            ModelError: The model's head cannot be run by itself.
+        """
+        if chunk:
+            check_head(self.model)
+        self.logit_chunk = chunk
+
     def _evaluate(self, row: PackedRow, need_entropy: bool, need_values: bool, entropy_gradient: bool) -> TokenOutputs:
         again = self.checkpointing and torch.is_grad_enabled()
         with checkpointed(self.model) if again else nullcontext():
@@ -101,6 +113,7 @@ class Policy(nn.Module):
                 value_head=self.value_head if need_values else None,
                 autocast=self.autocast,
                 temperature=self.temperature,
+                logit_chunk=self.logit_chunk,
             )
 
 
@@ -114,8 +127,10 @@ class BasePolicy(Policy):
 
 def reference_of(policy: Policy) -> Policy:
     """A frozen policy that stays what ``policy`` is now; with an adapter, what it was without one, at no cost."""
-    if is_adapted(policy.model):
-        return BasePolicy(policy.model, autocast=policy.autocast, temperature=policy.temperature)
-    reference = Policy(copy.deepcopy(policy.model), autocast=policy.autocast, temperature=policy.temperature)
-    reference.requires_grad_(False)
+    adapted = is_adapted(policy.model)
+    kind, model = (BasePolicy, policy.model) if adapted else (Policy, copy.deepcopy(policy.model))
+    reference = kind(model, autocast=policy.autocast, temperature=policy.temperature)
+    reference.logit_chunk = policy.logit_chunk
+    if not adapted:
+        reference.requires_grad_(False)
     return reference

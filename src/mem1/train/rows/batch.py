@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
@@ -54,7 +54,12 @@ class Batch:
 
 
 def make_batch(
-    episodes: Sequence[Episode], *, capacity: int, share_prefix: bool = True, view: View = "packed"
+    episodes: Sequence[Episode],
+    *,
+    capacity: int,
+    share_prefix: bool = True,
+    filled: bool = False,
+    view: View = "packed",
 ) -> Batch:
     """Turn finished episodes into a batch.
 
@@ -62,6 +67,7 @@ def make_batch(
         episodes: None of them failed.
         capacity: Tokens a packed row may hold; a longer sample gets a row to itself.
         share_prefix: Whether a packed row lays shared prefixes down once.
+        filled: Whether rows are filled up to the capacity where kernels are compiled for lengths.
         view: See ``View``. ``policy.training_view`` says which one a model allows.
 
     Raises:
@@ -89,7 +95,7 @@ def make_batch(
     return Batch(
         episodes=tuple(episodes),
         samples=samples,
-        rows=_packed(samples, capacity, share_prefix, view),
+        rows=_packed(samples, capacity, share_prefix, filled, view),
         starts=torch.tensor(starts),
         episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         turn_of=torch.tensor(turn_of),
@@ -98,7 +104,9 @@ def make_batch(
     )
 
 
-def batch_of_rows(rows: Sequence[Row], *, capacity: int, share_prefix: bool = True, view: View = "packed") -> Batch:
+def batch_of_rows(
+    rows: Sequence[Row], *, capacity: int, share_prefix: bool = True, filled: bool = False, view: View = "packed"
+) -> Batch:
     """The same from neutral rows, which know no turns: each counts as an episode of one.
 
     A row may hold several completions; ``sequence_of`` takes them for one.
@@ -119,7 +127,7 @@ def batch_of_rows(rows: Sequence[Row], *, capacity: int, share_prefix: bool = Tr
     return Batch(
         episodes=(),
         samples=samples,
-        rows=_packed(samples, capacity, share_prefix, view),
+        rows=_packed(samples, capacity, share_prefix, filled, view),
         starts=torch.tensor(starts),
         episode_of=torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)),
         turn_of=torch.zeros(starts[-1], dtype=torch.long),
@@ -127,7 +135,10 @@ def batch_of_rows(rows: Sequence[Row], *, capacity: int, share_prefix: bool = Tr
     )
 
 
-def _packed(samples: Sequence[Sample], capacity: int, share_prefix: bool, view: View) -> tuple[PackedRow, ...]:
-    if view == "packed":
-        return pack(samples, capacity=capacity, share_prefix=share_prefix)
-    return tuple(row for sample in samples for row in pack([sample], capacity=sample.length))
+def _packed(
+    samples: Sequence[Sample], capacity: int, share_prefix: bool, filled: bool, view: View
+) -> tuple[PackedRow, ...]:
+    if view == "reference":
+        return tuple(row for sample in samples for row in pack([sample], capacity=sample.length))
+    rows = pack(samples, capacity=capacity, share_prefix=share_prefix)
+    return tuple(replace(row, filled=capacity) for row in rows) if filled else rows

@@ -42,6 +42,7 @@ class PackedRow:
     source: Tensor
     target: Tensor
     flat: Tensor
+    filled: int = 0
 
     @property
     def length(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.inference.scripted.expert import Expert
 from mem1.inference.scripted.pages import Pages
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
@@ -83,12 +83,12 @@ def test_parallel_with_edits_by_hand() -> None:
     ]
 
 
-def test_parallel_without_a_page_by_hand() -> None:
-    """What a memory keeps itself is not noted."""
-    assert script(task(*THREE[:2]), "Lima", ".cn", pages="none") == [
+def test_parallel_where_earlier_turns_stay_in_context_by_hand() -> None:
+    """Each value is written once, under its number, and never copied."""
+    assert script(task(*THREE[:2]), "Lima", ".cn", pages="noted") == [
         "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
-        "<think> capital: Lima|?(2) internet code of China</think><search> internet code of China</search>",
-        "<think> internet code: .cn|?(3) Answer all.</think><answer>(1) Lima;(2) .cn;</answer>",
+        "<think> capital: Lima|(1) Lima;?(2) internet code of China</think><search> internet code of China</search>",
+        "<think> internet code: .cn|(2) .cn;?(3) Answer all.</think><answer>(1) Lima;(2) .cn;</answer>",
     ]
 
 
@@ -264,7 +264,8 @@ def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
 
 def test_sessions_are_apart_and_must_be_enlisted() -> None:
     expert = Expert()
-    enlist_all(expert, [("a", task("Peru/capital")), ("b", task("Ghana/capital"))])
+    expert.enlist("a", task("Peru/capital"))
+    expert.enlist("b", task("Ghana/capital"))
     assert "Peru" in expert("a", "")
     assert "Ghana" in expert("b", "")
     with pytest.raises(KeyError):
@@ -288,7 +289,8 @@ class Some:
 
 def episodes(tasks: Sequence[Task], retriever: Retriever) -> list[Episode]:
     expert, requests = Expert(), group_requests(tasks, 1, seed=0, label="expert")
-    enlist_all(expert, [(request.episode_id, request.task) for request in requests])
+    for request in requests:
+        expert.enlist(request.episode_id, request.task)
     parts = RolloutContext(
         engine=ScriptedEngine(expert),
         make_env=QaEnvConfig(turns_per_objective=6).build(retriever, StandardScorer()),

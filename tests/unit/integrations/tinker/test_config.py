@@ -34,6 +34,7 @@ def test_the_service_writes_what_it_trains() -> None:
         ({"train": {"entropy_coef": 0.1}}, "entropy_coef"),
         ({"train": {"autocast": "bfloat16"}}, "autocast"),
         ({"train": {"clip_high": 0.3}}, 'backend.loss = "ppo"'),
+        ({"train": {"logit_chunk": 512}}, "logit_chunk"),
         ({"train": {"loss": {"type": "gspo"}}}, "gspo"),
         ({"train": {"loss": {"type": "cispo"}}}, "cispo"),
         ({"lora": {"r": 8}}, "backend.rank"),

@@ -207,6 +207,12 @@ def test_a_filled_up_block_mask_is_the_tree_and_tokens_that_see_themselves() -> 
         assert mask[row.length :].any(dim=1).all()  # and no query is left with nothing to see
 
 
+def test_rows_are_filled_up_to_few_lengths_and_by_less_than_half_of_a_long_one() -> None:
+    lengths = range(1, 32_769)
+    assert len({filled_length(one) for one in lengths}) == 20
+    assert all(one <= filled_length(one) < one * 1.5 for one in lengths if one > 1024)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_block_mask_on_cuda_equals_plain_rows() -> None:
