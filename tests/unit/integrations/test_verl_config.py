@@ -41,7 +41,7 @@ def test_a_temperature_reaches_verls_own_vllm_which_reports_what_it_sampled_at()
         ({"lora": {"r": 4}}, "whole weights"),
         ({"train": {"kl": {"coef": 0.1}}}, "no reference policy"),
         ({"train": {"algorithm": {"type": "ppo", "critic": "shared"}}}, 'critic = "separate"'),
-        ({"train": {"logit_chunk": 512, "checkpointing": True}}, "leave out train.checkpointing and train.logit_chunk"),
+        ({"train": {"logit_chunk": 512}}, "logits are computed by other code"),
         (
             GPUS | {"backend": {"type": "verl", "workers": 3, "tensor_parallel": 2}},
             "a multiple of backend.tensor_parallel",
