@@ -111,6 +111,11 @@ def test_it_is_an_engine(kind: Kind) -> None:
     assert engine.policy_version == 0
 
 
+def test_an_empty_prompt_is_refused(kind: Kind) -> None:
+    with pytest.raises(BackendError, match="the prompt is empty"):
+        write(kind.make(1), Section("a", (), (), 4), prompt="")
+
+
 def test_a_section_never_has_more_than_its_budget(kind: Kind) -> None:
     engine = kind.make(4)
     for seed in range(5):

@@ -6,7 +6,6 @@ whole. Memory and hours are arithmetic (``train/sizing.py``), from what the scri
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from mem1.runtime.forecast.rehearsal import Rehearsal
 from mem1.runtime.services import services_of
 from mem1.runtime.sharing.card import files_of
 from mem1.runtime.tasks import evaluation_tasks, train_tasks
+from mem1.threads import cores
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import LoraConfig
 from mem1.train.sizing import CPU_CORE, H100, Machine, ModelShape, Plan, estimate, model_shape
@@ -149,6 +149,9 @@ def plan_of(recipe: Recipe, engine: TransformersConfig, shape: ModelShape, step:
     """What a training step of ``recipe`` does. The prompt is counted with what is carried: nothing of it is cached."""
     turns, call = step
     train, half = recipe.train, engine.dtype in ("bfloat16", "float16")
+    value_bytes = 2 if half else 4
+    # Whole weights in half precision are written with beside those that are trained; with staleness any are.
+    copied = train.staleness > 0 or (half and recipe.lora is None)
     trained = None if recipe.lora is None else adapter_size(recipe.lora, shape)
     ppo = train.algorithm if isinstance(train.algorithm, Ppo) else None
     return Plan(
@@ -160,8 +163,9 @@ def plan_of(recipe: Recipe, engine: TransformersConfig, shape: ModelShape, step:
         row=train.rows.capacity,
         slots=engine.slots,
         trained=trained,
-        sampler_bytes=2 if half and recipe.lora is None else 0,
-        value_bytes=2 if half else 4,
+        frozen_bytes=value_bytes,
+        sampler_bytes=value_bytes if copied else 0,
+        value_bytes=value_bytes,
         checkpointing=train.checkpointing,
         logit_chunk=train.logit_chunk,
         half=train.autocast == "bfloat16" or (half and recipe.lora is not None),
@@ -180,9 +184,8 @@ def adapter_size(lora: LoraConfig, shape: ModelShape) -> int:
 
 
 def _here() -> Machine:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = available_memory()
-    machine = replace(CPU_CORE, name=f"this machine ({cores} cores)", flops=cores * CPU_CORE.flops)
+    count, memory = cores(), available_memory()
+    machine = replace(CPU_CORE, name=f"this machine ({count} cores)", flops=count * CPU_CORE.flops)
     return machine if memory is None else replace(machine, memory=memory)
 
 

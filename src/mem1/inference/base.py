@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from mem1.errors import BackendError
 from mem1.inference.weights import WeightSource
 from mem1.types import Completion
 
@@ -86,6 +87,11 @@ class Request:
     seed: int = 0
     temperature: float = 1.0
     prefix_length: int = 0
+
+    def check_prompt(self) -> None:
+        """Raise ``BackendError`` where there is nothing to go on from."""
+        if not self.prompt:
+            raise BackendError("the prompt is empty", where=self.session, hint="give at least one token")
 
 
 @runtime_checkable

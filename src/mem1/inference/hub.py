@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from mem1.errors import ModelError
@@ -13,6 +14,7 @@ _NAME = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*?)(?:@(?P<revision>[\w./-]+))?"
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
 
+@lru_cache  # a command asks for its model's files at each of its stages, and the hub is far away
 def hub_folder(spec: str) -> Path:
     """The folder of a hub's model in the hub's own cache, downloaded where it is not there yet.
 

@@ -36,6 +36,11 @@ class FileWeights:
         """The file."""
         return self.path / "model.safetensors" if self.path.is_dir() else self.path
 
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self.path if self.path.is_dir() else self.path.parent
+
 
 WeightSource = SharedWeights | StateWeights | FileWeights
 

@@ -76,9 +76,10 @@ async def write(
     A backend that cuts each call short, whatever it was asked for, is not asked for ever: after a few calls the
     completion ends as cut (``LENGTH``).
 
-    Raises ``ContextLimitError`` where the prompt fills the context, ``BackendError`` where the first call brings
-    nothing; and what ``ask`` raises.
+    Raises ``ContextLimitError`` where the prompt fills the context, ``BackendError`` where it is empty or the first
+    call brings nothing; and what ``ask`` raises.
     """
+    request.check_prompt()
     room = max_context - len(request.prompt)
     if room <= 0:
         raise ContextLimitError(

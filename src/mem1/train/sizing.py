@@ -76,11 +76,11 @@ class Plan:
     ``written`` what a turn writes (page and action). ``packing``: tokens as rows of their own / tokens packed, from
     ``mem1 bench packing``. ``row``: tokens of the longest row (``train.rows.capacity``). ``slots``: completions at the
     same time over all devices. ``trained``: parameters that are trained, ``None`` for all (those of a low-rank adapter
-    else). ``sampler_bytes``: of a weight in the sampler's own copy, 0 where it shares the trainer's; ``value_bytes``:
-    of a number in its cache. ``half``: forward and backward in bfloat16. ``checkpointing``: activations are computed
-    again. ``logit_chunk``: tokens whose logits exist at a time (``train.logit_chunk``), 0 for a row's. ``reference``: a
-    KL term is taken against a frozen copy. ``critic``: a separate one is trained. ``epochs``: how often a rollout is
-    trained on; more than one needs a forward pass more.
+    else), beside weights of ``frozen_bytes``. ``sampler_bytes``: of a weight in the sampler's own copy, 0 where it
+    shares the trainer's; ``value_bytes``: of a number in its cache. ``half``: forward and backward in bfloat16.
+    ``checkpointing``: activations are computed again. ``logit_chunk``: tokens whose logits exist at a time
+    (``train.logit_chunk``), 0 for a row's. ``reference``: a KL term is taken against a frozen copy. ``critic``: a
+    separate one is trained. ``epochs``: how often a rollout is trained on; more than one needs a forward pass more.
     """
 
     episodes: int
@@ -92,6 +92,7 @@ class Plan:
     row: int = 4096
     slots: int = 64
     trained: int | None = None
+    frozen_bytes: int = 4
     sampler_bytes: int = 0
     value_bytes: int = 4
     half: bool = False
@@ -183,7 +184,7 @@ def memory_of(shape: ModelShape, plan: Plan, machine: Machine) -> Memory:
     # Chunk after chunk adds to the gradient of a head that is trained: their sum, beside what is gathered over rows.
     head = _FLOAT32 * shape.vocabulary * shape.hidden if at_once < sampled and plan.trained is None else 0
     return Memory(
-        weights=spread(_FLOAT32 * (parameters + adapter)),
+        weights=spread((_FLOAT32 if plan.trained is None else plan.frozen_bytes) * parameters + _FLOAT32 * adapter),
         gradients=spread(_FLOAT32 * trained),
         moments=spread(_FLOAT32 * _MOMENTS * trained),
         # An adapted model is its own reference: the adapter is switched off.

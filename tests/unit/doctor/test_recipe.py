@@ -96,3 +96,25 @@ def test_a_plan_says_what_a_step_does_in_tokens() -> None:
     assert (plan.episodes, plan.turns, plan.carried, plan.written, plan.slots) == (12, 6.0, 100, 20, 5)
     assert (plan.sampler_bytes, plan.value_bytes, plan.reference, plan.critic, plan.epochs) == (2, 2, True, False, 2)
     assert (plan.checkpointing, plan.logit_chunk) == (True, 512)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lora", "staleness", "copied", "frozen"),
+    [
+        ("float32", None, 0, 0, 4),  # sampler and trainer share the weights
+        ("float32", None, 1, 4, 4),
+        ("bfloat16", None, 0, 2, 2),  # a copy in half precision beside the trained weights
+        ("bfloat16", None, 1, 2, 2),  # is the only one that a rollout ahead needs
+        ("bfloat16", {"r": 4}, 0, 0, 2),
+        ("bfloat16", {"r": 4}, 1, 2, 2),
+    ],
+)
+def test_a_plan_counts_the_copy_that_rollouts_ahead_are_written_with(
+    dtype: str, lora: dict[str, int] | None, staleness: int, copied: int, frozen: int
+) -> None:
+    recipe = Recipe.model_validate(
+        {"train": {"staleness": staleness}, "engine": {"type": "transformers", "dtype": dtype}, "lora": lora}
+    )
+    assert isinstance(recipe.engine, TransformersConfig)
+    plan = plan_of(recipe, recipe.engine, SHAPE, (6.0, Amount(1, 100.4, 20.0)))
+    assert (plan.sampler_bytes, plan.frozen_bytes) == (copied, frozen)

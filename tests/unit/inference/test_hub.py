@@ -11,10 +11,12 @@ import pytest
 
 from mem1.errors import ModelError
 from mem1.inference.folders import find_folder
+from mem1.inference.hub import hub_folder
 
 
 def hub(monkeypatch: pytest.MonkeyPatch, answer: Path | Exception) -> list[tuple[str, dict[str, Any]]]:
     """A hub that answers so; what it was asked for."""
+    hub_folder.cache_clear()
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def snapshot_download(repo: str, **more: Any) -> str:
@@ -68,3 +70,16 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match="huggingface_hub is not installed"):
         find_folder("hub:a/b")
+
+
+def test_the_hub_is_asked_once_for_a_model_and_again_where_it_had_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = hub(monkeypatch, tmp_path)
+    assert find_folder("hub:a/b") == find_folder("hub:a/b") == tmp_path
+    assert len(asked) == 1
+    asked = hub(monkeypatch, ConnectionError("away"))
+    for _ in range(2):
+        with pytest.raises(ModelError, match="cannot get"):
+            find_folder("hub:a/b")
+    assert len(asked) == 2

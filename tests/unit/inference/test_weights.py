@@ -85,3 +85,10 @@ def test_an_engine_whose_weights_are_elsewhere_says_so(source: WeightSource) -> 
     scripted: Engine = ScriptedEngine(lambda *_: "")
     with pytest.raises(ConfigError, match="ScriptedEngine takes no weights from here"):
         asyncio.run(scripted.update_weights(1, source))
+
+
+def test_a_file_and_its_folder_know_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"")
+    for source in (FileWeights(file), FileWeights(tmp_path)):
+        assert (source.file, source.folder) == (file, tmp_path)

@@ -46,6 +46,12 @@ def test_an_adapter_trains_its_own_parameters_alone_and_is_its_own_reference() -
     assert (memory.weights, memory.gradients, memory.moments, memory.reference) == (4200, 200, 400, 0)
 
 
+def test_an_adapter_trains_beside_weights_in_half_precision() -> None:
+    memory = memory_of(SHAPE, replace(PLAN, trained=50, frozen_bytes=2), MACHINE)
+    assert (memory.weights, memory.gradients) == (2 * 1000 + 200, 200)
+    assert memory_of(SHAPE, replace(PLAN, frozen_bytes=2), MACHINE).weights == 4000, "whole weights are in float32"
+
+
 def test_a_reference_a_critic_and_a_sampler_of_its_own_are_counted() -> None:
     plan = replace(PLAN, reference=True, critic=True, sampler_bytes=2)
     memory = memory_of(SHAPE, plan, MACHINE)

@@ -194,8 +194,7 @@ class TransformersEngine:
     def _check(self, request: Request) -> None:
         if self._closed:
             raise BackendError("the engine is closed", where=request.session, hint="make a new engine")
-        if not request.prompt:
-            raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
+        request.check_prompt()
         needed = len(request.prompt) + sum(section.budget for section in request.sections)
         if needed > self._max_context:
             raise BackendError(

@@ -24,6 +24,7 @@ class ScriptedEngine(FixedWeights):
     """
 
     policy_version = 0  # a script is not trained
+    is_model = False  # and its calls are none that anybody limits or pays for
 
     def __init__(self, write: Write, tokenizer: Tokenizer | None = None, max_context: int = 1_000_000) -> None:
         self._write = write
@@ -36,6 +37,7 @@ class ScriptedEngine(FixedWeights):
         await asyncio.sleep(0)  # as with a model, others get their turn while this one is written
         if self._closed:
             raise BackendError("the engine is closed", where=request.session, hint="generate before close()")
+        request.check_prompt()
         room = self.max_context - len(request.prompt)
         if room <= 0:
             raise BackendError(

@@ -42,7 +42,7 @@ class FollowingConfig(EngineConfig):
 
     ``weights_dir``: where they are written, for the engine to read; ``None``: a folder for temporary files. After each
     hand-over some tokens are sampled and compared: ``handover_gap`` is what a log-probability may differ by from the
-    trainer's, in nats; ``None``: 1e-4 where the engine is known to compute in float32, 0.5 where it does not.
+    trainer's, in nats; ``None``: 1e-4, or 0.5 where the engine is known to compute in half precision.
     ``trainer_device``: where the trained weights are, "auto" takes CUDA where there is a device.
     """
 
@@ -98,7 +98,8 @@ class VllmServerConfig(OpenAiConfig, FollowingConfig):
 
     Keys as for ``openai`` with ``exact``; the recipe's ``model`` is the policy's folder here. ``served_name``: its name
     at the server, ``None`` where that is the folder as well. ``tokenizer``: by default the model's own. The server must
-    see ``weights_dir`` at the same path, and be started with ``VLLM_SERVER_DEV_MODE=1`` (docs/scaling.md).
+    see ``weights_dir`` at the same path, and be started with ``VLLM_SERVER_DEV_MODE=1`` (docs/scaling.md). It does not
+    say what it computes in: ``handover_gap`` is 1e-4 unless set, and 0.5 suits one in half precision.
     """
 
     starts: ClassVar[bool] = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mem1.errors import BackendError
 from mem1.inference.base import Request, Tokenizer
 from mem1.inference.folders import is_adapter
 from mem1.inference.following import EXACT, ROUNDED
@@ -43,8 +42,6 @@ class VllmEngine:
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
-        if not request.prompt:
-            raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
         return await self._pending.run(
             request.session,
             lambda: write(
@@ -61,8 +58,7 @@ class VllmEngine:
         if not isinstance(source, FileWeights):
             refuse(self, source)
         self._pending.check_idle()
-        folder = source.path if source.path.is_dir() else source.path.parent
-        await self._backend.load(folder, version, adapter=is_adapter(folder))
+        await self._backend.load(source.folder, version, adapter=is_adapter(source.folder))
         self.policy_version = version
 
     async def confirm(self) -> None:

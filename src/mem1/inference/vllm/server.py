@@ -58,7 +58,7 @@ class VllmServerEngine(OpenAiEngine):
         if not isinstance(source, FileWeights):
             refuse(self, source)
         self._pending.check_idle()
-        folder = source.path.resolve()
+        folder = source.folder.resolve()
         name = f"{self._run}/{version}"
         try:
             await self._load(folder)

@@ -44,8 +44,6 @@ class TinkerEngine(FixedWeights):
 
     async def generate(self, request: Request) -> Completion:
         """Write one completion. Raises ``BackendError``."""
-        if not request.prompt:
-            raise BackendError("the prompt is empty", where=request.session, hint="give at least one token")
         version = self.policy_version
         return await self._pending.run(
             request.session,

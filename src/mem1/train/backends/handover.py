@@ -17,7 +17,7 @@ from mem1.inference.base import Request, Section
 from mem1.inference.following import Follower
 from mem1.inference.hf.loading import save_model
 from mem1.inference.weights import FileWeights
-from mem1.storage.atomic import storage_errors, write_json
+from mem1.storage.atomic import storage_errors
 from mem1.train.policy.adapters import is_adapted, save_adapter
 
 if TYPE_CHECKING:
@@ -81,20 +81,20 @@ class WeightFiles:
 
 def untie(folder: Path) -> None:
     """Make the model saved in ``folder`` one whose output layer is stored by itself; it writes the same as before."""
-    import json
-
     from safetensors.torch import load_file, save_file
+    from transformers import AutoConfig
 
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
     file = folder / "model.safetensors"
-    if not config.get("tie_word_embeddings") or not file.is_file():
+    if not config.tie_word_embeddings or not file.is_file():
         return
     tensors = dict(load_file(file))
     embeddings = [name for name in tensors if name.endswith(("embed_tokens.weight", "wte.weight", "embed_in.weight"))]
     if "lm_head.weight" not in tensors and len(embeddings) == 1:
         tensors["lm_head.weight"] = tensors[embeddings[0]].clone()
         save_file(tensors, file, metadata={"format": "pt"})
-        write_json(folder / "config.json", config | {"tie_word_embeddings": False})
+        config.tie_word_embeddings = False
+        config.save_pretrained(folder)
 
 
 async def check_handed_over(engine: Follower, model: PreTrainedModel, version: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from torch import nn
 from mem1.errors import CheckpointError, ConfigError
 from mem1.inference.folders import ADAPTER_CONFIG
 from mem1.inference.hf.adapter import BASE, WEIGHTS, fingerprint_of, import_peft
-from mem1.storage.atomic import write_json
+from mem1.storage.atomic import read_json, write_json
 from mem1.train.config import LoraConfig
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def save_adapter(model: PreTrainedModel, folder: Path) -> None:
     )
     config: Any = model.peft_config["default"]
     config.save_pretrained(str(folder))
-    saved = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    saved = read_json(folder / ADAPTER_CONFIG)
     if isinstance(saved.get("target_modules"), list):
         saved["target_modules"] = sorted(saved["target_modules"])  # peft keeps a set, whose order is the process's
         write_json(folder / ADAPTER_CONFIG, saved)
@@ -107,7 +106,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> None:
             where=str(folder),
             hint="resume with the recipe that began the run",
         )
-    known = json.loads((folder / BASE).read_text(encoding="utf-8")) if (folder / BASE).is_file() else None
+    known = read_json(folder / BASE) if (folder / BASE).is_file() else None
     if known is not None and known["fingerprint"] != getattr(model, _ATTRIBUTE)["fingerprint"]:
         raise CheckpointError(
             f"the adapter was trained on other weights than those of {known['spec']} now",

@@ -25,7 +25,7 @@ from mem1.inference.hf.runners.trial import allowed_gap
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-    from transformers.utils import ModelOutput
+    from transformers.utils.generic import ModelOutput
 
 Scores = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 """From logits [t, V] and targets int64 [t] to log p of each and entropies (or ``None``), both [t]."""
@@ -83,7 +83,7 @@ def scores_in_chunks(
 
     again = torch.is_grad_enabled()
     # split rather than slices: its backward is one concatenation, not a full-length tensor a chunk
-    pairs = zip(hidden.split(chunk), target.split(chunk), strict=True)
+    pairs = zip(torch.split(hidden, chunk), torch.split(target, chunk), strict=True)
     found = [checkpoint(one, *pair, use_reentrant=False) if again else one(*pair) for pair in pairs]
     entropies = [entropy for _, entropy in found if entropy is not None]
     return torch.cat([logprobs for logprobs, _ in found]), torch.cat(entropies) if entropies else None
@@ -112,7 +112,7 @@ def _obstacle(model: PreTrainedModel) -> str | None:
     try:
         output = body_output(model, input_ids=tokens, use_cache=False)
         hidden = output["last_hidden_state"][0]
-        found = torch.cat([logits_of(model, type(output), part) for part in hidden.split(_TRIED // 2 - 1)])
+        found = torch.cat([logits_of(model, type(output), part) for part in torch.split(hidden, _TRIED // 2 - 1)])
     except torch.OutOfMemoryError:
         raise
     except Exception as error:

@@ -13,6 +13,7 @@ from mem1.commands import train
 from mem1.errors import BackendError, ConfigError, InexactError
 from mem1.inference.base import Request, Section
 from mem1.inference.vllm.config import VllmServerConfig
+from mem1.inference.vllm.server import VllmServerEngine
 from mem1.inference.weights import FileWeights, SharedWeights
 from mem1.recipe import Recipe
 from mem1.runtime.models import LocalModel, build_local
@@ -90,6 +91,24 @@ def test_a_server_without_its_control_calls_says_how_to_start_it(tmp_path: Path)
         with pytest.raises(BackendError, match=r"(?s)does not take the weights.*VLLM_SERVER_DEV_MODE=1") as told:
             local.hand_over(0)
         assert told.value.ends_run
+
+
+def test_a_server_does_not_say_what_it_computes_in_and_is_held_to_float32(tmp_path: Path) -> None:
+    with serving(VllmLike("builtin:tiny")) as url:
+        assert isinstance(one := opened(url, tmp_path).sampler, VllmServerEngine)
+        assert one.handover_gap == 1e-4
+        assert isinstance(one := opened(url, tmp_path, handover_gap=0.5).sampler, VllmServerEngine)
+        assert one.handover_gap == 0.5
+
+
+def test_a_file_stands_for_its_folder(tmp_path: Path) -> None:
+    server = VllmLike("builtin:tiny")
+    with serving(server) as url:
+        local = opened(url, tmp_path)
+        assert local.files is not None
+        given = local.files.write(7)
+        asyncio.run(local.sampler.update_weights(7, FileWeights(given.file)))
+        assert local.sampler.policy_version == 7
 
 
 def test_prefixes_that_are_still_held_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import LlamaForCausalLM, PreTrainedModel
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from mem1.errors import ModelError
 from mem1.train.config import LoraConfig
@@ -66,11 +66,11 @@ def off(found: Tensor, expected: Tensor) -> float:
     return float((found.double() - expected.double()).detach().norm() / expected.detach().double().norm())
 
 
-class LogitsSeen(TorchDispatchMode):
+class LogitsSeen(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The most rows of any logits: a column for each token of the vocabulary. Forward and backward."""
 
     def __init__(self, policy: Policy) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         config = policy.model.config
         self.most, self._vocabulary, self._hidden = 0, config.vocab_size, config.hidden_size
 
@@ -225,7 +225,7 @@ def test_a_model_whose_head_does_not_run_alone_is_refused_by_name() -> None:
         policy_of("opt", 4)
 
 
-class Placed(LlamaForCausalLM):
+class Placed(LlamaForCausalLM):  # type: ignore[no-untyped-call]
     """Logits that depend on the place in the row."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -235,7 +235,9 @@ class Placed(LlamaForCausalLM):
 
 
 def test_logits_that_depend_on_the_place_are_refused_after_a_trial() -> None:
-    model: PreTrainedModel = Placed(family("llama").config)
+    config = family("llama").config
+    assert isinstance(config, LlamaConfig)
+    model = Placed(config)
     with pytest.raises(ModelError, match=r"Placed cannot be computed in chunks: in a trial they were .* nats off"):
         Policy(model).chunk_logits(4)
     Policy(model).chunk_logits(0)
