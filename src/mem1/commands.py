@@ -44,7 +44,7 @@ from mem1.storage.atomic import write_json
 from mem1.storage.run_dir import RunDir
 from mem1.tasks.coverage import task_coverage
 from mem1.tasks.files.parquet import write_tasks
-from mem1.train.saving.provenance import MODEL, chosen, steps_of
+from mem1.train.saving.provenance import chosen, model_of, steps_of
 from mem1.types import Task
 
 if TYPE_CHECKING:  # torch
@@ -120,7 +120,7 @@ def evaluate_checkpoints(
     with opening(trained.config_toml, overrides, run=run, resume=resume) as start:
         directory: RunDir | None = None
         for step, path in checkpoints.items():
-            one = start.recipe.model_copy(update={"model": str(path / MODEL)})
+            one = start.recipe.model_copy(update={"model": model_of(path)})
             directory, evaluation = _measured(start, one, directory, label=path.name, version=step, resume=resume)
             found.append((path.name, _evaluated(directory, evaluation)))
     return found

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,6 +36,16 @@ def amount(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no amount above 0")
     return value
+
+
+def alone(option: str, others: Mapping[str, object], *, where: str, why: str) -> None:
+    """Raise ``ConfigError`` where any of ``others`` was given beside ``option``, which would not heed it.
+
+    ``others``: the options by name; ``None``, ``False`` and ``[]`` are those that were not given.
+    """
+    given = [name for name, value in others.items() if value is not None and value is not False and value != []]
+    if given:
+        raise ConfigError(f"{option} {why}", where=where, hint=f"drop {' and '.join(given)}, or {option}")
 
 
 class Parser(argparse.ArgumentParser):

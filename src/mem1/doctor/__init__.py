@@ -6,7 +6,6 @@ Heavy packages are imported inside the checks: a broken one is a finding, not a 
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from mem1.errors import Mem1Error
 from mem1.installed import Requirement, install_hint, requirements
-from mem1.threads import told
+from mem1.threads import cores, told
 
 SHIPPED = "builtin:tiny"
 _GIB = 2**30
@@ -101,14 +100,13 @@ def _shared(extra: str) -> set[str]:
 
 def check_cpu() -> Iterator[Check]:
     """Cores we may use, and instructions that make bfloat16 fast."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     flags = _cpu_flags()
     known = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     fast = bool(flags & {"avx512_bf16", "amx_bf16"})
     yield Check(
         "cpu",
         Status.OK if fast else Status.WARN,
-        f"cores: {cores}; {', '.join(known) or 'instructions unknown'}",
+        f"cores: {cores()}; {', '.join(known) or 'instructions unknown'}",
         "" if fast else "no bfloat16 instructions were found: train in float32 here",
     )
 
@@ -119,14 +117,13 @@ def check_threads() -> Iterator[Check]:
         return
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = torch.get_num_threads()
-    crowded = threads > cores
+    threads, there = torch.get_num_threads(), cores()
+    crowded = threads > there
     yield Check(
         "threads",
         Status.WARN if crowded else Status.OK,
-        f"torch uses {threads}, cores: {cores}; {told()}",
-        f"set OMP_NUM_THREADS={cores}" if crowded else "",
+        f"torch uses {threads}, cores: {there}; {told()}",
+        f"set OMP_NUM_THREADS={there}" if crowded else "",
     )
 
 

@@ -6,7 +6,6 @@ whole. Memory and hours are arithmetic (``train/sizing.py``), from what the scri
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from mem1.runtime.forecast.rehearsal import Rehearsal
 from mem1.runtime.services import services_of
 from mem1.runtime.sharing.card import files_of
 from mem1.runtime.tasks import evaluation_tasks, train_tasks
+from mem1.threads import cores
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import LoraConfig
 from mem1.train.sizing import CPU_CORE, H100, Machine, ModelShape, Plan, estimate, model_shape
@@ -184,9 +184,8 @@ def adapter_size(lora: LoraConfig, shape: ModelShape) -> int:
 
 
 def _here() -> Machine:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = available_memory()
-    machine = replace(CPU_CORE, name=f"this machine ({cores} cores)", flops=cores * CPU_CORE.flops)
+    count, memory = cores(), available_memory()
+    machine = replace(CPU_CORE, name=f"this machine ({count} cores)", flops=count * CPU_CORE.flops)
     return machine if memory is None else replace(machine, memory=memory)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 
 from mem1.evaluation.records import Conditions
+from mem1.threads import cores
 from mem1.types import Episode
 
 
@@ -15,10 +17,12 @@ class Watch:
         self._concurrency = concurrency
         self._episodes = 0
         self._loads: list[float] = []
+        self._began = self._ended = time.perf_counter()
 
     def saw(self, episode: Episode) -> None:
         """Take note that ``episode`` was run under these conditions."""
         self._episodes += 1
+        self._ended = time.perf_counter()
         if hasattr(os, "getloadavg"):
             self._loads.append(os.getloadavg()[0])
 
@@ -32,7 +36,8 @@ class Watch:
                 episodes=self._episodes,
                 concurrency=self._concurrency,
                 interleaved=True,
-                cores=os.cpu_count() or 1,
+                cores=cores(),
                 load=None if load is None else round(load, 2),
+                seconds=round(self._ended - self._began, 3),
             ),
         )

@@ -71,7 +71,8 @@ class Conditions(Record):
     """What held while the episodes of one start ran: seconds are comparable only where these are the same.
 
     ``load`` is the machine's mean number of busy or waiting processes (averaged over a minute each time a cell was
-    finished), all programs together; ``None`` where the system does not say.
+    finished), all programs together; ``None`` where the system does not say. ``seconds`` is the wall time from the
+    beginning to the last episode that was kept; ``None``: written before it was.
     """
 
     episodes: int
@@ -79,6 +80,7 @@ class Conditions(Record):
     interleaved: bool
     cores: int
     load: float | None
+    seconds: float | None = None
 
 
 class Cell(Record):

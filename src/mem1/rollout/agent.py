@@ -196,10 +196,13 @@ class _Writer:
             temperature=self._temperature,
             prefix_length=prefix_length,
         )
+        counts = meter() if getattr(engine, "is_model", True) else None
         try:
-            meter().begins()
+            if counts is not None:
+                counts.begins()
             completion = await engine.generate(request)
-            meter().ended(len(prompt), len(completion.token_ids), completion.usage)
+            if counts is not None:
+                counts.ended(len(prompt), len(completion.token_ids), completion.usage)
             return completion
         except ContextLimitError as error:
             raise NoRoomError from error

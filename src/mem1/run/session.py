@@ -57,10 +57,15 @@ async def _work(session: Session, *, stay: bool) -> None:
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
+def reopened(task: TaskRecord) -> bool:
+    """Whether a budget or a failure ended the task, so that it may go on."""
+    return task.status in (Status.ENDED, Status.FAILED)
+
+
 def reopen(store: SessionStore) -> None:
     """Let tasks that a budget or a failure ended go on, as after a limit was raised."""
     for task in store.tasks():
-        if task.status in (Status.ENDED, Status.FAILED):
+        if reopened(task):
             store.save_task(task.model_copy(update={"status": Status.RUNNING, "stop": None, "error": None}))
 
 

@@ -8,14 +8,11 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.records import Ceiling, CellKey
 from mem1.evaluation.remembering.pages import page_tokens
 from mem1.event_loop import run_here
-from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.expert import Expert, enlist_all
-from mem1.inference.scripted.pages import pages_under
 from mem1.memory.config import for_size
 from mem1.recipe import Recipe
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import Runtime
-from mem1.runtime.play import context_of
+from mem1.runtime.play import context_of, scripted_expert
 from mem1.types import Episode, Task
 
 
@@ -44,11 +41,9 @@ def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> tuple
 
 def played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Episode]:
     """An episode of the expert's on each of ``tasks``."""
-    tags = recipe.memory.tags
-    expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(recipe.memory.type))
     requests = group_requests(tasks, 1, seed=recipe.seed, label="ceiling")
-    enlist_all(expert, ((request.episode_id, request.task) for request in requests))
-    parts = context_of(recipe, runtime.world.make_env, ScriptedEngine(expert, runtime.engine.tokenizer))
+    engine = scripted_expert(requests, recipe.memory, runtime.engine.tokenizer)
+    parts = context_of(recipe, runtime.world.make_env, engine)
     return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 

@@ -13,8 +13,6 @@ from mem1.event_loop import run_here
 from mem1.imports import find
 from mem1.inference.base import Engine, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.expert import Expert, enlist_all
-from mem1.inference.scripted.pages import pages_under
 from mem1.recipe import Recipe
 from mem1.rollout.distillation.collect import TEACHER, Teacher
 from mem1.rollout.distillation.collect import distill as collect
@@ -23,7 +21,7 @@ from mem1.rollout.episode import RolloutContext, RolloutRequest
 from mem1.rollout.group import group_requests
 from mem1.runtime.build import build, build_world, texts
 from mem1.runtime.models import build_side_engine, build_tokenizer, seed
-from mem1.runtime.play import context, context_of
+from mem1.runtime.play import context, context_of, scripted_expert
 from mem1.runtime.tasks import train_tasks
 from mem1.storage.distillation import Distillation
 from mem1.storage.run_dir import RunDir
@@ -67,10 +65,7 @@ def _experts(recipe: Recipe) -> Assignment:
     world = build_world(recipe)
     tokenizer = build_tokenizer(recipe, texts(recipe, world))
     requests = _requests(recipe, train_tasks(recipe, world.sources))
-    tags = recipe.memory.tags
-    expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(recipe.memory.type))
-    enlist_all(expert, ((request.episode_id, request.task) for request in requests))
-    engine = ScriptedEngine(expert, tokenizer)
+    engine = scripted_expert(requests, recipe.memory, tokenizer)
     parts = context_of(recipe, world.make_env, engine, side_engine=build_side_engine(recipe))
     return Assignment(_teacher(recipe, "expert", parts, tokenizer), requests)
 

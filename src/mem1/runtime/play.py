@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mem1.event_loop import run_here
-from mem1.inference.base import Engine
+from mem1.inference.base import Engine, Tokenizer
+from mem1.inference.scripted.engine import ScriptedEngine
+from mem1.inference.scripted.expert import Expert
+from mem1.inference.scripted.pages import pages_under
 from mem1.memory.config import MemoryConfig
 from mem1.progress import reporter
 from mem1.recipe import Recipe
-from mem1.rollout.episode import RolloutContext
+from mem1.rollout.episode import RolloutContext, RolloutRequest
 from mem1.rollout.group import group_requests, run_requests
 from mem1.rollout.reward import reward_of
 from mem1.runtime.build import Runtime
@@ -49,6 +52,16 @@ def context_of(
         side_engine=side_engine,
         scoring_waits=recipe.scorer.waits,
     )
+
+
+def scripted_expert(
+    requests: Iterable[RolloutRequest], memory: MemoryConfig, tokenizer: Tokenizer, *, window: int = 1_000_000
+) -> ScriptedEngine:
+    """An engine that does ``requests`` under ``memory`` as the scripted expert does, in a context of ``window``."""
+    expert = Expert(observation_tag=memory.tags.opening(memory.tags.observation), pages=pages_under(memory.type))
+    for request in requests:
+        expert.enlist(request.episode_id, request.task)
+    return ScriptedEngine(expert, tokenizer, window)
 
 
 async def played(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 from mem1.actions import ActionForm, ActionSpace
 from mem1.actions.tools import SEARCH, SEARCH_AND_ANSWER
-from mem1.errors import BackendError
+from mem1.errors import BackendError, SpendingLimitError
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.text.format import Budgets
+from mem1.metering import Meter, metering
 from mem1.rollout.agent import Agent, NoRoomError, PartError
 from mem1.rollout.episode import run_episode
 from mem1.types import Answer, Malformed, Observation, StopReason, ToolSpec, text_tool, tool_call
@@ -49,6 +51,19 @@ def test_an_agent_acts_and_observes_by_itself() -> None:
     assert context(one) == "P.<think>a</think><search>Peru</search><information>Lima it is</information>"
     second = asyncio.run(one.act(objective=3))
     assert (second.action, second.index, second.objective) == (Answer(text="Lima"), 1, 3)
+
+
+def test_calls_of_a_model_are_limited_and_those_of_a_script_are_not() -> None:
+    for is_model in (False, True):
+        one = agent("<think>a</think><search>Peru</search>", "<think>b</think><answer>Lima</answer>")
+        one.engine.is_model = is_model  # type: ignore[attr-defined]
+        one.start("P.", Observation(head="Capital?"))
+        with metering(Meter(max_calls=1)) as counts:
+            asyncio.run(one.act())
+            one.observe(Observation(head="Lima"))
+            with pytest.raises(SpendingLimitError) if is_model else nullcontext():
+                asyncio.run(one.act())
+        assert counts.calls == int(is_model)
 
 
 def test_what_the_memory_answers_never_leaves_the_agent() -> None:

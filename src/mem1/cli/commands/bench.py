@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from mem1.cli import checkout, output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, alone
 from mem1.errors import ConfigError
 
 Benchmark = Callable[..., Mapping[str, float | str]]
@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         output.show([{"name": name} for name in found], as_json=arguments.json)
         return 0
+    if arguments.all:
+        alone("--all", {"NAME": arguments.names}, where="mem1 bench", why="runs every benchmark")
     results: dict[str, Mapping[str, float | str]] = {}
     for name in arguments.names or (found if arguments.all else _SHOWN):
         results[name] = _started(load(found[name]), name, arguments)

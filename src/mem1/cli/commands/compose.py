@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, alone
+from mem1.errors import ConfigError
 
 
 def configure(parser: Parser) -> None:
@@ -28,6 +29,15 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write one task a line, or the list of all, or Parquet; or print what can be answered."""
+    files = {"--out": arguments.out, "--parquet": arguments.parquet}
+    if arguments.coverage:
+        alone("--coverage", files, where="mem1 compose", why="prints and writes no tasks")
+    if arguments.parquet is not None:
+        alone("--parquet", {"--out": arguments.out}, where="mem1 compose", why="writes its own file")
+    elif arguments.data_source is not None:
+        raise ConfigError(
+            "--data-source stands in Parquet", where="mem1 compose", hint="add --parquet FILE, or drop it"
+        )
     from mem1 import commands
     from mem1.storage.atomic import write_atomic
 

@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = [name for name in ("url", "cluster", "recipe") if getattr(arguments, name) is not None]
     if len(given) > 1:
         raise ConfigError("one thing is examined at a time", where="mem1 doctor", hint=f"give {given[0]} alone")
+    _refuse_unheeded(arguments)
     if arguments.cluster is not None:
         findings = _cluster(arguments.cluster)
     elif arguments.url is not None:
@@ -42,6 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
         findings = list(examine())
     output.show([asdict(check) for check in findings], as_json=arguments.json, title="mem1 doctor")
     return int(any(check.status is Status.FAIL for check in findings))
+
+
+def _refuse_unheeded(arguments: argparse.Namespace) -> None:
+    """Raise ``ConfigError`` for what says something of a thing that is not examined."""
+    of_recipe, of_server = arguments.recipe is not None, arguments.url is not None
+    for option, given, heeded, hint in (
+        ("--key-env", arguments.key_env, of_server, "add --url URL, or leave it out"),
+        ("--model", arguments.model, of_server or of_recipe, "add --url URL or a RECIPE, or leave it out"),
+        ("keys of a recipe", arguments.overrides or None, of_recipe, "name the RECIPE, or leave them out"),
+    ):
+        if given is not None and not heeded:
+            raise ConfigError(f"{option}: nothing that is examined has use for it", where="mem1 doctor", hint=hint)
 
 
 def _cluster(address: str) -> list[Check]:

@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     The exit code is that of ``IncompleteError`` where episodes failed: all else is printed and written nevertheless.
     """
     overrides = [*_overrides(arguments), *arguments.overrides]  # what is said key by key comes last and holds
+    if arguments.checkpoints is not None:
+        _refuse_unheeded(arguments, overrides)
     if arguments.dry_run:
         return dry_run("evaluate", arguments, overrides)
     if arguments.checkpoints is not None:
@@ -71,10 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _checkpoints(arguments: argparse.Namespace, overrides: list[str]) -> int:
     """Evaluate checkpoints of a run, then print a row for each of their cells."""
-    if arguments.compare:
-        raise ConfigError(
-            "one checkpoint is compared", where="--checkpoints", hint="--compare --model CHECKPOINT/model"
-        )
     from mem1 import commands  # torch
 
     found = commands.evaluate_checkpoints(
@@ -87,6 +85,24 @@ def _checkpoints(arguments: argparse.Namespace, overrides: list[str]) -> int:
         for text in one["findings"]:
             output.warn(f"{name}: {text}")
     return IncompleteError.exit_code if any(one["failed"] for _, one in found) else 0
+
+
+def _refuse_unheeded(arguments: argparse.Namespace, overrides: list[str]) -> None:
+    """Raise ``ConfigError`` for what evaluations of checkpoints would not heed."""
+    if arguments.compare:
+        raise ConfigError(
+            "one checkpoint is compared", where="--checkpoints", hint="--compare --model CHECKPOINT/model"
+        )
+    if arguments.dry_run:
+        raise ConfigError(
+            "what one checkpoint takes the others take too, and a run's own recipe says it",
+            where="--checkpoints, --dry-run",
+            hint=f"mem1 evaluate {arguments.recipe}/config.toml --dry-run, times the checkpoints",
+        )
+    if any(one.lstrip("!").partition("=")[0] == "model" for one in overrides):
+        raise ConfigError(
+            "the model is that of each checkpoint", where="--checkpoints, --model", hint="drop one of them"
+        )
 
 
 def _show_verdicts(found: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, alone
 
 
 def configure(parser: Parser) -> None:
@@ -14,7 +14,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="a run directory with checkpoints")
     parser.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
     parser.add_argument(
-        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32", help="how weights are stored"
+        "--dtype", choices=("float32", "float16", "bfloat16"), help="how weights are stored (default float32)"
     )
     parser.add_argument(
         "--checkpoint", metavar="WHICH", default="latest", help="latest (default), best on the watched tasks, or a step"
@@ -26,12 +26,14 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print where and from which step."""
+    if arguments.adapter:
+        alone("--adapter", {"--dtype": arguments.dtype}, where="mem1 export", why="writes float32, as it was trained")
     from mem1 import commands  # torch
 
     summary = commands.export(
         arguments.run,
         arguments.folder,
-        dtype=arguments.dtype,
+        dtype=arguments.dtype or "float32",
         adapter=arguments.adapter,
         checkpoint=arguments.checkpoint,
     )

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, alone
 
 
 def configure(parser: Parser) -> None:
@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mem1.errors import ConfigError
 
     if arguments.schema:
+        alone("--schema", {"SECTION": arguments.section}, where="mem1 recipe", why="is of a whole recipe")
         return _schema(arguments.out)
     if arguments.out is not None:
         raise ConfigError("--out belongs to --schema", where="mem1 recipe", hint="drop it, or add --schema")

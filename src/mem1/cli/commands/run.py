@@ -60,10 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _dry_run(arguments: argparse.Namespace, texts: list[str]) -> int:
     from mem1.run.start.forecast import forecast
-    from mem1.run.start.open import settings_of
+    from mem1.run.start.open import settings_of, waiting
 
     config = settings_of(arguments.session, arguments.config, overrides_of(arguments))
-    output.show(forecast(config, texts), as_json=arguments.json, title="mem1 run could take")
+    queue = waiting(arguments.session, again=arguments.again)
+    output.show(forecast(config, [*queue, *texts]), as_json=arguments.json, title="mem1 run could take")
     if getattr(config.engine, "prices", None) is None:
         output.note("money: give what a million tokens cost, --engine.prices.input X --engine.prices.output Y")
     return 0

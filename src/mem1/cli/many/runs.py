@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mem1.cli import output
-from mem1.cli.arguments import Parser
+from mem1.cli.arguments import Parser, alone
 
 if TYPE_CHECKING:
     from mem1.report.listing.seeds import SettingsRow
@@ -34,18 +34,20 @@ def configure(parser: Parser) -> None:
         type=_filter,
         help=f"only runs whose {', '.join(FILTERS[:-1])} or settings match; * stands for anything",
     )
-    parser.add_argument("--sort", choices=ORDERS, default="changed", help="largest or newest first; names from a on")
+    parser.add_argument("--sort", choices=ORDERS, help="largest or newest first; names from a on (default: changed)")
     parser.add_argument("--over-seeds", action="store_true", help="a row for each set of settings: mean and interval")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List, then print what could not be read of the runs listed."""
+    if arguments.over_seeds:
+        alone("--over-seeds", {"--sort": arguments.sort}, where="mem1 runs", why="puts the best mean first")
     from mem1.report.listing.index import RunsIndex
     from mem1.report.listing.seeds import over_seeds
 
     index = RunsIndex(arguments.folder)
     found = [one for one in index.runs() if all(_matches(one, *wanted) for wanted in arguments.where)]
-    found.sort(key=lambda one: _place(one, arguments.sort))
+    found.sort(key=lambda one: _place(one, arguments.sort or "changed"))
     if arguments.over_seeds:
         rows = settings_rows(over_seeds(index, found), as_json=arguments.json)
         output.show(rows, as_json=arguments.json, title=str(arguments.folder))

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from mem1.cli import output
-from mem1.cli.arguments import INTERRUPTED, Parser, positive
+from mem1.cli.arguments import INTERRUPTED, Parser, alone, positive
 from mem1.cli.many.members import Member, members
 from mem1.cli.many.runs import settings_rows
 from mem1.errors import ConfigError, IncompleteError
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("which sweep to resume?", where="--resume", hint="name its folder: --into DIR --resume")
     folder = arguments.into or recipe.runs / f"sweep-{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if arguments.only_print:
+        alone("--print", {"--resume": arguments.resume}, where="mem1 sweep", why="prints every command")
         return _print(arguments, folder, every)
     from mem1.storage.guards.lock import locked
 
@@ -74,7 +75,8 @@ def _print(arguments: argparse.Namespace, folder: Path, every: list[Member]) -> 
 
 def _flags(arguments: argparse.Namespace) -> list[str]:
     """What of the command line is the members' too."""
-    given = {"--quiet": arguments.quiet, "--verbose": arguments.verbose, "--allow-imports": arguments.allow_imports}
+    given = {"--quiet": arguments.quiet, "--verbose": arguments.verbose, "--allow-imports": arguments.allow_imports,
+             "--debug": arguments.debug}  # fmt: skip
     return [flag for flag, wanted in given.items() if wanted]
 
 

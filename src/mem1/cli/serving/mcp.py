@@ -50,7 +50,13 @@ def configure(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the input ends, or a signal."""
     serve_stdio, serve_http = _parts()
-    limits = read_limits(arguments, ServerConfig) if arguments.http else None
+    limits = read_limits(arguments, ServerConfig)
+    if not arguments.http and limits != ServerConfig():
+        raise ConfigError(
+            "addresses and limits are those of HTTP, and standard input has none",
+            where="mem1 serve mcp",
+            hint="add --http, or drop them",
+        )
     if arguments.largest < _LEAST:
         raise ConfigError(
             f"{arguments.largest} characters are too few", where="--largest", hint=f"give {_LEAST} or more"
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="mem1-mcp-") as folder:
         toolbox = _toolbox(arguments, Path(folder))
         most = arguments.largest + _LEAST  # beside what a tool says of where to read on
-        if limits is None:
+        if not arguments.http:
             asyncio.run(serve_stdio(toolbox, largest=most))
         else:
             serve_http(toolbox, limits, largest=most, on_start=functools.partial(_tell, arguments.json))

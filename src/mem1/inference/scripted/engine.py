@@ -24,6 +24,7 @@ class ScriptedEngine(FixedWeights):
     """
 
     policy_version = 0  # a script is not trained
+    is_model = False  # and its calls are none that anybody limits or pays for
 
     def __init__(self, write: Write, tokenizer: Tokenizer | None = None, max_context: int = 1_000_000) -> None:
         self._write = write

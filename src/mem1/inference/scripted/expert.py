@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mem1.inference.scripted.pages import Change, Item, Pages, listing, spoiled, write_page
@@ -210,9 +209,3 @@ def _lookups(objective: Objective) -> list[_Lookup]:
         _Lookup(about, described, (facts["entity"],), "country"),
         _Lookup(resolved, resolved, answers, facts["relation"]),
     ]
-
-
-def enlist_all(expert: Expert, requests: Iterable[tuple[str, Task]]) -> None:
-    """Enlist many (session, task) pairs."""
-    for session, task in requests:
-        expert.enlist(session, task)

@@ -10,7 +10,7 @@ from mem1.errors import ConfigError, StorageError
 from mem1.run.config import RunConfig
 from mem1.run.disk.archive import Archive
 from mem1.run.disk.store import FILE, SessionStore
-from mem1.run.session import reopen
+from mem1.run.session import reopen, reopened
 from mem1.storage.guards.lock import check_unlocked
 from mem1.storage.run_dir import write_config
 from mem1.tools.build import build_toolbox
@@ -31,8 +31,8 @@ def open_session(
     new = not (folder / FILE).is_file()
     if new and not texts and not later:
         raise ConfigError("there is no session here", where=str(folder), hint='begin one: mem1 run "a task"')
-    if not new and path is not None:
-        raise ConfigError("a session keeps the settings that it was begun with", where="--config", hint="leave it out")
+    if not new:
+        _keeps_its_settings(path)
     if new:
         config = load(RunConfig, path, _with_engine(path, overrides))  # before anything is written
         build_toolbox(config.tools)
@@ -40,6 +40,12 @@ def open_session(
         busy = not new and _busy(folder)
         if busy and not texts:
             check_unlocked(folder)
+        if busy and (again or load(RunConfig, folder / CONFIG, overrides) != load(RunConfig, folder / CONFIG)):
+            raise ConfigError(
+                "another process works here with the settings that it has, and takes up nothing but tasks",
+                where=str(folder),
+                hint="give the tasks alone, or wait until it is done",
+            )
         if not new and not busy:
             config = load(RunConfig, folder / CONFIG, overrides)
             build_toolbox(config.tools)
@@ -56,8 +62,22 @@ def open_session(
 def settings_of(folder: Path | None, path: Path | None, overrides: list[str]) -> RunConfig:
     """The settings that a session in ``folder`` has or would begin with; nothing is written. Raises ``ConfigError``."""
     if folder is not None and (folder / FILE).is_file():
+        _keeps_its_settings(path)
         return load(RunConfig, folder / CONFIG, overrides)
     return load(RunConfig, path, _with_engine(path, overrides))
+
+
+def waiting(folder: Path | None, *, again: bool) -> list[str]:
+    """The tasks of a session in ``folder`` that are not over; with ``again`` also those that ended unanswered."""
+    if folder is None or not (folder / FILE).is_file():
+        return []
+    with SessionStore(folder) as store:
+        return [task.text for task in store.tasks() if not task.status.over or (again and reopened(task))]
+
+
+def _keeps_its_settings(path: Path | None) -> None:
+    if path is not None:
+        raise ConfigError("a session keeps the settings that it was begun with", where="--config", hint="leave it out")
 
 
 def outcome(folder: Path, first: int) -> list[dict[str, Any]]:

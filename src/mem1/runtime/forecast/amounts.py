@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from mem1.prices import Prices
 from mem1.rollout.episode import RolloutContext
+from mem1.runtime.forecast.speeds import Speed
 from mem1.types import Episode, Task
 
 
@@ -38,13 +40,16 @@ class Amount:
 class Part:
     """A part of a command. ``usual``: as the scripted expert does it, ``None`` where it cannot; ``most``: never more.
 
-    ``episodes`` counts those that are played; ``most`` may hold further ones.
+    ``episodes`` counts those that are played; ``most`` may hold further ones. ``seconds``: what ``usual`` would take,
+    as fast as ``speeds`` say that earlier runs were; ``None`` where none says anything.
     """
 
     name: str
     episodes: int
     usual: Amount | None
     most: Amount
+    seconds: float | None = None
+    speeds: tuple[Speed, ...] = ()
 
     def row(self, prices: Prices | None) -> dict[str, Any]:
         """Ready for JSON. Money only where prices are known, without what a cache may save."""
@@ -60,6 +65,7 @@ class Part:
         if prices is not None:
             row["cost"] = None if usual is None else _money(usual, prices)
             row["cost at most"] = _money(most, prices)
+        row["seconds"] = None if self.seconds is None else round(self.seconds, 1)
         row["currency"] = prices.currency if prices is not None else None
         return row
 
@@ -67,12 +73,15 @@ class Part:
 def total(parts: Iterable[Part], name: str = "all") -> Part:
     """All of ``parts`` as one."""
     known = list(parts)
+    timed = [part.seconds for part in known if part.seconds is not None]
     usual = [part.usual for part in known if part.usual is not None]
     return Part(
         name,
         sum(part.episodes for part in known),
         sum(usual, Amount()) if len(usual) == len(known) else None,
         sum((part.most for part in known), Amount()),
+        math.fsum(timed) if len(timed) == len(known) else None,
+        tuple(dict.fromkeys(speed for part in known for speed in part.speeds)),
     )
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.expert import Expert, enlist_all
-from mem1.inference.scripted.pages import pages_under
 from mem1.memory.config import MemoryConfig
 from mem1.recipe import Recipe
 from mem1.registry import resolve
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import World, build_world, texts
 from mem1.runtime.forecast.amounts import Amount, most_of
+from mem1.runtime.forecast.speeds import Speeds, recorded
 from mem1.runtime.models import tokenizer_of
-from mem1.runtime.play import context_of
+from mem1.runtime.play import context_of, scripted_expert
 from mem1.types import Task
 
 _PLAYED = 4  # tasks of a kind
@@ -51,13 +51,9 @@ class Rehearsal:
             return None
         count = min(_PLAYED, len(tasks))
         some = [tasks[(2 * k + 1) * len(tasks) // (2 * count)] for k in range(count)]
-        tags = memory.tags
-        expert = Expert(observation_tag=tags.opening(tags.observation), pages=pages_under(memory.type))
         requests = group_requests(some, 1, seed=self.recipe.seed, label="forecast")
-        enlist_all(expert, ((request.episode_id, request.task) for request in requests))
-        engine, side = (
-            ScriptedEngine(write, self.tokenizer, self.window) for write in (expert, lambda session, text: _FILLER)
-        )
+        engine = scripted_expert(requests, memory, self.tokenizer, window=self.window)
+        side = ScriptedEngine(lambda session, text: _FILLER, self.tokenizer, self.window)
         parts = context_of(self.recipe, self.world.make_env, engine, side_engine=side, memory=memory)
         episodes = run_here(run_requests(requests, replace(parts, cap=cap), concurrency=len(requests)))
         if any(episode.failed for episode in episodes):
@@ -82,6 +78,11 @@ class Rehearsal:
             ),
             Amount(),
         )
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """How fast earlier runs of this model and engine were."""
+        return recorded(self.recipe)
 
     @property
     def window(self) -> int:

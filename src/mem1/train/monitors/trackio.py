@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Literal
 
 from mem1.errors import BackendError, boundary
@@ -12,7 +14,10 @@ from mem1.train.monitors.config import Monitor, MonitorConfig
 
 
 class TrackioConfig(MonitorConfig):
-    """A run of the same name in ``project``; ``trackio show`` shows it. ``space``: a Space of the hub to write to."""
+    """A run of the same name in ``project``; ``trackio show`` shows it. ``space``: a Space of the hub to write to.
+
+    Without a Space it is written to this machine, into ``TRACKIO_DIR`` where that is set.
+    """
 
     type: Literal["trackio"] = "trackio"
     project: str = "mem1"
@@ -28,13 +33,15 @@ class _Run:
         import trackio
 
         self._trackio: Any = trackio
-        with boundary("cannot begin a run of trackio", BackendError, hint="leave space out to write to this machine"):
+        hint = "leave space out to write to this machine"
+        with boundary("cannot begin a run of trackio", BackendError, hint=hint), _silent():
             self._run: Any = trackio.init(
                 project=config.project,
                 name=run.path.name,
                 space_id=config.space,
                 config=read_json(run.config_json),
                 resume="allow",
+                embed=False,
             )
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -44,4 +51,12 @@ class _Run:
         self._trackio.log({name: text}, step=step)
 
     def close(self) -> None:
-        self._trackio.finish()
+        with _silent():
+            self._trackio.finish()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without its greetings, which it prints to standard output: with ``--json`` that is one document."""
+    with redirect_stdout(io.StringIO()):
+        yield

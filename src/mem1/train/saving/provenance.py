@@ -86,6 +86,18 @@ def chosen(directory: Path, wanted: str) -> dict[int, Path]:
     return {step: there[step] for step in sorted(set(steps))}
 
 
+def model_of(checkpoint: Path) -> str:
+    """What a recipe calls the model of a checkpoint: its folder, or where the service that trained it samples from it.
+
+    Raises ``CheckpointError`` where the service's note does not say so.
+    """
+    note = checkpoint / SERVICE
+    if not note.is_file():
+        return str(checkpoint / MODEL)
+    with boundary("cannot read where the service keeps the weights", CheckpointError, hint="restore it from a copy"):
+        return str(read_json(note)["sampler"])
+
+
 def note_steps(folder: Path, step: int, recipe: Mapping[str, Any] | None = None) -> None:
     """Note in an exported model's folder how many steps its run had done, and the recipe to evaluate it again.
 

@@ -9,7 +9,7 @@ import pytest
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.inference.scripted.engine import ScriptedEngine
-from mem1.inference.scripted.expert import Expert, enlist_all
+from mem1.inference.scripted.expert import Expert
 from mem1.inference.scripted.pages import Pages
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
@@ -264,7 +264,8 @@ def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
 
 def test_sessions_are_apart_and_must_be_enlisted() -> None:
     expert = Expert()
-    enlist_all(expert, [("a", task("Peru/capital")), ("b", task("Ghana/capital"))])
+    expert.enlist("a", task("Peru/capital"))
+    expert.enlist("b", task("Ghana/capital"))
     assert "Peru" in expert("a", "")
     assert "Ghana" in expert("b", "")
     with pytest.raises(KeyError):
@@ -288,7 +289,8 @@ class Some:
 
 def episodes(tasks: Sequence[Task], retriever: Retriever) -> list[Episode]:
     expert, requests = Expert(), group_requests(tasks, 1, seed=0, label="expert")
-    enlist_all(expert, [(request.episode_id, request.task) for request in requests])
+    for request in requests:
+        expert.enlist(request.episode_id, request.task)
     parts = RolloutContext(
         engine=ScriptedEngine(expert),
         make_env=QaEnvConfig(turns_per_objective=6).build(retriever, StandardScorer()),

@@ -55,7 +55,7 @@ def test_a_row_has_money_only_where_prices_are_known() -> None:
     part = Part("one", 2, Amount(3, 1_000_000, 500_000), Amount(4, 2_000_000, 1_000_000))
     assert part.row(None) == {
         "part": "one", "episodes": 2, "calls": 3, "tokens": 1_500_000,
-        "calls at most": 4, "tokens at most": 3_000_000, "currency": None,
+        "calls at most": 4, "tokens at most": 3_000_000, "seconds": None, "currency": None,
     }  # fmt: skip
     row = part.row(Prices(input=0.5, output=2.0, currency="EUR"))
     assert (row["cost"], row["cost at most"], row["currency"]) == (1.5, 3.0, "EUR")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +126,28 @@ def test_wandb_keeps_a_run_offline(tmp_path: Path) -> None:
     assert list(run.path.glob("wandb/offline-run-*/*.wandb"))
 
 
-def test_trackio_keeps_a_run_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+def test_trackio_keeps_a_run_on_this_machine_goes_on_with_it_and_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when the package is imported
     pytest.importorskip("trackio")
-    said: list[str] = []
-    monitors = Monitors(
-        Recipe.model_validate({"monitors": ["trackio"]}).monitors, run_at(tmp_path), start=0, say=said.append
-    )
-    monitors.step(10, {"reward/mean": 0.5}, an_episode())
-    monitors.close()
+    wanted, run, said = Recipe.model_validate({"monitors": ["trackio"]}).monitors, run_at(tmp_path), list[str]()
+    for start, step in ((0, 2), (2, 10)):
+        monitors = Monitors(wanted, run, start=start, say=said.append)
+        monitors.step(step, {"reward/mean": step / 10}, an_episode())
+        monitors.close()
     assert said == []
-    assert list((tmp_path / "trackio").glob("mem1*.db"))
+    assert capsys.readouterr().out == ""
+    (database,) = (tmp_path / "trackio").glob("mem1*.db")
+    with closing(sqlite3.connect(database)) as opened:
+        rows = [(name, step, json.loads(values)) for name, step, values in opened.execute(
+            "SELECT run_name, step, metrics FROM metrics ORDER BY step, id"
+        )]  # fmt: skip
+        (configuration,) = opened.execute("SELECT config FROM configs").fetchone()
+    assert [(name, step) for name, step, _ in rows] == [("run", 2), ("run", 10), ("run", 10)]
+    assert [values for _, _, values in rows][:2] == [{"reward/mean": 0.2}, {"reward/mean": 1.0}]
+    assert "--- turn 1" in rows[2][2]["episode"]
+    assert json.loads(configuration)["train"]["tasks_per_step"] == 8
 
 
 def test_monitors_are_named_short_or_as_sections() -> None:
