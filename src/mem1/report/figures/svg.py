@@ -114,7 +114,9 @@ def draw(chart: Chart, *, nested: str = "") -> str:
     ]
     parts += [_band(one, x, y) for one in chart.series]
     parts += [_line(one, x, y) for one in chart.series]
-    parts += [_marks(one, x, y) for one in chart.series]
+    marked = [(x(p.x), y(p.y)) for one in chart.series if one.marks for p in one.points]
+    written: list[tuple[float, float]] = []
+    parts += [_marks(one, x, y, marked, written) for one in chart.series]
     parts.append(_names_at_points(chart.series, x, y) if chart.names_at_points else _names(chart.series, x, y))
     parts.append("</svg>")
     return "".join(parts)
@@ -220,14 +222,16 @@ def _line(one: Series, x: Scale, y: Scale) -> str:
     return f'<polyline class="s{one.slot} line{look}" points="{path}"/>' if one.line and len(one.points) > 1 else ""
 
 
-def _marks(one: Series, x: Scale, y: Scale) -> str:
-    parts, labels = [], []  # labels stand in front of all marks
-    places = [(x(p.x), y(p.y)) for p in one.points]
-    written: list[tuple[float, float]] = []
-    for p, (cx, cy) in zip(one.points, places, strict=True):
+def _marks(
+    one: Series, x: Scale, y: Scale, marked: Sequence[tuple[float, float]], written: list[tuple[float, float]]
+) -> str:
+    """A line's marks and their labels; ``marked`` are all marks of the chart, ``written`` the labels so far."""
+    parts, labels = [], []  # labels stand in front
+    for p in one.points:
+        cx, cy = x(p.x), y(p.y)
         if one.marks or len(one.points) == 1:
             parts.append(_mark(one, cx, cy, min(_LARGEST, p.weight**0.25)))
-        if p.label and (beside := _free((cx, cy), places, written)) is not None:
+        if p.label and (beside := _free((cx, cy), marked, written)) is not None:
             left, lower = beside[0] < cx, beside[1] + 4
             labels.append(
                 f'<text class="s{one.slot} small{" end" if left else ""}" x="{cx + (-6 if left else 6):.1f}" '
