@@ -232,7 +232,6 @@ def test_blocks_that_are_skipped_or_whole_are_those_of_the_dense_mask() -> None:
                 assert wholly.tolist() == torch.nonzero(whole[query])[:, 0].tolist()
 
 
-
 def test_rows_are_filled_up_to_few_lengths_and_by_less_than_half_of_a_long_one() -> None:
     lengths = range(1, 32_769)
     assert len({filled_length(one) for one in lengths}) == 20
