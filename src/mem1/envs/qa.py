@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from mem1.actions.tools import SEARCH
 from mem1.envs.base import Environment
 from mem1.envs.config import Need
-from mem1.envs.questions import QuestionsConfig, QuestionsEnvironment, default_max_turns
+from mem1.envs.passages import PassagesConfig, PassagesEnvironment
+from mem1.envs.questions import default_max_turns
 from mem1.retrieval.base import Retriever
 from mem1.rewards.base import Scorer
 from mem1.types import Observation, Task, ToolCall
@@ -16,8 +17,8 @@ from mem1.types import Observation, Task, ToolCall
 __all__ = ["QaEnvConfig", "QaEnvironment", "default_max_turns"]
 
 
-class QaEnvConfig(QuestionsConfig):
-    """Question answering over the recipe's ``retriever``; see ``QuestionsConfig`` for its keys."""
+class QaEnvConfig(PassagesConfig):
+    """Question answering over the recipe's ``retriever``; see ``PassagesConfig`` for its keys."""
 
     needs: ClassVar[Set[Need]] = frozenset({"retriever", "scorer"})
     lessons: ClassVar[str | None] = "mem1.runtime.lessons.world:WorldLessons"
@@ -29,7 +30,7 @@ class QaEnvConfig(QuestionsConfig):
         return lambda task: QaEnvironment(task, self, retriever, scorer)
 
 
-class QaEnvironment(QuestionsEnvironment):
+class QaEnvironment(PassagesEnvironment):
     """One episode of question answering (an ``Environment``)."""
 
     tools = (SEARCH,)
@@ -41,6 +42,6 @@ class QaEnvironment(QuestionsEnvironment):
     async def _use(self, call: ToolCall) -> Observation | None:
         match call:
             case ToolCall(name=SEARCH.name, arguments={"query": str(query)}):
-                return self._shown((await self._retriever.search([query], self._config.top_k))[0])
+                return self._shown((await self._retriever.search([query], self._searches.top_k))[0])
             case _:
                 return None

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
 from mem1.actions import ActionForm
 from mem1.envs.config import EnvConfig
 from mem1.envs.prompts import render_prompt
-from mem1.envs.published import Published, published_hint, published_observation
-from mem1.retrieval.base import Hit
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall, ToolSpec
-
-PASSAGE = "Doc {i}(Title: {title}) {text}"
 
 
 class QuestionsConfig(EnvConfig):
@@ -28,43 +24,19 @@ class QuestionsConfig(EnvConfig):
     ``turns_per_objective`` to tasks revealed one by one: when they are used up the question counts as unanswered
     and the next one is shown. ``prompt`` is ``"instruct"`` (explains the format), ``"brief"`` (for policies trained on
     it) or the path of a template file with ``{questions}``; ``joined`` puts "; " between them instead of listing them.
-    ``form``: searches and answers as tags, or as JSON tool calls for models that were taught those.
-    ``format``: what a search shows and how many turns are left are said in our words (``"own"``, where ``passage`` is
-    the form of a passage), or byte for byte as a published client says them (see ``published.py``).
+    ``form``: calls and answers as tags, or as JSON tool calls for models that were taught those.
     """
 
-    own_passage: ClassVar[str] = PASSAGE
-    passage_names: ClassVar[tuple[str, ...]] = ("i", "title", "text")
-
-    top_k: int = Field(default=3, ge=1)
     max_turns: Annotated[int, Field(ge=1)] | Literal["published"] | None = None
     turns_per_objective: int = Field(default=4, ge=1)
     prompt: Literal["instruct", "brief"] | Path = "instruct"
     joined: bool = False
     form: Literal["tags", "json"] = "tags"
-    format: Literal["own"] | Published = "own"
-    passage: str = PASSAGE
 
     @property
     def action_form(self) -> ActionForm:
         """How actions are written."""
         return self.form
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if self.format != "own" and self.passage != self.own_passage:
-            raise ValueError(f"passage is not used where format is {self.format!r}: leave it out")
-        return self
-
-    @field_validator("passage")
-    @classmethod
-    def _names_what_there_is(cls, passage: str) -> str:
-        try:
-            passage.format(**dict.fromkeys(cls.passage_names, "1"))
-        except (KeyError, IndexError, ValueError, AttributeError):
-            known = ", ".join(f"{{{name}}}" for name in cls.passage_names)
-            raise ValueError(f"a passage's form may hold {known}, and other braces doubled") from None
-        return passage
 
 
 @dataclass(slots=True)
@@ -144,19 +116,6 @@ class QuestionsEnvironment:
         """What using a tool shows; ``None`` where there is no such tool."""
         return None
 
-    def _shown(self, hits: list[Hit]) -> Observation:
-        """What a search shows."""
-        if self._config.format != "own" and self._turns_left() > 0:
-            return published_observation(self._config.format, hits, self._turns_left())
-        return self._unless_spent(self._found(hits))
-
-    def _found(self, hits: list[Hit]) -> Observation:
-        passages = tuple(
-            self._config.passage.format(i=i, title=hit.passage.title, text=hit.passage.text)
-            for i, hit in enumerate(hits, start=1)
-        )
-        return Observation(head="" if passages else "Nothing was found.", passages=passages)
-
     def _take_answer(self, text: str) -> Observation:
         if self.one_by_one:
             self._answers[self._progress.objective] = text
@@ -189,8 +148,6 @@ class QuestionsEnvironment:
 
     def _hint(self) -> str:
         left = self._turns_left()
-        if self._config.format != "own":
-            return published_hint(self._config.format, left)
         return "Turns left: 1, the answer is due." if left == 1 else f"Turns left: {left}."
 
 

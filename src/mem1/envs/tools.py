@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from functools import partial
+from collections.abc import Callable, Mapping, Set
 from typing import ClassVar, Literal
 
 from mem1.envs.base import Environment
@@ -17,8 +16,6 @@ from mem1.tools.config import ToolsConfig
 from mem1.tools.toolbox import Toolbox
 from mem1.types import Observation, Task, ToolCall
 
-_CLOSING = 20.0  # seconds
-
 
 class ToolsEnvConfig(QuestionsConfig):
     """Beside the keys of ``QuestionsConfig``: ``tools``, as for ``mem1 run``. Actions are JSON calls by default."""
@@ -31,10 +28,26 @@ class ToolsEnvConfig(QuestionsConfig):
 
     def build(self, scorer: Scorer) -> Callable[[Task], Environment]:
         """A maker of environments over the same tools, which are closed with the command. Raises ``Mem1Error``."""
-        toolbox = build_toolbox(self.tools, taken={"answer"})
-        background.wait(toolbox.__aenter__())
-        at_end(partial(_close, toolbox))
-        return lambda task: ToolsEnvironment(task, self, toolbox, scorer)
+        toolbox = build_toolbox(self.tools, taken={"answer"}, section="env.tools")
+        _, leave = background.enter(toolbox)
+        at_end(leave)
+        return ToolsWorld(self, toolbox, scorer)
+
+
+class ToolsWorld:
+    """Makes environments over the same tools, and says what the web was asked for."""
+
+    def __init__(self, config: ToolsEnvConfig, toolbox: Toolbox, scorer: Scorer) -> None:
+        self._config, self._toolbox, self._scorer = config, toolbox, scorer
+
+    def __call__(self, task: Task) -> ToolsEnvironment:
+        """A fresh environment for ``task``."""
+        return ToolsEnvironment(task, self._config, self._toolbox, self._scorer)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Searches and pages so far, and failures by cause (see ``WebTools.counts``); empty without the web."""
+        return self._toolbox.counts
 
 
 class ToolsEnvironment(QuestionsEnvironment):
@@ -54,7 +67,3 @@ class ToolsEnvironment(QuestionsEnvironment):
         found = await background.run(self._toolbox.call(call.name, call.arguments))
         head = f"{call.name} failed:" if found.failed else ""
         return self._unless_spent(Observation(head=head, passages=(found.text,)))
-
-
-def _close(toolbox: Toolbox) -> None:
-    background.wait(toolbox.__aexit__(None, None, None), _CLOSING)

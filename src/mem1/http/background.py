@@ -10,11 +10,13 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _STOPPING = 5.0  # seconds
+_LEAVING = 20.0
 
 _lock = threading.Lock()
 _running: tuple[int, asyncio.AbstractEventLoop] | None = None
@@ -44,6 +46,18 @@ def wait(work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+def enter(manager: AbstractAsyncContextManager[T, Any]) -> tuple[T, Callable[[], None]]:
+    """What ``manager`` gives, entered there; and what leaves it, waiting a while at most. Both block."""
+
+    async def begin() -> T:
+        return await manager.__aenter__()
+
+    async def end() -> None:
+        await manager.__aexit__(None, None, None)
+
+    return wait(begin()), lambda: wait(end(), _LEAVING)
 
 
 def _stop() -> None:

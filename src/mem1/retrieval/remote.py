@@ -35,8 +35,8 @@ class RemoteRetriever:
     """Asks a service for passages: queries of concurrent searches go together, passing failures are tried again.
 
     ``url`` is the service's address, with or without ``/retrieve`` at its end; ``key_env`` names the environment
-    variable that holds its key. A service that cannot be reached, or answers with an error or with something else than
-    passages, raises ``HttpError``. Used from any event loop.
+    variable that holds its key; ``keys`` what its settings are called. A service that cannot be reached, or answers
+    with an error or with something else than passages, raises ``HttpError``. Used from any event loop.
     """
 
     def __init__(
@@ -49,13 +49,14 @@ class RemoteRetriever:
         batch: int = 64,
         wait: float = 0.005,
         connections: int = 8,
+        keys: Keys = _KEYS,
         **parts: Any,
     ) -> None:
         base = url.rstrip("/")
         service = Service(
             "the search service",
             base if base.endswith("/retrieve") else f"{base}/retrieve",
-            _KEYS,
+            keys,
             timeouts=Timeouts(min(10.0, timeout), timeout, _WHOLE * timeout),
             slots=connections,
             retries=attempts - 1,
@@ -63,7 +64,7 @@ class RemoteRetriever:
             longest_wait=_LONGEST_PAUSE,
             limit=_LIMIT,
         )
-        self._client = HttpClient(service, Secret.from_environment(key_env, where=_KEYS.key), **parts)
+        self._client = HttpClient(service, Secret.from_environment(key_env, where=keys.key), **parts)
         self._batcher = Batcher(self._ask, most=batch, wait=wait)
 
     async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:

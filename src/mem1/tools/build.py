@@ -31,12 +31,14 @@ def build_toolbox(
     further: Sequence[tuple[str, ToolSource]] = (),
     seconds: float = 0.0,
     at_once: int = 8,
+    section: str = "tools",
 ) -> Toolbox:
     """The tools of ``config``, opened when the toolbox is entered.
 
     ``indexes``: a folder for what is indexed and kept; ``None``: in memory. ``taken``: names that are in use otherwise.
     ``largest``: characters of a file or page that are given at once; ``None``: all. ``further``: sources beside those,
-    of which a call may take ``seconds``; ``at_once``: calls at the same time.
+    of which a call may take ``seconds``; ``at_once``: calls at the same time. ``section``: where ``config`` stands
+    in a configuration, for what errors say of its keys.
     Raises ``ConfigError`` where a folder, a key or a package is missing.
     """
     sources: list[tuple[str, ToolSource]] = list(further)
@@ -48,23 +50,23 @@ def build_toolbox(
     if config.mcp:
         from mem1.tools.mcp.source import McpServer  # the extra mcp
 
-        sources += [(server.label, McpServer(server)) for server in config.mcp]
+        sources += [(server.label, McpServer(server, section=f"{section}.mcp")) for server in config.mcp]
     if config.web is not None:
-        sources.append(("web", _web(config.web, indexes, largest)))
+        sources.append(("web", _web(config.web, indexes, largest, f"{section}.web")))
     longest = max([seconds, config.seconds, *(server.call_seconds + 5 for server in config.mcp)])
-    return Toolbox(sources, only=config.only, taken=taken, seconds=longest, at_once=at_once)
+    return Toolbox(sources, only=config.only, taken=taken, seconds=longest, at_once=at_once, section=section)
 
 
-def _web(config: WebToolsConfig, kept: Path | None, largest: int | None) -> ToolSource:
+def _web(config: WebToolsConfig, kept: Path | None, largest: int | None, section: str) -> ToolSource:
     cache = config.cache
     if cache is None:
         cache = CacheConfig() if kept is None else CacheConfig(mode="use", file=str(kept / _FOUND))
     if cache.mode != "replay" and isinstance(config.search, ServiceConfig):
         # Told at once, and not when a session has begun.
-        Secret.from_environment(config.search.key_env, where="tools.web.search.key_env")
+        Secret.from_environment(config.search.key_env, where=f"{section}.search.key_env")
         if config.open:
-            check_installed("tools.web.pages")
-    make = partial(make_web_tools, config.search, config.pages, cache, opens=config.open)
+            check_installed(f"{section}.pages")
+    make = partial(make_web_tools, config.search, config.pages, cache, opens=config.open, section=section)
     return Web(make, top_k=config.top_k, opens=config.open, largest=largest)
 
 

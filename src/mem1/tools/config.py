@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -16,7 +17,10 @@ from mem1.tools.web.cache import CacheConfig
 from mem1.tools.web.pages.config import PagesConfig
 from mem1.tools.web.search.config import SearchConfig, SerperConfig
 
-_LAUNCHER = re.compile(r"(python[0-9.]*|npx|uvx|node|bunx|pipx)$")
+_LAUNCHER = re.compile(r"(python[0-9.]*|npx|uvx|node|bunx|pipx|uv|npm|pnpm|yarn|bun|deno)$")
+# ``pipx run NAME``, ``uv tool run NAME``, ``npm exec NAME``: what comes before the name.
+_VERBS = frozenset({"run", "tool", "exec", "dlx", "x"})
+_VALUED = frozenset({"--directory", "--from", "--spec", "--with", "--python", "--package", "--project", "-p"})
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -33,7 +37,7 @@ class McpServerConfig(Config):
     """
 
     command: tuple[str, ...] = ()
-    url: Annotated[str, address("tools.mcp.token_env")] | None = None
+    url: Annotated[str, address("token_env")] | None = None
     name: str = ""
     env: dict[str, str] = Field(default_factory=dict)
     pass_env: tuple[str, ...] = ()
@@ -102,12 +106,14 @@ class ToolsConfig(Config):
 
 
 def _called(command: tuple[str, ...]) -> str:
-    """The program that ``command`` starts, whatever starts it: ``python -m NAME``, ``python FILE``, ``npx NAME``."""
+    """The program that ``command`` starts, whatever starts it: ``python -m NAME``, ``npx NAME``, ``pipx run NAME``."""
     program, *words = command
     if _LAUNCHER.match(Path(program).name):
         if "-m" in words[:-1]:
             program = words[words.index("-m") + 1]
         else:
-            program = next((word for word in words if not word.startswith("-")), program)
+            plain = [word for word, before in zip(words, ("", *words), strict=False) if before not in _VALUED]
+            named = itertools.dropwhile(_VERBS.__contains__, (word for word in plain if not word.startswith("-")))
+            program = next(named, program)
     name = Path(program).stem if program.endswith((".py", ".js")) else Path(program).name
     return re.sub(r"[^A-Za-z0-9_-]", "_", name).strip("_") or "server"

@@ -47,7 +47,7 @@ class Folder:
 
     def __init__(self, root: Path, index: Path | str = ":memory:", *, largest: int | None = None) -> None:
         if not root.is_dir():
-            raise ConfigError("there is no such folder", where=f"--files {root}", hint="give a folder")
+            raise ConfigError("there is no such folder", where=str(root), hint="give a folder (tools.files, --files)")
         self._root = root
         self._index, self._largest = index, largest
         self._busy = threading.Lock()

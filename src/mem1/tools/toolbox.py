@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,7 @@ class Toolbox:
         taken: Names that tools must not have; such a tool is called after its source.
         seconds: Longest time for one call.
         at_once: Calls at the same time.
+        section: Where the settings of tools stand in a configuration, for what errors say of their keys.
 
     Entering raises ``ConfigError`` for a name in ``only`` that no tool has, and what the sources raise.
     """
@@ -35,9 +37,11 @@ class Toolbox:
         taken: Collection[str] = (),
         seconds: float = 60.0,
         at_once: int = 8,
+        section: str = "tools",
     ) -> None:
         self._sources = sources
         self._only = tuple(only)
+        self._section = section
         self._taken = frozenset(taken)
         self._seconds = seconds
         self._places = asyncio.Semaphore(at_once)
@@ -47,8 +51,8 @@ class Toolbox:
     async def __aenter__(self) -> Self:
         try:
             found = [(name, await self._stack.enter_async_context(source)) for name, source in self._sources]
-            named = _named(found, self._taken)
-            self._tools = _selected(named, self._only)
+            named = _named(found, self._taken, self._section)
+            self._tools = _selected(named, self._only, self._section)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -63,6 +67,14 @@ class Toolbox:
     def specs(self) -> tuple[ToolSpec, ...]:
         """All tools, under the names they have here."""
         return tuple(tool.spec.model_copy(update={"name": name}) for name, tool in self._tools.items())
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What sources count of what they were asked for, added up: the web its searches and pages."""
+        found: Counter[str] = Counter()
+        for _, source in self._sources:
+            found.update(getattr(source, "counts", {}))
+        return dict(found)
 
     def __contains__(self, name: object) -> bool:
         return name in self._tools
@@ -93,7 +105,7 @@ class Toolbox:
         )
 
 
-def _named(found: Sequence[tuple[str, Sequence[Tool]]], taken: frozenset[str]) -> dict[str, Tool]:
+def _named(found: Sequence[tuple[str, Sequence[Tool]]], taken: frozenset[str], section: str) -> dict[str, Tool]:
     """Tools by their own names; where two have the same one, by that of their source too."""
     own = [tool.spec.name for _, tools in found for tool in tools]
     shared = taken | {name for name in own if own.count(name) > 1}
@@ -103,16 +115,18 @@ def _named(found: Sequence[tuple[str, Sequence[Tool]]], taken: frozenset[str]) -
             name = tool.spec.name if tool.spec.name not in shared else f"{source}.{tool.spec.name}"[:64]
             if name in named or name in taken:
                 raise ConfigError(
-                    f"two tools are named {name!r}", where="tools", hint="give one of the servers another name"
+                    f"two tools are named {name!r}", where=section, hint="give one of the servers another name"
                 )
             named[name] = tool
     return named
 
 
-def _selected(named: dict[str, Tool], only: Sequence[str]) -> dict[str, Tool]:
+def _selected(named: dict[str, Tool], only: Sequence[str], section: str) -> dict[str, Tool]:
     unknown = [name for name in only if name not in named]
     if unknown:
         raise ConfigError(
-            f"no tool is named {unknown[0]!r}", where="tools.only", hint=f"there are: {', '.join(named) or 'none'}"
+            f"no tool is named {unknown[0]!r}",
+            where=f"{section}.only",
+            hint=f"there are: {', '.join(named) or 'none'}",
         )
     return {name: tool for name, tool in named.items() if not only or name in only}

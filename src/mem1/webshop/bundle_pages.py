@@ -45,16 +45,22 @@ class BundlePage:
 def written_page(page: BundlePage, before: Sequence[str], thoughts: Sequence[str], pages: Pages) -> str:
     """The state block of a turn: how ``page`` is made of the lines that stood there ``before``.
 
-    ``rewritten``: all lines. ``edited``: those that go and those that come. ``none``, for a memory that keeps every
+    ``rewritten``: all lines. ``edited``: those that go and those that come. ``noted``, for a memory that keeps every
     turn: the lines about the thing that is being bought, and what is new.
     """
     said = f" {'; '.join(thoughts)}" if thoughts else ""
     if pages == "edited":
-        struck = (f"\n-{line}" for line in before if line not in page.lines)
-        added = (f"\n+{line}" for line in page.lines if line not in before)
+        struck = (f"\n-{_after_blank(line)}" for line in before if line not in page.lines)
+        added = (f"\n+{_after_blank(line)}" for line in page.lines if line not in before)
         return "".join(chain(("<think>=", said), struck, added, ("</think>",)))
-    known = set(before) & set(page.facts) if pages == "none" else set[str]()
-    return f"<think>{said}|{''.join(f'{line};' for line in page.lines if line not in known)}</think>"
+    known = set(before) & set(page.facts) if pages == "noted" else set[str]()
+    listed = "".join(f"{_after_blank(line)};" for line in page.lines if line not in known)
+    return f"<think>{said}|{listed}</think>"
+
+
+def _after_blank(line: str) -> str:
+    """Words stand after a blank, as in running text, so that they have the same tokens wherever they are copied."""
+    return line if line.startswith("(") else f" {line}"
 
 
 def referred(links: Mapping[str, int], things: Sequence[Mapping[str, str]]) -> list[str]:

@@ -171,7 +171,8 @@ class Shopper:
 
     def _open(self, script: _Script, asin: str) -> str:
         script.open = asin
-        return self._written(script, "click", asin)
+        # Behind no blank, as it is offered, an asin has the same tokens: it is no word that a tokenizer knows.
+        return self._written(script, "click", asin, blank="" if script.money is not None else " ")
 
     def _on_item(self, script: _Script, page: _Page) -> str:
         """Choose what was asked for and buy, or put the product back where it lacks an option and there is time."""
@@ -193,7 +194,7 @@ class Shopper:
         script.left.pop(0)
         return written
 
-    def _written(self, script: _Script, kind: str, thing: str) -> str:
+    def _written(self, script: _Script, kind: str, thing: str, *, blank: str = " ") -> str:
         """The page and the action."""
         if script.money is None:
             page = _errand_page(script)
@@ -203,7 +204,7 @@ class Shopper:
             now = BundlePage(chosen, wanted, script.money, tuple(script.rejected))
             page = written_page(now, script.page, script.thoughts, self._pages)
             script.page, script.thoughts = now.lines, []
-        return f"{page}<{kind}> {thing}</{kind}>"
+        return f"{page}<{kind}>{blank}{thing}</{kind}>"
 
 
 def _next_wish(script: _Script, page: _Page) -> None:

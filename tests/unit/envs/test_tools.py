@@ -11,7 +11,9 @@ import pytest
 
 pytest.importorskip("mcp")
 
-from mem1.envs.tools import ToolsEnvConfig
+from mem1.config import build
+from mem1.envs.tools import ToolsEnvConfig, ToolsWorld
+from mem1.errors import ConfigError
 from mem1.event_loop import command_loop
 from mem1.rewards.standard import StandardScorer
 from mem1.types import Action, Answer, Composition, Objective, Observation, Task, tool_call
@@ -65,3 +67,38 @@ def test_the_web_among_the_tools_is_closed_with_the_command_at_once(tmp_path: Pa
         env = config.build(StandardScorer())(TASK)
         assert "search" in {tool.name for tool in env.tools}
     assert time.monotonic() - began < 15, "it took 20 seconds, and ended with a TimeoutError"
+
+
+def test_searches_of_the_web_are_counted_as_in_the_web_itself(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"id": "1", "contents": "\\"Key\\"\\nthe key is under the stone"}\n')
+    web = {"search": {"type": "corpus", "corpus": tmp_path / "corpus.jsonl"}, "cache": {"mode": "off"}}
+    config = ToolsEnvConfig.model_validate({"tools": {"web": web, "files": (tmp_path,)}})
+    with command_loop():
+        world = config.build(StandardScorer())
+        assert isinstance(world, ToolsWorld)
+        assert world.counts == {}
+        env = world(TASK)
+        env.reset()
+
+        async def steps() -> None:
+            for call in (tool_call("search", query="key"), tool_call("open", url="corpus:2")):
+                await env.step(call)
+
+        asyncio.run(steps())
+    assert world.counts == {"searches": 1, "pages": 1, "pages failed: missing": 1}
+
+
+@pytest.mark.parametrize(("key", "value"), [("top_k", 9), ("passage", "{text}"), ("format", "search_r1")])
+def test_what_only_searches_of_the_environment_show_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=key):
+        build(ToolsEnvConfig, {"tools": {"files": [str(tmp_path)]}, key: value}, where="env")
+
+
+def test_a_key_that_is_missing_is_named_where_it_stands_in_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SERPER_API_KEY", raising=False)
+    config = ToolsEnvConfig.model_validate({"tools": {"web": {"search": {"type": "serper"}}}})
+    with pytest.raises(ConfigError, match=r"env\.tools\.web\.search\.key_env"):
+        config.build(StandardScorer())
+    config = ToolsEnvConfig.model_validate({"tools": {"only": ("fly",)}})
+    with pytest.raises(ConfigError, match=r"env\.tools\.only"):
+        config.build(StandardScorer())

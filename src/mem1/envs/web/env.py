@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mem1.actions.tools import OPEN, SEARCH
+from mem1.envs.passages import PassagesEnvironment
 from mem1.envs.prompts import render_prompt
-from mem1.envs.questions import QuestionsEnvironment
 from mem1.envs.web.config import WebEnvConfig
 from mem1.errors import BackendError
 from mem1.retrieval.base import Hit, Passage
@@ -40,7 +40,7 @@ class WebWorld:
         return dict(self._tools.counts)
 
 
-class WebEnvironment(QuestionsEnvironment):
+class WebEnvironment(PassagesEnvironment):
     """Search and open (an ``Environment``). What a page or a service says comes as passages, and never as our words."""
 
     def __init__(self, task: Task, config: WebEnvConfig, tools: WebTools, scorer: Scorer) -> None:

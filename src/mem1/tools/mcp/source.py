@@ -38,9 +38,9 @@ _CLOSING = 10.0  # seconds
 class McpServer:
     """A ``ToolSource`` over one server. Entering raises ``ToolFailedError`` where it cannot be reached in its time."""
 
-    def __init__(self, config: McpServerConfig) -> None:
-        self._config = config
-        self._secret = Secret.from_environment(config.token_env, where="tools.mcp.token_env")
+    def __init__(self, config: McpServerConfig, *, section: str = "tools.mcp") -> None:
+        self._config, self._section = config, section
+        self._secret = Secret.from_environment(config.token_env, where=f"{section}.token_env")
         self._places = asyncio.Semaphore(config.at_once)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
@@ -88,7 +88,7 @@ class McpServer:
     async def _connected(self) -> _Connection:
         async with self._connecting:
             if self._connection is None or not self._connection.alive:
-                self._connection = await _Connection.open(self._config, self._secret)
+                self._connection = await _Connection.open(self._config, self._secret, self._section)
             return self._connection
 
     async def _drop(self, connection: _Connection) -> None:
@@ -107,17 +107,17 @@ class _Connection:
 
     client: mcp.Client
 
-    def __init__(self, config: McpServerConfig, secret: Secret) -> None:
-        self._config, self._secret = config, secret
+    def __init__(self, config: McpServerConfig, secret: Secret, section: str) -> None:
+        self._config, self._secret, self._section = config, secret, section
         self._errors: TextIO = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._task = asyncio.create_task(self._live())
 
     @classmethod
-    async def open(cls, config: McpServerConfig, secret: Secret) -> _Connection:
+    async def open(cls, config: McpServerConfig, secret: Secret, section: str) -> _Connection:
         """Connect, within ``connect_seconds``. Raises ``ToolFailedError``."""
-        made = cls(config, secret)
+        made = cls(config, secret, section)
         try:
             async with asyncio.timeout(config.connect_seconds):
                 await asyncio.shield(made._ready)
@@ -127,7 +127,7 @@ class _Connection:
             raise ToolFailedError(
                 f"the MCP server {config.label} cannot be used: "
                 f"{_what(error) or f'no answer within {config.connect_seconds:g} s'}{said}",
-                where=f"tools.mcp: {config.url or ' '.join(config.command)}",
+                where=f"{section}: {config.url or ' '.join(config.command)}",
                 hint="try the command by itself; give it variables with env, more time with connect_seconds",
             ) from None
         return made
@@ -153,7 +153,7 @@ class _Connection:
             await self.close()
             raise ToolFailedError(
                 f"the MCP server {self._config.label} does not list its tools: {_what(error) or 'no answer in time'}",
-                where="tools.mcp",
+                where=self._section,
                 hint="see what it needs",
             ) from None
         return found

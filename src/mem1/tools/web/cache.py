@@ -68,19 +68,19 @@ class Cache:
 
     def __init__(self, config: CacheConfig, *, clock: Callable[[], float] = time.time) -> None:
         self.mode = config.mode
-        self._path, self._days, self._clock = config.path, config.days, clock
+        self.path, self._days, self._clock = config.path, config.days, clock
         self._lock = threading.Lock()
         replaying = config.mode == "replay"
-        if replaying and not self._path.is_file():
+        if replaying and not self.path.is_file():
             raise StorageError(
-                "there is no recording to replay", where=str(self._path), hint="record it first: cache.mode"
+                "there is no recording to replay", where=str(self.path), hint="record it first: cache.mode"
             )
         with self._errors("open"):
             if replaying:
-                address = f"{self._path.resolve().as_uri()}?mode=ro"
+                address = f"{self.path.resolve().as_uri()}?mode=ro"
             else:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                address = f"{self._path.resolve().as_uri()}?mode=rwc"
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                address = f"{self.path.resolve().as_uri()}?mode=rwc"
             self._base = sqlite3.connect(address, uri=True, timeout=30.0, check_same_thread=False, isolation_level=None)
         try:
             with self._errors("open"):
@@ -108,7 +108,7 @@ class Cache:
         if self.mode == "replay":
             raise NotRecordedError(
                 f"the recording does not hold this {kind}: {text[:200]}",
-                where=str(self._path),
+                where=str(self.path),
                 hint="replay the evaluation that was recorded, with the same model and recipe, or record it anew",
             )
         return None
@@ -145,7 +145,7 @@ class Cache:
             self._base.execute(f"PRAGMA user_version = {_VERSION}")
         elif (application, version) != (_APPLICATION, _VERSION):
             raise StorageError(
-                "the file is no recording of this version", where=str(self._path), hint="name another file: cache.file"
+                "the file is no recording of this version", where=str(self.path), hint="name another file: cache.file"
             )
 
     @contextmanager
@@ -155,7 +155,7 @@ class Cache:
         except (sqlite3.Error, OSError, ValueError) as error:
             raise StorageError(
                 f"cannot {verb} the recording: {error}",
-                where=str(self._path),
+                where=str(self.path),
                 hint="see that the disk has room and that the file is one of ours; a damaged one can be deleted",
             ) from error
 

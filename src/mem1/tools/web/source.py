@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -33,6 +33,11 @@ class Web:
         self._tools = self._make()
         search = _Search(self._tools, self._top_k)
         return (search, _Open(self._tools, self._largest or _WHOLE)) if self._opens else (search,)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Searches and pages since it was entered, and failures by cause (see ``WebTools.counts``)."""
+        return {} if self._tools is None else dict(self._tools.counts)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -156,14 +156,25 @@ class WebTools:
             async with lock:
                 kept = self._cache.get(kind, asked)
                 if kept is not None:
-                    return _as(form, kept, from_cache=True)
+                    return self._as(form, kept, from_cache=True)
                 found = await ask()
                 values = found.model_dump(mode="json", exclude={"from_cache"})
                 kept = self._cache.put(kind, asked, values, failed=found.failure is not None)
-                return _as(form, kept, from_cache=False)
+                return self._as(form, kept, from_cache=False)
         finally:
             if not lock.locked():
                 self._under_way.pop(key, None)
+
+    def _as(self, form: type[Any], kept: dict[str, Any], *, from_cache: bool) -> Any:
+        try:
+            return form.model_validate(kept | {"from_cache": from_cache})
+        except ValidationError as error:
+            assert self._cache is not None
+            raise StorageError(
+                "the recording holds something that is no outcome",
+                where=str(self._cache.path),
+                hint="record it anew",
+            ) from error
 
     async def _close(self) -> None:
         if self._provider is not None:
@@ -202,12 +213,3 @@ def _harmless(result: SearchResult) -> SearchResult:
         update={key: without_tags(getattr(result, key)) for key in ("title", "url", "snippet")}
         | {"date": None if result.date is None else without_tags(result.date)}
     )
-
-
-def _as(form: type[Any], kept: dict[str, Any], *, from_cache: bool) -> Any:
-    try:
-        return form.model_validate(kept | {"from_cache": from_cache})
-    except ValidationError as error:
-        raise StorageError(
-            "the recording holds something that is no outcome", where="env.cache.file", hint="record it anew"
-        ) from error

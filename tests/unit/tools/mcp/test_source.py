@@ -74,6 +74,14 @@ def test_a_result_says_what_was_asked_and_nothing_of_the_arguments_that_are_fixe
         ("python -u servers/notes.py /tmp/file", "notes"),
         ("npx -y @modelcontextprotocol/server-filesystem /home/me", "server-filesystem"),
         ("uvx mcp-server-fetch", "mcp-server-fetch"),
+        ("uvx --from mcp-tools mcp-server-git", "mcp-server-git"),
+        ("pipx run mcp-server-time", "mcp-server-time"),
+        ("pipx run --spec mcp-tools mcp-server-time --utc", "mcp-server-time"),
+        ("uv tool run mcp-server-sqlite", "mcp-server-sqlite"),
+        ("uv --directory /srv/notes run notes.py", "notes"),
+        ("npm exec -- @scope/server-memory", "server-memory"),
+        ("bun x server-maps", "server-maps"),
+        ("run --fast", "run"),
     ],
 )
 def test_a_server_is_called_after_its_program(command: str, label: str) -> None:

@@ -48,9 +48,16 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchDouble]:
         yield found
 
 
-def provider(service: str, double: SearchDouble, pauses: list[float] | None = None, **settings: Any) -> SearchProvider:
+def provider(
+    service: str,
+    double: SearchDouble,
+    pauses: list[float] | None = None,
+    *,
+    section: str = "env.search",
+    **settings: Any,
+) -> SearchProvider:
     config = CONFIG.validate_python({"type": service, "base_url": double.url, "rate": None, "retries": 1, **settings})
-    built = config.build(sleep=noting(pauses if pauses is not None else []))
+    built = config.build(section=section, sleep=noting(pauses if pauses is not None else []))
     assert isinstance(built, SearchProvider)
     return built
 
@@ -328,6 +335,58 @@ def test_another_search_service_is_a_provider() -> None:
         send(talk, 200, json.dumps({"result": [[hit]] * len(asked["queries"])}).encode())
 
     with served(respond) as port:
-        found = CONFIG.validate_python({"type": "retrieve", "base_url": f"http://127.0.0.1:{port}"}).build()
+        found = CONFIG.validate_python({"type": "retrieve", "base_url": f"http://127.0.0.1:{port}"}).build(
+            section="env.search"
+        )
         (result,) = asyncio.run(found.search("capital of Peru", 3))
     assert (result.title, result.url, result.snippet, result.provider) == ("Peru", "corpus:7", "Lima.", "retrieve")
+
+
+# ---------------------------------------------------------------- the keys that errors name
+
+
+@pytest.mark.parametrize("section", ["env.search", "tools.web.search", "env.tools.web.search"])
+@pytest.mark.parametrize(
+    ("service", "status", "headers", "body", "key"),
+    [
+        ("serper", 401, {}, b"", "key_env"),
+        ("brave", 403, {}, b"", "key_env"),
+        ("tavily", 401, {}, b"", "key_env"),
+        ("brave", 429, {"X_RateLimit_Remaining": "0, 9"}, b"", "rate"),
+        ("searxng", 200, {}, b"{}", "base_url"),
+        ("serper", 200, {}, b"{}", "base_url"),
+        ("tavily", 200, {}, b"{}", "base_url"),
+        ("brave", 200, {}, b'{"web": 1}', "base_url"),
+    ],
+)
+def test_errors_name_the_keys_where_the_settings_stand(
+    section: str, service: str, status: int, headers: Mapping[str, str], body: bytes, key: str, double: SearchDouble
+) -> None:
+    double.answers[:] = [(status, headers, body)] * 4
+    with pytest.raises(HttpError) as caught:
+        search(provider(service, double, section=section))
+    assert f" {section}.{key}" in str(caught.value)
+
+
+def test_a_missing_key_and_the_most_calls_are_named_where_they_stand(
+    double: SearchDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = provider("serper", double, section="tools.web.search", most_calls=1)
+
+    async def go() -> None:
+        await found.search("a", 1)
+        with pytest.raises(QuotaError, match=r"the most that tools\.web\.search\.most_calls allows"):
+            await found.search("b", 1)
+        await found.close()
+
+    asyncio.run(go())
+    monkeypatch.delenv("SERPER_API_KEY")
+    with pytest.raises(ConfigError, match=r"tools\.web\.search\.key_env"):
+        provider("serper", double, section="tools.web.search")
+
+
+def test_a_search_service_of_ours_that_is_away_is_told_by_the_key_of_its_address() -> None:
+    config = CONFIG.validate_python({"type": "retrieve", "base_url": "http://127.0.0.1:9"})
+    found = config.build(section="tools.web.search", sleep=noting([]))
+    with pytest.raises(UnreachableError, match=r"tools\.web\.search\.base_url"):
+        asyncio.run(found.search("a", 1))

@@ -132,7 +132,7 @@ def _environment() -> dict[str, str]:
     return found | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def check_installed(where: str = "env.pages") -> None:
+def check_installed(where: str = "pages") -> None:
     """Raise ``ConfigError`` where what reads pages is not installed; ``where``: the key that wants it."""
     from importlib.util import find_spec
 

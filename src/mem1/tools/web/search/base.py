@@ -13,14 +13,7 @@ from mem1.http.errors import BadAnswerError, DeniedError, QuotaError, RefusedErr
 from mem1.http.service import Keys
 from mem1.tools.web.results import Document, SearchResult
 
-KEYS = Keys(
-    url="env.search.base_url",
-    key="env.search.key_env",
-    patience="env.search.timeout",
-    slots="env.search.connections",
-    retries="env.search.retries",
-    refused="see what the service says about the query",
-)
+_REFUSED = "see what the service says about the query"
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 
 
@@ -52,6 +45,18 @@ class SearchProvider(Protocol):
         """Close the connections."""
 
 
+def keys_in(section: str) -> Keys:
+    """What the keys of a provider are called whose settings are ``section`` ("env.search")."""
+    return Keys(
+        url=f"{section}.base_url",
+        key=f"{section}.key_env",
+        patience=f"{section}.timeout",
+        slots=f"{section}.connections",
+        retries=f"{section}.retries",
+        refused=_REFUSED,
+    )
+
+
 class Pace:
     """At most ``rate`` calls a second, ``burst`` at once (a token bucket); ``None``: as many as come."""
 
@@ -79,15 +84,15 @@ def plain(text: object) -> str:
 
 
 def results_of(
-    rows: object, provider: str, k: int, *, title: str, url: str, snippet: str, date: str
+    rows: object, provider: str, k: int, keys: Keys, *, title: str, url: str, snippet: str, date: str
 ) -> list[SearchResult]:
-    """The first ``k`` usable of ``rows``, whose keys are named; rows without an address are left out.
+    """The first ``k`` usable of ``rows``, whose names of columns are given; rows without an address are left out.
 
     Raises ``BadAnswerError`` where ``rows`` is no list: that is no empty result.
     """
     if not isinstance(rows, list):
         raise BadAnswerError(
-            f"{provider} answered without a list of results", hint=f"see that {KEYS.url} is its address"
+            f"{provider} answered without a list of results", hint=f"see that {keys.url} is its address"
         )
     found: list[SearchResult] = []
     for row in rows:
@@ -108,9 +113,9 @@ def results_of(
     return found
 
 
-def denied(what: str) -> DeniedError:
+def denied(what: str, keys: Keys) -> DeniedError:
     """A key that is wrong."""
-    return DeniedError(what, hint=f"see that the variable of {KEYS.key} holds a valid key of the service")
+    return DeniedError(what, hint=f"see that the variable of {keys.key} holds a valid key of the service")
 
 
 def used_up(what: str) -> QuotaError:
@@ -120,4 +125,4 @@ def used_up(what: str) -> QuotaError:
 
 def refused(what: str) -> QueryRefusedError:
     """A query that the service does not take."""
-    return QueryRefusedError(what, hint=KEYS.refused)
+    return QueryRefusedError(what, hint=_REFUSED)

@@ -1,4 +1,4 @@
-"""Search providers in a recipe: ``env.search``, told apart by ``type``."""
+"""Search providers: ``env.search`` in a recipe, ``tools.web.search`` of a session, told apart by ``type``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import Field
 
 from mem1.config import Config
 from mem1.http.addresses import VariableName, address
-from mem1.tools.web.search.base import SearchProvider
+from mem1.tools.web.search.base import SearchProvider, keys_in
 
 Text = Annotated[str, Field(min_length=1)]
-Address = Annotated[str, address("env.search.key_env")]
+Address = Annotated[str, address("key_env")]
 
 
 class ServiceConfig(Config):
@@ -40,7 +40,10 @@ class ServiceConfig(Config):
         return {key: value for key in self.changes if (value := getattr(self, key)) not in (None, ())}
 
     def build(self, **parts: Any) -> SearchProvider:
-        """The provider. Raises ``ConfigError`` where the key is missing."""
+        """The provider; ``section`` and further ``parts`` as for ``SearchService``.
+
+        Raises ``ConfigError`` where the key is missing.
+        """
         raise NotImplementedError
 
 
@@ -170,7 +173,8 @@ class RetrieveConfig(Config):
         from mem1.retrieval.remote import RemoteRetriever
         from mem1.tools.web.search.corpus import CorpusSearch
 
-        remote = RemoteRetriever(self.base_url, key_env=self.key_env, timeout=self.timeout, **parts)
+        keys = keys_in(parts.pop("section"))
+        remote = RemoteRetriever(self.base_url, key_env=self.key_env, timeout=self.timeout, keys=keys, **parts)
         return CorpusSearch(remote, self.type, self.parameters)
 
 
