@@ -179,8 +179,8 @@ def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: 
     ticks = nice_ticks(low, high)
     if tight:
         counted = all(float(value).is_integer() for value in values)  # there is no half step
-        inside = tuple(t for t in ticks if low <= t <= high and (t.is_integer() or not counted))
-        return Scale(axis, low, high, inside or ticks[:1], start, end)
+        kept = tuple(t for t in ticks if low <= t <= high and (t.is_integer() or not counted))
+        return Scale(axis, low, high, kept or ticks[:1], start, end)
     return Scale(axis, ticks[0], ticks[-1], ticks, start, end)
 
 
