@@ -5,7 +5,7 @@
 
 Each seed draws its own training tasks and samples, and trains the recipe's policy anew. All seeds are measured on the
 same test tasks of as many objectives as were trained on, greedily, before and after. The interval of a seed is the
-paired bootstrap over tasks; the interval over seeds is TargetSpec's t, from the seeds' gains. For the shop:
+paired bootstrap over tasks; the interval over seeds is Student's t, from the seeds' gains. For the shop:
 ``--recipe recipes/webshop-tiny.toml --measures score em_per_objective`` (an hour and a half of one core).
 With ``--run`` the runs stay in FOLDER, and what was interrupted goes on where it was when it is started again.
 """
@@ -25,6 +25,7 @@ from mem1.cli.checkout import find
 from mem1.config import load
 from mem1.evaluation.measures import SPECS, Measure
 from mem1.evaluation.records import CellKey, Evaluation
+from mem1.evaluation.statistics.student import student_quantile
 from mem1.recipe import Recipe
 from mem1.report.data import bootstrap_of
 from mem1.runtime.build import build
@@ -32,8 +33,6 @@ from mem1.runtime.evaluate import evaluate
 from mem1.runtime.tasks import evaluation_tasks, train_tasks
 from mem1.runtime.train import train as run_training
 from mem1.storage.run_dir import RunDir
-
-T_95 = {2: 12.706, 3: 4.303, 4: 2.776, 5: 2.571}  # two-sided 95 % quantiles of TargetSpec's t, by number of seeds
 
 
 def train(recipe: Recipe, seed: int, folder: Path) -> tuple[Evaluation, Evaluation]:
@@ -67,7 +66,7 @@ def gain(before: Evaluation, after: Evaluation, recipe: Recipe, measure: Measure
 
 def over_seeds(gains: Sequence[float], digits: int) -> str:
     """The mean of ``gains`` and its t interval."""
-    half = T_95[len(gains)] * statistics.stdev(gains) / len(gains) ** 0.5
+    half = student_quantile(0.975, len(gains) - 1) * statistics.stdev(gains) / len(gains) ** 0.5
     mean = statistics.mean(gains)
     return f"{mean:+.{digits}f} (95 % interval {mean - half:+.{digits}f} to {mean + half:+.{digits}f})"
 

@@ -137,7 +137,7 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:
-        parts = (self.env, *self.all_sources, self.memory, self.retriever, self.scorer, self.writer, self.backend)
+        parts = (self.env, *self.all_sources, self.memory, self.retriever, self.scorer, self.backend, self.writer)
         for part in parts:
             part.check_recipe(self)
         return self

@@ -62,7 +62,7 @@ def test_credit_for_memory_needs_a_back_end_that_can_be_asked() -> None:
     asked = {"train": {"memory_credit": {"type": "counterfactual", "instead": "empty", "weight": 0.2}}}
     assert build(Recipe, asked, where="test").train.memory_credit.weight == 0.2
     tinker = {"type": "tinker", "base_url": "http://127.0.0.1:1", "tokenizer": "builtin:tiny"}
-    with pytest.raises(ConfigError, match=r"backend 'tinker' does not know train.memory_credit"):
+    with pytest.raises(ConfigError, match=r"backend 'tinker' does not act on train.memory_credit"):
         build(Recipe, asked | {"backend": tinker}, where="test")
     with pytest.raises(ConfigError, match=r"no such 'type': 'informationgain'"):
         build(Recipe, {"train": {"memory_credit": {"type": "informationgain"}}}, where="test")

@@ -68,7 +68,7 @@ class EngineConfig(Part):
 
     def check_recipe(self, recipe: Any) -> None:
         """What is trained must be known at the temperature that it is sampled at."""
-        if recipe.train.temperature != 1 and not self.shares_weights:
+        if recipe.train.temperature != 1 and not (self.shares_weights or recipe.backend.samples):
             raise ValueError(
                 f"engine {self.type!r} reports log-probabilities at temperature 1: set train.temperature = 1, or "
                 'engine.type = "transformers"'

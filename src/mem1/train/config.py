@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +12,7 @@ from mem1.registry import Kind, Part, by_default
 from mem1.train.advantages.config import Algorithm
 from mem1.train.advantages.overlong import OverlongConfig
 from mem1.train.advantages.ppo import Ppo
+from mem1.train.backends.keys import BY_THE_LOOP, IN_THIS_PROCESS, given
 from mem1.train.losses.config import Cispo, LossConfig
 from mem1.train.memory_credit.config import MemoryCredit
 
@@ -226,28 +227,28 @@ class TrainConfig(Config):
 
 
 class BackendConfig(Part):
-    """Where the weights are trained, told apart by ``type``."""
+    """Where the weights are trained, told apart by ``type``.
+
+    A back end of this program says of each key of ``[train]`` and ``[engine]`` whether it acts on it (``honours``) or
+    refuses it (``refuses``): none is read and forgotten.
+    """
 
     part_kind: ClassVar[Kind] = "backend"
     free: ClassVar[tuple[str, ...]] = ()
     """Keys that a resumed run may have otherwise: where it computes, not what."""
     default_type: ClassVar[str | None] = "local"
-    any_temperature: ClassVar[bool] = False
-    credits_memory: ClassVar[bool] = False
-    rolls_ahead: ClassVar[bool] = False
-    recomputes: ClassVar[bool] = False
+    honours: ClassVar[frozenset[str]] = frozenset()
+    """Keys of a recipe that it acts on, dotted; a table stands for all that is in it."""
+    refuses: ClassVar[Mapping[str, str]] = IN_THIS_PROCESS
+    """Keys that must keep their defaults, each with the reason; a back end of somebody else's by default these."""
+    samples: ClassVar[bool] = False
+    """Whether it runs the sampler of ``engine`` itself, at any temperature, in place of this program."""
 
     def check_recipe(self, recipe: Any) -> None:
-        """Most compute at temperature 1 only, of what was sampled only, after the rollout, and by other code."""
-        if recipe.train.memory_credit.type != "none" and not self.credits_memory:
-            raise ValueError(f"backend {self.type!r} does not know train.memory_credit: train with backend 'local'")
-        if recipe.train.temperature != 1 and not self.any_temperature:
-            raise ValueError(f"backend {self.type!r} trains at temperature 1: set train.temperature = 1")
-        if recipe.train.staleness and not self.rolls_ahead:
-            raise ValueError(f"backend {self.type!r} makes no rollouts ahead: set train.staleness = 0")
-        asked = [f"train.{key}" for key in ("checkpointing", "logit_chunk") if getattr(recipe.train, key)]
-        if asked and not self.recomputes:
-            raise ValueError(f"backend {self.type!r} computes by other code: leave out {' and '.join(asked)}")
+        """Raise ``ValueError`` where a key is given that would do nothing."""
+        if found := given(recipe, self.refuses):
+            told = "; ".join(f"{key}: {reason}" for key, reason in found.items())
+            raise ValueError(f"backend {self.type!r} does not act on {told}")
 
     @property
     def writer(self) -> EngineConfig | None:
@@ -265,10 +266,20 @@ class BackendConfig(Part):
 class LocalBackendConfig(BackendConfig):
     """In this process: packed rows, exact gradients (``train/backends/local.py``)."""
 
-    any_temperature: ClassVar[bool] = True
-    credits_memory: ClassVar[bool] = True
-    rolls_ahead: ClassVar[bool] = True
-    recomputes: ClassVar[bool] = True
+    honours: ClassVar[frozenset[str]] = BY_THE_LOOP | {
+        "train.memory_credit",
+        "train.temperature",
+        "train.staleness",
+        "train.dual_clip",
+        "train.kl",
+        "train.entropy_coef",
+        "train.rows",
+        "train.checkpointing",
+        "train.logit_chunk",
+        "train.autocast",
+        "engine",
+    }
+    refuses: ClassVar[Mapping[str, str]] = {}
 
     type: Literal["local"] = "local"
 

@@ -111,11 +111,8 @@ def prepare(
         ]
     rows = [rows_of(batch, estimated.advantages, config) for batch, estimated in zip(batches, advantages, strict=True)]
     return [
-        Minibatch(
-            batch=batch,
-            weights=torch.tensor(trained_values(some, [[row.weight] * len(row.token_ids) for row in some])),
-            advantages=torch.tensor(trained_values(some, [row.advantages for row in some])),
-            old_logprobs=found.logprobs if found else None,
+        replace(
+            minibatch_of_rows(some, batch, found.logprobs if found else None),
             old_entropy=found.entropy if found else None,
             old_values=value,
             returns=estimated.returns,
@@ -140,6 +137,23 @@ def rows_of(batch: Batch, advantages: Tensor, config: TrainConfig) -> list[Row]:
         normalisation=config.normalisation,
         constant=config.constant_length,
         samples=batch.samples,
+    )
+
+
+def minibatch_of_rows(rows: Sequence[Row], batch: Batch, old_logprobs: Tensor | None) -> Minibatch:
+    """What ``rows`` say of themselves, whose batch is ``batch``: no critic, no reference.
+
+    ``old_logprobs``: float32 [N], ``None`` for those of the weights that are trained (ratio 1).
+    """
+    return Minibatch(
+        batch=batch,
+        weights=torch.tensor(trained_values(rows, [[row.weight] * len(row.token_ids) for row in rows])),
+        advantages=torch.tensor(trained_values(rows, [row.advantages for row in rows])),
+        old_logprobs=old_logprobs,
+        old_entropy=None,
+        old_values=None,
+        returns=None,
+        reference_logprobs=None,
     )
 
 

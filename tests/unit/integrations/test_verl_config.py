@@ -12,6 +12,8 @@ from mem1.imports import imports
 from mem1.integrations.verl.config import VerlConfig
 from mem1.recipe import Recipe
 
+GPUS: dict[str, Any] = {"engine": {"type": "vllm"}, "train": {"autocast": "bfloat16"}}
+
 
 def recipe(**keys: Any) -> Recipe:
     base: dict[str, Any] = {"backend": {"type": "verl", "device": "cpu"}}
@@ -20,8 +22,13 @@ def recipe(**keys: Any) -> Recipe:
 
 def test_a_recipe_is_trained_by_verl_on_a_cpu_or_by_vllm_on_gpus() -> None:
     assert isinstance(recipe().backend, VerlConfig)
-    assert recipe(engine={"type": "vllm"}, backend={"type": "verl", "workers": 8}).backend.type == "verl"
+    assert recipe(**GPUS, backend={"type": "verl", "workers": 8}).backend.type == "verl"
     assert recipe(train={"temperature": 0.7}).train.temperature == 0.7
+
+
+def test_a_temperature_reaches_verls_own_vllm_which_reports_what_it_sampled_at() -> None:
+    made = recipe(engine=GPUS["engine"], train=GPUS["train"] | {"temperature": 0.7}, backend="verl")
+    assert made.train.temperature == 0.7
 
 
 @pytest.mark.parametrize(
@@ -34,10 +41,22 @@ def test_a_recipe_is_trained_by_verl_on_a_cpu_or_by_vllm_on_gpus() -> None:
         ({"lora": {"r": 4}}, "whole weights"),
         ({"train": {"kl": {"coef": 0.1}}}, "no reference policy"),
         ({"train": {"algorithm": {"type": "ppo", "critic": "shared"}}}, 'critic = "separate"'),
-        ({"train": {"logit_chunk": 512, "checkpointing": True}}, "leave out train.checkpointing and train.logit_chunk"),
+        ({"train": {"logit_chunk": 512}}, "logits are computed by other code"),
         (
-            {"engine": {"type": "vllm"}, "backend": {"type": "verl", "workers": 3, "tensor_parallel": 2}},
+            GPUS | {"backend": {"type": "verl", "workers": 3, "tensor_parallel": 2}},
             "a multiple of backend.tensor_parallel",
+        ),
+        ({"engine": {"type": "vllm"}, "backend": "verl"}, 'set train.autocast = "bfloat16"'),
+        ({"train": {"autocast": "bfloat16"}}, 'set train.autocast = "none"'),
+        ({"engine": {"dtype": "bfloat16"}}, "leave engine.dtype and engine.device out"),
+        ({"engine": {"device": "cuda"}}, "leave engine.dtype and engine.device out"),
+        (
+            {
+                "engine": {"type": "vllm", "extra": {"tensor_parallel_size": 2}},
+                "train": {"autocast": "bfloat16"},
+                "backend": "verl",
+            },
+            "engine.extra.tensor_parallel_size is backend.tensor_parallel here",
         ),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,16 +11,28 @@ from mem1.config import Config
 from mem1.http.addresses import VariableName, address
 from mem1.inference.config import EngineConfig
 from mem1.prices import Price, Prices
+from mem1.train.backends.keys import BY_THE_LOOP, IN_THIS_PROCESS, given
 from mem1.train.config import BackendConfig, Launch
 
 if TYPE_CHECKING:
     from mem1.integrations.tinker.engine import TinkerEngine
 
 Loss = Literal["importance_sampling", "ppo", "cispo"]
+_CLIPS = {"train.clip_low": "", "train.clip_high": ""}
+REFUSED: Mapping[str, str] = {
+    **IN_THIS_PROCESS,
+    "train.dual_clip": "the protocol has no such loss",
+    "train.kl.coef": "there is no reference policy",
+    "train.entropy_coef": "the protocol has no such term",
+    "train.rows": "the service lays out rows itself",
+    "train.checkpointing": "the service chooses what it keeps of a forward pass",
+    "train.autocast": "the service chooses its precision",
+    "engine": "the service samples; slots, max_context and chat are keys of backend",
+}
 
 
 class TinkerPrices(Prices):
-    """Prices of a million tokens; ``train``: of those that an optimizer step reads."""
+    """Prices of a million tokens; ``train``: of those that an optimizer step reads; scoring before it is ``input``."""
 
     train: Price
 
@@ -69,12 +82,16 @@ class TinkerEngineConfig(TinkerService, EngineConfig):
 class TinkerConfig(TinkerService, BackendConfig):
     """Trains an adapter of rank ``rank`` on the recipe's ``model`` (a base model's name at the service).
 
-    ``loss``: what the service does with advantages and the log-probabilities of sampling: ``importance_sampling``
-    (their ratio, not clipped), ``ppo`` (clipped by ``train.clip_low`` and ``train.clip_high``) or ``cispo``.
+    ``loss``: what the service does with advantages and the log-probabilities before the first of a rollout's updates:
+    ``importance_sampling`` (the ratio to them, not clipped), ``ppo`` (clipped by ``train.clip_low`` and
+    ``train.clip_high``) or ``cispo``.
     ``convention``: how it brings the gradients of rows together. ``measure`` finds out by three small steps on an
     adapter that is thrown away and corrects for it; ``sum`` is the protocol's own; ``mean`` divides by the number of
     rows and in each by its trained tokens, as SkyRL's server does.
     """
+
+    honours: ClassVar[frozenset[str]] = BY_THE_LOOP
+    refuses: ClassVar[Mapping[str, str]] = REFUSED
 
     type: Literal["tinker"] = "tinker"
     rank: int = Field(default=32, ge=1)
@@ -91,14 +108,11 @@ class TinkerConfig(TinkerService, BackendConfig):
         """Raise ``ValueError`` for what only a trainer in this process can do."""
         super().check_recipe(recipe)
         train = recipe.train
-        asked = {
-            "train.algorithm.type = 'ppo' (its critic is trained here)": train.algorithm.type == "ppo",
-            "train.kl.coef (there is no reference policy)": train.kl.coef > 0,
-            "train.entropy_coef": train.entropy_coef > 0,
-            "train.autocast (the service chooses its precision)": train.autocast != "none",
-        }
-        if found := [key for key, is_asked in asked.items() if is_asked]:
-            raise ValueError(f"a training service cannot do {'; '.join(found)}")
+        if train.algorithm.type == "ppo":
+            raise ValueError("a training service cannot do train.algorithm.type = 'ppo': its critic is trained here")
+        if self.loss == "importance_sampling" and (clip := given(recipe, _CLIPS)):
+            told = f'backend.loss = "importance_sampling" clips nothing, and {", ".join(clip)} is given'
+            raise ValueError(f'{told}: set backend.loss = "ppo"')
         loss = train.loss.type
         if loss not in ("clip", "cispo") or (loss == "cispo") != (self.loss == "cispo"):
             raise ValueError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mem1.errors import CheckpointError, boundary
 from mem1.integrations.tinker.adapter import Adapter
@@ -20,8 +21,10 @@ from mem1.metering import meter
 from mem1.storage.atomic import read_json, write_json
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
+from mem1.train.losses.importance import importance
 from mem1.train.prepare import Minibatch, Scored, prepare, rows_of
 from mem1.train.rows.batch import Batch
+from mem1.train.rows.row import Row, by_row, spread
 from mem1.train.saving.checkpoint import read_rng, write_rng
 from mem1.train.saving.provenance import SERVICE
 from mem1.train.selection import Selection
@@ -49,7 +52,10 @@ class TinkerUpdater:
         self._lr = train.optimizer.lr
 
     def prepare(self, selection: Selection, ledger: Ledger, rng: random.Random) -> list[Minibatch]:
-        """The minibatches of a rollout. The service compares with what was sampled, so nothing is scored before."""
+        """The minibatches of a rollout, scored by the service's trainer.
+
+        Raises ``InexactError`` where that is too far from what its sampler reported (``train.max_rollout_gap``).
+        """
         made = prepare(
             selection,
             self._train,
@@ -59,9 +65,12 @@ class TinkerUpdater:
             reference=None,
             rng=rng,
             ledger=ledger,
-            scores=_as_sampled,
+            scores=self._score,
         )
-        return [replace(one, old_logprobs=None, old_entropy=None) for one in made]
+        for one in made:
+            assert one.old_logprobs is not None
+            check_gap(one.old_logprobs, one, self._train)
+        return made
 
     def set_rate(self, factor: float, *, critic_only: bool) -> None:
         """What the updates that follow learn with: a share of the configured rate."""
@@ -71,16 +80,23 @@ class TinkerUpdater:
     def update(self, minibatch: Minibatch) -> StepStats:
         """One optimizer step.
 
-        Its entropy is estimated by -log p of the tokens that were sampled. Raises ``InexactError`` where the service's
-        log-probabilities are too far from those it sampled with (``train.max_rollout_gap``); the step is taken then.
+        The protocol knows one log-probability to compare with: that of the trainer before the rollout's first update.
+        What the sampler's differs by is in the advantages (``train.importance``). The step's entropy is estimated by
+        -log p of the tokens that were sampled.
         """
-        began, batch = time.perf_counter(), minibatch.batch
-        rows = rows_of(batch, minibatch.advantages, self._train)
-        scored, norm = self._adapter.step(rows, self._lr)
-        logprobs = torch.tensor([value for row in scored for value in row], dtype=torch.float32)
-        self._count(sum(len(row.token_ids) for row in rows), time.perf_counter() - began)
-        check_gap(logprobs, minibatch, self._train)
-        ratio = (logprobs - batch.rollout_logprobs).exp()
+        began, batch, old = time.perf_counter(), minibatch.batch, minibatch.old_logprobs
+        assert old is not None
+        known = importance(self._train, old, batch.rollout_logprobs, batch.sequence_of)
+        advantages = minibatch.advantages if known is None else minibatch.advantages * known
+        rows = rows_of(batch, advantages, self._train)
+        compared = [
+            replace(row, rollout_logprobs=spread(row.trained, values))
+            for row, values in zip(rows, by_row(rows, old.tolist()), strict=True)
+        ]
+        scored, norm = self._adapter.step(compared, self._lr)
+        logprobs = _flat(scored)
+        self._count(rows, began, trained=True)
+        ratio = (logprobs - old).exp()
         low, high = 1 - self._train.clip_low, 1 + self._train.clip_high
         gains, falls = minibatch.advantages > 0, minibatch.advantages < 0
         clips = self._config.loss != "importance_sampling"
@@ -91,7 +107,7 @@ class TinkerUpdater:
             entropy=-logprobs,
             ratio=ratio,
             clipped=clipped,
-            loss=-(minibatch.weights * minibatch.advantages * ratio).sum().item(),
+            loss=-(minibatch.weights * advantages * ratio).sum().item(),
             value_loss=None,
             grad_norm=math.nan if norm is None else norm,
             critic_grad_norm=None,
@@ -119,9 +135,19 @@ class TinkerUpdater:
         self._adapter.load(state)
         return read_rng(folder)
 
-    def _count(self, tokens: int, seconds: float) -> None:
-        prices = self._config.prices
-        cost = None if prices is None else tokens * prices.train / 1e6
+    def _score(self, policy: None, batch: Batch, *, values: bool = False) -> Scored:
+        """Log p of the batch's tokens under the weights as they are."""
+        began = time.perf_counter()
+        rows = rows_of(batch, torch.zeros(batch.size), self._train)
+        found = _flat(self._adapter.logprobs(rows))
+        self._count(rows, began, trained=False)
+        return Scored(found, None, None)
+
+    def _count(self, rows: Sequence[Row], began: float, *, trained: bool) -> None:
+        """Note what was read, at the price of training or of a prompt."""
+        tokens, prices = sum(len(row.token_ids) for row in rows), self._config.prices
+        price = None if prices is None else prices.train if trained else prices.input
+        cost, seconds = None if price is None else tokens * price / 1e6, time.perf_counter() - began
         meter().ended(
             tokens,
             0,
@@ -129,6 +155,5 @@ class TinkerUpdater:
         )
 
 
-def _as_sampled(policy: None, batch: Batch, *, values: bool = False) -> Scored:
-    """What ``prepare`` asks for before an update: here nothing is asked."""
-    return Scored(batch.rollout_logprobs, None, None)
+def _flat(each: Sequence[Sequence[float]]) -> Tensor:
+    return torch.tensor([value for row in each for value in row], dtype=torch.float32)

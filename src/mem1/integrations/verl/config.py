@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -9,12 +10,42 @@ from pydantic import Field, field_validator
 from mem1.errors import Mem1Error
 from mem1.imports import permitted
 from mem1.train.advantages.ppo import Ppo
+from mem1.train.backends.keys import BY_THE_LOOP, IN_THIS_PROCESS
 from mem1.train.config import BackendConfig, Launch
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 OURS = "MEM1_VERL"  # set to 1 in every process of a run that needs the plug-in
 SERVER = "mem1"  # the name of our own sampler among verl's
+# Arguments of vLLM that another key of a recipe stands for.
+_SET_BY = {
+    "gpu_memory_utilization": "backend.sampler_memory",
+    "max_num_seqs": "engine.slots",
+    "tensor_parallel_size": "backend.tensor_parallel",
+}
+HONOURED = BY_THE_LOOP | {
+    "train.temperature",
+    "train.dual_clip",
+    "train.kl",
+    "train.entropy_coef",
+    "train.rows",  # capacity: padded tokens of a micro-batch; each context holds P itself
+    "train.checkpointing",
+    "train.autocast",
+    "engine.type",
+    "engine.slots",
+    "engine.max_context",
+    "engine.prefill_tokens",
+    "engine.device",
+    "engine.dtype",
+    "engine.chat",
+    "engine.eager",
+    "engine.extra",
+}
+REFUSED: Mapping[str, str] = {key: reason for key, reason in IN_THIS_PROCESS.items() if key != "train.temperature"} | {
+    "engine.weights_dir": "verl hands the weights over without files",
+    "engine.handover_gap": "verl hands the weights over, and train.max_rollout_gap sees that they arrived",
+    "engine.trainer_device": "backend.device is where verl trains",
+}
 NEEDS = (
     "verl pins versions of its own and has its own environment: make venv-verl, then run .venv-verl/bin/python -m mem1"
 )
@@ -29,11 +60,13 @@ class VerlConfig(BackendConfig):
 
     Who samples is the recipe's engine: ``vllm`` as verl runs it (``tensor_parallel`` GPUs a server,
     ``sampler_memory`` of each, which it gives back while the policy is trained), or on a CPU ``transformers``.
-    ``offload``: weights and optimizer wait in main memory while the sampler works. ``checkpointing``: activations are
-    computed again instead of kept. ``extra``: keys of verl's own configuration, laid over ours (``--allow-imports``).
+    ``offload``: weights and optimizer wait in main memory while the sampler works. ``extra``: keys of verl's own
+    configuration, laid over ours (``--allow-imports``).
     """
 
-    any_temperature: ClassVar[bool] = True
+    samples: ClassVar[bool] = True
+    honours: ClassVar[frozenset[str]] = HONOURED
+    refuses: ClassVar[Mapping[str, str]] = REFUSED
     free: ClassVar[tuple[str, ...]] = (
         "workers",
         "nodes",
@@ -42,7 +75,6 @@ class VerlConfig(BackendConfig):
         "tensor_parallel",
         "sampler_memory",
         "offload",
-        "checkpointing",
         "object_store_mb",
     )
 
@@ -55,7 +87,6 @@ class VerlConfig(BackendConfig):
     tensor_parallel: Count = 1
     sampler_memory: Fraction = 0.5
     offload: bool = False
-    checkpointing: bool = False
     object_store_mb: Annotated[int, Field(ge=80)] | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
 
@@ -86,6 +117,9 @@ class VerlConfig(BackendConfig):
             raise ValueError('on GPUs verl samples by vLLM: set [engine] type = "vllm" (or backend.device = "cpu")')
         if engine == "vllm" and self.device == "cpu":
             raise ValueError('on a CPU verl samples by the transformers engine: set [engine] type = "transformers"')
+        self._check_precision(recipe)
+        if taken := sorted(_SET_BY.keys() & getattr(recipe.engine, "extra", {}).keys()):
+            raise ValueError("; ".join(f"engine.extra.{key} is {_SET_BY[key]} here" for key in taken))
         if self.device == "cpu" and recipe.train.kl.coef > 0:
             raise ValueError("on a CPU verl holds no reference policy (it pins its memory): set train.kl.coef = 0")
         if recipe.lora is not None:
@@ -95,3 +129,16 @@ class VerlConfig(BackendConfig):
             raise ValueError('verl trains a critic of its own: set train.algorithm.critic = "separate"')
         if (self.workers * self.nodes) % self.tensor_parallel:
             raise ValueError("backend.workers * backend.nodes must be a multiple of backend.tensor_parallel")
+
+    def _check_precision(self, recipe: Any) -> None:
+        """verl's engine computes in one precision on each device; the recipe must ask for that one."""
+        autocast, engine = recipe.train.autocast, recipe.engine
+        if self.device == "cuda" and autocast != "bfloat16":
+            raise ValueError('on GPUs verl computes in bfloat16 (flash attention): set train.autocast = "bfloat16"')
+        if self.device == "cpu" and autocast != "none":
+            raise ValueError('on a CPU verl computes in float32 here: set train.autocast = "none"')
+        if self.device == "cpu" and (engine.dtype != "float32" or engine.device not in ("auto", "cpu")):
+            raise ValueError(
+                'on a CPU the sampler computes there, in float32: leave engine.dtype and engine.device out, not "'
+                f'{engine.dtype}", "{engine.device}"'
+            )

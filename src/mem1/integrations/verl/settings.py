@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from transformers import AutoConfig
 
 from mem1.errors import ModelError, boundary
+from mem1.inference.config import TransformersConfig
 from mem1.inference.folders import find_folder
+from mem1.inference.vllm.config import VllmConfig
 from mem1.integrations.verl.config import OURS, SERVER, VerlConfig
 from mem1.integrations.verl.nodes import paths
 from mem1.recipe import Recipe
@@ -87,7 +89,7 @@ def _keys(recipe: Recipe, verl: VerlConfig, run: Path | None, allow_imports: boo
         "mem1.allow_imports": allow_imports,
     }
     for where in ("actor_rollout_ref.model", "critic.model"):
-        keys |= _model(where, folder, model.pad_token_id, verl)
+        keys |= _model(where, folder, model.pad_token_id, verl, recipe)
     keys |= _engine("actor_rollout_ref.actor", "actor_rollout_ref.actor.fsdp_config", tokens, verl)
     keys |= _engine("critic", "critic.fsdp", tokens, verl)
     keys |= _adamw("actor_rollout_ref.actor", optimizer, optimizer.lr)
@@ -96,7 +98,7 @@ def _keys(recipe: Recipe, verl: VerlConfig, run: Path | None, allow_imports: boo
     algorithm = recipe.train.algorithm
     keys["critic.enable"] = isinstance(algorithm, Ppo)
     keys |= _adamw("critic", optimizer, algorithm.critic_lr if isinstance(algorithm, Ppo) else optimizer.lr)
-    return keys | (_on_cpu(verl) if verl.device == "cpu" else _on_cuda(verl, recipe))
+    return keys | (_on_cpu(verl, recipe) if verl.device == "cpu" else _on_cuda(verl, recipe))
 
 
 def _read(folder: str) -> Any:
@@ -104,10 +106,10 @@ def _read(folder: str) -> Any:
         return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
 
 
-def _model(where: str, folder: str, pad: int | None, verl: VerlConfig) -> dict[str, Any]:
+def _model(where: str, folder: str, pad: int | None, verl: VerlConfig, recipe: Recipe) -> dict[str, Any]:
     found: dict[str, Any] = {
         f"{where}.path": folder,
-        f"{where}.enable_gradient_checkpointing": verl.checkpointing,
+        f"{where}.enable_gradient_checkpointing": recipe.train.checkpointing,
         # verl takes the tokenizer's, and an embedding of padding is never trained: with tokenizers that pad with the
         # end of text, that of the end of text.
         f"{where}.override_config.pad_token_id": pad,
@@ -132,14 +134,13 @@ def _fsdp(where: str, verl: VerlConfig) -> dict[str, Any]:
         f"{where}.param_offload": verl.offload,
         f"{where}.optimizer_offload": verl.offload,
     }
-    if verl.device == "cpu":
-        found |= {
-            f"{where}.model_dtype": "fp32",
-            f"{where}.mixed_precision.param_dtype": "fp32",
-            f"{where}.mixed_precision.reduce_dtype": "fp32",
-            f"{where}.use_torch_compile": False,
-        }
-    return found
+    on_cpu = verl.device == "cpu"
+    found |= {
+        f"{where}.model_dtype": "fp32",
+        f"{where}.mixed_precision.param_dtype": "fp32" if on_cpu else "bf16",
+        f"{where}.mixed_precision.reduce_dtype": "fp32",
+    }
+    return found | ({f"{where}.use_torch_compile": False} if on_cpu else {})
 
 
 def _adamw(where: str, optimizer: Any, lr: float) -> dict[str, Any]:
@@ -153,11 +154,14 @@ def _adamw(where: str, optimizer: Any, lr: float) -> dict[str, Any]:
     }
 
 
-def _on_cpu(verl: VerlConfig) -> dict[str, Any]:
+def _on_cpu(verl: VerlConfig, recipe: Recipe) -> dict[str, Any]:
+    sampler = recipe.engine
+    assert isinstance(sampler, TransformersConfig)
     found: dict[str, Any] = {
         "actor_rollout_ref.actor.use_torch_compile": False,
         "actor_rollout_ref.ref.use_torch_compile": False,
         "actor_rollout_ref.rollout.name": SERVER,
+        f"actor_rollout_ref.rollout.engine_kwargs.{SERVER}.prefill_tokens": sampler.prefill_tokens,
         "actor_rollout_ref.rollout.free_cache_engine": False,
     }
     if verl.cluster == "local":
@@ -167,10 +171,16 @@ def _on_cpu(verl: VerlConfig) -> dict[str, Any]:
 
 
 def _on_cuda(verl: VerlConfig, recipe: Recipe) -> dict[str, Any]:
-    return {
+    sampler = recipe.engine
+    assert isinstance(sampler, VllmConfig)
+    # Said last of all by verl, word for word.
+    extra = {f"actor_rollout_ref.rollout.engine_kwargs.vllm.{key}": value for key, value in sampler.extra.items()}
+    return extra | {
         "actor_rollout_ref.rollout.name": "vllm",
         "actor_rollout_ref.rollout.gpu_memory_utilization": verl.sampler_memory,
         "actor_rollout_ref.rollout.skip_tokenizer_init": False,  # stop strings are found in text
-        "actor_rollout_ref.rollout.enforce_eager": getattr(recipe.engine, "eager", False),
+        "actor_rollout_ref.rollout.enforce_eager": sampler.eager,
+        "actor_rollout_ref.rollout.dtype": sampler.dtype,
+        "actor_rollout_ref.rollout.logprobs_mode": "processed_logprobs",  # those at the temperature of sampling
         "actor_rollout_ref.rollout.load_format": "dummy",  # the trainer's weights are handed over before anything
     }

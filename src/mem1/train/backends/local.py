@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -17,9 +16,9 @@ from mem1.train.memory_credit.credit import credits_of, on_states, state_advanta
 from mem1.train.memory_credit.probes import Probes
 from mem1.train.policy.optimizer import hold, set_rate
 from mem1.train.policy.policy import Policy
-from mem1.train.prepare import Minibatch, prepare, score
+from mem1.train.prepare import Minibatch, minibatch_of_rows, prepare, score
 from mem1.train.rows.batch import Batch, View, batch_of_rows
-from mem1.train.rows.row import Row, trained_values
+from mem1.train.rows.row import Row, by_row
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, update
 from mem1.types import Episode
@@ -103,27 +102,14 @@ class LocalBackend:
 
     def logprobs(self, rows: Sequence[Row]) -> list[list[float]]:
         """Log p of each trained token, in nats."""
-        flat = score(self.policy, self._batch(rows)).logprobs.tolist()
-        ends = list(accumulate(sum(row.trained) for row in rows))
-        return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return by_row(rows, score(self.policy, self._batch(rows)).logprobs.tolist())
 
     def step(self, rows: Sequence[Row]) -> Mapping[str, float]:
         """One step by advantages and weights of the rows alone: no critic, no reference, ratio 1.
 
         Raises ``InexactError`` and ``ModelError`` as ``update`` does.
         """
-        stats = self.update(
-            Minibatch(
-                batch=self._batch(rows),
-                weights=torch.tensor(trained_values(rows, [[row.weight] * len(row.token_ids) for row in rows])),
-                advantages=torch.tensor(trained_values(rows, [row.advantages for row in rows])),
-                old_logprobs=None,
-                old_entropy=None,
-                old_values=None,
-                returns=None,
-                reference_logprobs=None,
-            )
-        )
+        stats = self.update(minibatch_of_rows(rows, self._batch(rows), None))
         return {"loss": stats.loss, "grad_norm": stats.grad_norm}
 
     def update(self, minibatch: Minibatch) -> StepStats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from mem1.errors import DataError
@@ -86,8 +87,8 @@ def make_rows(
             Row(
                 token_ids=sample.token_ids,
                 trained=sample.trained,
-                rollout_logprobs=_spread(sample.trained, reported[k][part]),
-                advantages=_spread(sample.trained, given[k][part]),
+                rollout_logprobs=spread(sample.trained, reported[k][part]),
+                advantages=spread(sample.trained, given[k][part]),
                 weight=weights[k],
                 episode_id=episodes[k].id,
                 group_id=episodes[k].group_id,
@@ -118,6 +119,12 @@ def trained_values(rows: Sequence[Row], values: Sequence[Sequence[float]]) -> li
     ]
 
 
+def by_row(rows: Sequence[Row], values: Sequence[float]) -> list[list[float]]:
+    """One value for each trained token, rows laid end to end, as a list for each row: ``trained_values`` undone."""
+    ends = list(accumulate(sum(row.trained) for row in rows))
+    return [list(values[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+
+
 def _each(episode: Episode, count: int, given: float | Sequence[float]) -> Sequence[float]:
     if isinstance(given, int | float):
         return [float(given)] * count
@@ -138,7 +145,8 @@ def _logprobs(episode: Episode) -> list[float]:
     ]
 
 
-def _spread(trained: Sequence[bool], values: Sequence[float]) -> tuple[float, ...]:
+def spread(trained: Sequence[bool], values: Sequence[float]) -> tuple[float, ...]:
+    """One value for each token of a row, 0 where it is not trained, from those of trained tokens."""
     rest: Iterator[float] = iter(values)
     return tuple(next(rest) if on else 0.0 for on in trained)
 

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import one_gpu
+from benchmarks.cuda import Figures
 from benchmarks.one_gpu import Bench, by_part, checkpointing, limited, rows_by_tokens
 
 
 def test_a_part_that_fails_or_runs_over_is_reported_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def broken(bench: Bench) -> one_gpu.Figures:
+    def broken(bench: Bench) -> Figures:
         raise ValueError("no such kernel")
 
-    def slow(bench: Bench) -> one_gpu.Figures:
+    def slow(bench: Bench) -> Figures:
         time.sleep(30)
         return {}
 

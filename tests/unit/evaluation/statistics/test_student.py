@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from benchmarks.learning import over_seeds
 from mem1.evaluation.statistics.student import incomplete_beta, student_quantile
 
 
@@ -26,3 +27,9 @@ def test_the_incomplete_beta_function_of_whole_numbers_is_a_sum_of_binomials() -
     assert incomplete_beta(0.3, 2, 3) == pytest.approx(0.3483)
     assert incomplete_beta(0.7, 3, 2) == pytest.approx(1 - 0.3483)
     assert (incomplete_beta(0, 2, 3), incomplete_beta(1, 2, 3)) == (0, 1)
+
+
+def test_the_benchmark_of_learning_takes_its_interval_over_seeds_from_here() -> None:
+    # Mean 2, standard deviation 1: half the interval is 4.3027 / sqrt(3) = 2.484 with three seeds.
+    assert over_seeds([1.0, 2.0, 3.0], 2) == "+2.00 (95 % interval -0.48 to +4.48)"
+    assert over_seeds([1.0, 2.0, 3.0] * 4, 2) == "+2.00 (95 % interval +1.46 to +2.54)", "of any number of seeds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from mem1.integrations.tinker.updater import TinkerUpdater
 from mem1.metering import Meter, metering
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
+from mem1.train.gap import gap_metrics
 from mem1.train.rows.row import Row
 from mem1.train.selection import select
 from mem1.types import Episode, EpisodeGroup
@@ -27,14 +29,22 @@ CONFIG = TrainConfig(normalisation="episode", group_size=4)
 
 
 class Played:
-    """An adapter: its log-probabilities are those of sampling plus ``moved``."""
+    """An adapter: its log-probabilities are those of sampling plus ``off``, and in a step ``moved`` more than given."""
 
     model = "base"
 
-    def __init__(self, moved: float = 0.0) -> None:
-        self.moved = moved
+    def __init__(self, moved: float = 0.0, off: float = 0.0) -> None:
+        self.moved, self.off = moved, off
+        self.scored: list[list[Row]] = []
         self.steps: list[tuple[list[Row], float]] = []
         self.loaded: list[str] = []
+
+    def logprobs(self, rows: Sequence[Row]) -> list[list[float]]:
+        self.scored.append(list(rows))
+        return [
+            [value + self.off for on, value in zip(row.trained, row.rollout_logprobs, strict=True) if on]
+            for row in rows
+        ]
 
     def step(self, rows: Sequence[Row], lr: float) -> tuple[list[list[float]], float | None]:
         self.steps.append((list(rows), lr))
@@ -114,11 +124,40 @@ def test_what_the_service_clips_is_counted(loss: str, share: float) -> None:
     assert mine.update(minibatch).clipped.float().mean().item() == share
 
 
-def test_a_sampler_with_other_weights_stops_the_run() -> None:
-    mine = updater(Played(moved=0.25))
-    (minibatch,) = mine.prepare(select([group()], compare_in_groups=True), Ledger(CONFIG, None), random.Random(0))
+def test_a_sampler_with_other_weights_stops_the_run_before_a_step() -> None:
+    adapter = Played(off=0.25)
     with pytest.raises(InexactError, match=r"0\.25 nats"):
-        mine.update(minibatch)
+        updater(adapter).prepare(select([group()], compare_in_groups=True), Ledger(CONFIG, None), random.Random(0))
+    assert adapter.steps == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "weight", "cut"),
+    [
+        ({"tis_cap": 2.0}, 2.0, 1.0),  # every token is three times as likely to the trainer: cut off at 2
+        ({"tis_cap": 4.0}, 3.0, 0.0),
+        ({"tis_cap": 8.0, "importance": "sequence"}, 0.0, 1.0),  # completions of two tokens: 9, left out above 8
+        ({"tis_cap": 10.0, "importance": "sequence"}, 9.0, 0.0),
+        ({"tis_cap": None}, 1.0, None),
+    ],
+)
+def test_what_trainer_and_sampler_differ_by_weighs_the_advantages_as_it_does_here(
+    keys: dict[str, Any], weight: float, cut: float | None
+) -> None:
+    adapter = Played(off=math.log(3))
+    config = CONFIG.model_copy(update=keys | {"max_rollout_gap": None})
+    mine = updater(adapter, config)
+    (minibatch,) = mine.prepare(select([group()], compare_in_groups=True), Ledger(config, None), random.Random(0))
+    stats = mine.update(minibatch)
+    ((rows, _),) = adapter.steps
+    for row in rows:
+        advantage = -1.5 if row.episode_id == "e0" else 0.5
+        told = [one for one, on in zip(row.advantages, row.trained, strict=True) if on]
+        assert told == pytest.approx([weight * advantage] * 2, rel=1e-4)
+        compared = [one for one, on in zip(row.rollout_logprobs, row.trained, strict=True) if on]
+        assert compared == pytest.approx([-0.5 + math.log(3)] * 2), "the trainer's own, not the sampler's"
+    assert stats.ratio.tolist() == pytest.approx([1.0] * 24)
+    assert gap_metrics([stats], config).get("policy/importance_cut") == cut
 
 
 def test_tokens_that_a_step_reads_are_paid_for() -> None:
@@ -129,6 +168,9 @@ def test_tokens_that_a_step_reads_are_paid_for() -> None:
         mine.update(minibatch)
     assert counted.prompt_tokens == 12 * 5, "twelve contexts of three and two tokens"
     assert counted.cost == pytest.approx(60 * 3 / 1e6)
+    with metering(counted):
+        mine.prepare(select([group()], compare_in_groups=True), Ledger(CONFIG, None), random.Random(0))
+    assert counted.cost == pytest.approx(60 * (3 + 1) / 1e6), "scored at the price of a prompt"
 
 
 def test_a_checkpoint_says_where_the_service_keeps_the_weights(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def expected(model: torch.nn.Module, prompt: list[int], ids: list[int]) -> list[
 @torch.no_grad()
 def test_it_writes_with_the_weights_that_were_handed_over_last(tmp_path: Path) -> None:
     first, second = make_model(tmp_path / "a"), make_model(tmp_path / "b", seed=1)
-    server = Server(str(first), slots=4, max_context=256)
+    server = Server(str(first), slots=4, max_context=256, prefill_tokens=4096)
     prompt = [5, 6, 7, 8]
 
     async def write(seed: int) -> tuple[list[int], list[float], int]:

@@ -77,7 +77,7 @@ def test_two_steps_leave_a_run_like_any_other(tmp_path: Path, monkeypatch: pytes
     )
     config = settings(told, told.backend, run=tmp_path / "run", allow_imports=False)  # type: ignore[arg-type]
     workers = policy_of(config)
-    server = Server(str(config.actor_rollout_ref.model.path), slots=16, max_context=1024)
+    server = Server(str(config.actor_rollout_ref.model.path), slots=16, max_context=1024, prefill_tokens=4096)
 
     class Client:
         async def generate(self, name: str, *, prompt_ids: list[int], sampling_params: dict[str, Any]) -> Any:

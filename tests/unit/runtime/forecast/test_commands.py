@@ -110,7 +110,7 @@ def test_each_of_two_tasks_is_played() -> None:
 
 def test_a_service_that_trains_is_paid_by_its_own_prices() -> None:
     service = {"type": "tinker", "base_url": "http://127.0.0.1:1", "tokenizer": "builtin:tiny", "max_context": 2048}
-    paid = recipe(model="base", backend=service | {"prices": {"input": 1.0, "output": 2.0, "train": 3.0}})
+    paid = recipe(model="base", engine={}, backend=service | {"prices": {"input": 1.0, "output": 2.0, "train": 3.0}})
     prices = prices_of(paid)
     assert prices is not None
     assert (prices.input, prices.output) == (1.0, 2.0)

@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from mem1.train.advantages.ledger import Ledger
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import TrainConfig
 from mem1.train.losses.base import LossInput
-from mem1.train.prepare import Minibatch, Scored, prepare
+from mem1.train.prepare import Minibatch, Scored, minibatch_of_rows, prepare
 from mem1.train.rows.batch import Batch, batch_of_rows
-from mem1.train.rows.row import Row, trained_values
+from mem1.train.rows.row import Row, by_row
 from mem1.train.saving.checkpoint import read_rng, write_rng
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, check_gap
@@ -154,25 +153,12 @@ class VerlBackend:
     def logprobs(self, rows: Sequence[Row]) -> list[list[float]]:
         """Log p of each trained token, in nats. Raises ``BackendError``."""
         batch = self._batch(rows)
-        flat = self._score("policy", batch).logprobs.tolist()
-        ends = list(accumulate(sum(row.trained) for row in rows))
-        return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return by_row(rows, self._score("policy", batch).logprobs.tolist())
 
     def step(self, rows: Sequence[Row]) -> Mapping[str, float]:
         """One step by advantages and weights of the rows alone, ratio 1. Raises as ``update``."""
         batch = self._batch(rows)
-        stats = self.update(
-            Minibatch(
-                batch=batch,
-                weights=torch.tensor(trained_values(rows, [[row.weight] * len(row.token_ids) for row in rows])),
-                advantages=torch.tensor(trained_values(rows, [row.advantages for row in rows])),
-                old_logprobs=self._score("policy", batch).logprobs,
-                old_entropy=None,
-                old_values=None,
-                returns=None,
-                reference_logprobs=None,
-            )
-        )
+        stats = self.update(minibatch_of_rows(rows, batch, self._score("policy", batch).logprobs))
         return {"loss": stats.loss, "grad_norm": stats.grad_norm}
 
     def save(self, folder: Path) -> None:

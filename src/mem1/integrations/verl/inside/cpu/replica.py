@@ -28,7 +28,12 @@ class Replica(RolloutReplica):
         actor = (
             ray.remote(Server)
             .options(name=_server_name(self.replica_rank), num_cpus=0, max_concurrency=self.max_concurrency)
-            .remote(self.model_config.path, slots=self.config.max_num_seqs, max_context=self.config.max_model_len)
+            .remote(
+                self.model_config.path,
+                slots=self.config.max_num_seqs,
+                max_context=self.config.max_model_len,
+                **self.config.engine_kwargs[SERVER],
+            )
         )
         self.servers = [actor]
         self._server_handle = actor

@@ -20,7 +20,7 @@ from mem1.types import FinishReason
 class Server:
     """One model and its engine. Its coroutines run on the actor's event loop, many at once."""
 
-    def __init__(self, path: str, *, slots: int, max_context: int | None) -> None:
+    def __init__(self, path: str, *, slots: int, max_context: int | None, prefill_tokens: int) -> None:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         self._numbers = count()
         self._engine = TransformersEngine(
@@ -28,6 +28,7 @@ class Server:
             load_tokenizer(path),
             slots=slots,
             max_context=max_context,
+            prefill_tokens=prefill_tokens,
         )
 
     def get_address(self) -> str:
