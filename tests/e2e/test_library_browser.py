@@ -127,10 +127,24 @@ def test_no_table_is_wider_than_a_desk_and_a_phone_shows_answers_and_scores(brow
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(report)
-    for head in ("Answer", "EM"):
-        box = page.locator(f'.objectives td[data-h="{head}"]').first.bounding_box()
+    for place in ('.objectives td[data-h="Answer"]', '.objectives td[data-h="EM"]', '.cards td[data-h="EM before"]'):
+        box = page.locator(place).first.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert page.evaluate(WIDE) == [], "a line of a wide table is a card there"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/r/whole/synthetic/results", "/runs?run=nasty&run=whole/synthetic"])
+def test_no_table_of_the_viewer_scrolls_sideways_on_a_phone(browser: Any, base: str, path: str) -> None:
+    context, watched = shown(browser, base, 390)
+    watched.open(path)
+    watched.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert watched.page.evaluate(WIDE) == []
+    watched.sound()
     context.close()
 
 

@@ -8,6 +8,8 @@ from mem1.report.tables import Column, Entry, Table
 
 ROOM = 1100
 """Pixels that a table may need; pages give it a little more."""
+PHONE = 300
+"""Pixels that a telephone has for one: a wider table is shown there as a card for each line."""
 LONG = 44
 """Characters of an entry from which on it is broken into lines."""
 _CHARACTER, _SMALL, _GAP = 8.4, 7.2, 15.0  # pixels of the widest usual font, of an aside, and between columns
@@ -33,6 +35,12 @@ def fitted(table: Table, room: float = ROOM) -> list[Table]:
     if len(parts) == 1:
         return [table]
     return [_of(table, [*range(leading), *part]) for part in parts]
+
+
+def too_wide(table: Table) -> bool:
+    """Whether a telephone has no room for it."""
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True) if table.rows else ()
+    return sum(_width(column, entries) for column, entries in columns) > PHONE
 
 
 def _together(columns: Sequence[Column], start: int) -> list[list[int]]:

@@ -13,7 +13,7 @@ from mem1.report.figures.facts import draw_map
 from mem1.report.figures.style import page_style
 from mem1.report.figures.svg import Chart, draw
 from mem1.report.figures.take import downloads
-from mem1.report.fitting import LONG, fitted
+from mem1.report.fitting import LONG, fitted, too_wide
 from mem1.report.tables import chart_table, map_table
 from mem1.text import spelled_out
 
@@ -49,6 +49,7 @@ def environment() -> Environment:
     made.filters["map_table"] = map_table
     made.filters["downloads"] = downloads
     made.filters["fitted"] = fitted
+    made.filters["too_wide"] = too_wide
     made.globals["long"] = LONG
     return made
 

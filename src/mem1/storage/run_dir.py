@@ -66,8 +66,8 @@ class RunDir:
         with storage_errors("make the run directory", run.path):
             run.path.mkdir(parents=True, exist_ok=True)
         cls.check_free(run.path)
-        write_json(run.path / "versions.json", versions())
-        write_json(run.path / "seeds.json", dict(seeds or {}))
+        write_json(run.versions_json, versions())
+        write_json(run.seeds_json, dict(seeds or {}))
         run.write_config(config)
         return run
 
@@ -132,6 +132,16 @@ class RunDir:
     def config_json(self) -> Path:
         """The resolved configuration, complete."""
         return self.path / "config.json"
+
+    @property
+    def versions_json(self) -> Path:
+        """What it ran on."""
+        return self.path / "versions.json"
+
+    @property
+    def seeds_json(self) -> Path:
+        """The seeds that it began from."""
+        return self.path / "seeds.json"
 
     @property
     def metrics(self) -> Path:
@@ -244,11 +254,11 @@ class RunDir:
 
     def versions(self) -> dict[str, str | None]:
         """What the run was made with. Raises ``StorageError``."""
-        return _mapping(self.path / "versions.json", str | None)
+        return _mapping(self.versions_json, str | None)
 
     def seeds(self) -> dict[str, int]:
         """The run's seeds by purpose. Raises ``StorageError``."""
-        return _mapping(self.path / "seeds.json", int)
+        return _mapping(self.seeds_json, int)
 
     def add_web(self, counts: Mapping[str, int]) -> None:
         """Add what was asked of the web to what was before. Raises ``StorageError``."""

@@ -12,12 +12,14 @@ from urllib.parse import quote
 import pytest
 
 from mem1.errors import DataError, StorageError
+from mem1.evaluation.records import Evaluation
 from mem1.report.viewer.app import app_of, make_library_app
 from mem1.report.viewer.library import Library
-from mem1.report.viewer.run_pages import as_csv, flat
+from mem1.report.viewer.run_pages import as_csv, as_texts, downloads
 from mem1.serving.background import running
 from mem1.storage.atomic import write_json
 from mem1.storage.episodes import EpisodeWriter
+from mem1.storage.guards.lock import locked
 from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 from tests.unit.report.synthetic import HOSTILE, SyntheticConfig, make_run
@@ -174,7 +176,7 @@ def test_metrics_are_taken_as_a_table_without_formulas() -> None:
 
 
 def test_a_configuration_is_told_in_dotted_names() -> None:
-    assert list(flat({"a": {"b": 1, "c": []}, "d": "x", "e": {}})) == [
+    assert list(as_texts({"a": {"b": 1, "c": []}, "d": "x", "e": {}})) == [
         ("a.b", "1"), ("a.c", "[]"), ("d", "x"), ("e", "{}"),
     ]  # fmt: skip
 
@@ -267,3 +269,24 @@ def test_hostile_episodes_do_nothing_in_folded_lists(tmp_path: Path) -> None:
     html = Library(tmp_path).open(run.path.name).viewer.index({"fold": "group", "outcome": "failed"})
     assert HOSTILE[:20] not in html
     assert Page(html).open == []
+
+
+def test_what_a_run_was_asked_of_others_and_trained_with_can_be_taken_away(tmp_path: Path) -> None:
+    run = make_run(tmp_path, evaluated=False)
+    for path in (run.web, run.verl, run.demonstrations):
+        path.write_text("{}")
+    names = [one.name for one in downloads(run)]
+    assert {"web.json", "verl.yaml", "demonstrations.json", "versions.json", "seeds.json"} <= set(names)
+
+
+def test_the_pulse_of_a_list_beats_when_a_run_is_written_or_taken_up(tmp_path: Path) -> None:
+    run, library = make_run(tmp_path, evaluated=False), Library(tmp_path)
+    first = library.pulse()
+    assert library.pulse() == first
+    with locked(run.path):
+        taken = library.pulse()
+        assert taken != first
+        assert library.pulse() == taken
+    assert library.pulse() != taken
+    run.write_evaluation("x", make_run(tmp_path / "other").read_evaluation("trained", Evaluation))
+    assert library.pulse() not in (first, taken)

@@ -44,10 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
         alone("--over-seeds", {"--sort": arguments.sort}, where="mem1 runs", why="puts the best mean first")
     from mem1.report.listing.index import RunsIndex
     from mem1.report.listing.seeds import over_seeds
+    from mem1.report.listing.summary import place
 
     index = RunsIndex(arguments.folder)
     found = [one for one in index.runs() if all(_matches(one, *wanted) for wanted in arguments.where)]
-    found.sort(key=lambda one: _place(one, arguments.sort or "changed"))
+    found.sort(key=lambda one: place(one, arguments.sort or "changed"))
     if arguments.over_seeds:
         rows = settings_rows(over_seeds(index, found), as_json=arguments.json)
         output.show(rows, as_json=arguments.json, title=str(arguments.folder))
@@ -73,13 +74,6 @@ def _filter(text: str) -> tuple[str, str]:
 def _matches(run: RunSummary, column: str, pattern: str) -> bool:
     value = getattr(run, column)
     return value is not None and fnmatchcase(str(value), pattern)
-
-
-def _place(run: RunSummary, order: str) -> tuple[Any, ...]:
-    value = run.score.metric.mean if order == "score" and run.score else getattr(run, order)
-    if order == "name":
-        return (run.name,)
-    return (-value, run.name) if isinstance(value, int | float) else (float("inf"), run.name)
 
 
 def _row(run: RunSummary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mem1.evaluation.measures import spec_of
+from mem1.evaluation.measures import PER_OBJECTIVE, spec_of
 from mem1.report.data import main_strategy
 from mem1.report.figures.plots import LEARNING, SLOTS, running_mean
 from mem1.report.figures.svg import Axis, Chart, Point, Series
@@ -133,7 +133,7 @@ def _pooled(one: Together, objectives: int, cells: Sequence[CellSummary]) -> Poi
 
 
 def _name(cell: CellSummary) -> str:
-    return f"{cell.scored[0]}_per_objective" if cell.scored else ""
+    return f"{cell.scored[0]}{PER_OBJECTIVE}" if cell.scored else ""
 
 
 def _mark(k: int) -> str:

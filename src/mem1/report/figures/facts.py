@@ -9,7 +9,9 @@ from itertools import groupby
 
 from mem1.evaluation.remembering.survival import FactHistory, Standing
 
-_ROW, _LEFT, _RIGHT, _TOP, _BOTTOM, _WIDTH = 18, 44, 110, 12, 34, 1000
+_ROW, _LEFT, _RIGHT, _TOP, _BOTTOM = 18, 44, 110, 12, 34
+_STEP, _WIDEST = 26, 1000  # a turn, unless the picture becomes too wide
+_LONG = 640  # what a telephone shows by parts
 _LABELS = 12  # turns that are written below
 _HEIGHTS = {Standing.HELD: 12.0, Standing.SHOWN: 12.0, Standing.LOST: 2.0}
 MAX_ROWS = 64
@@ -52,11 +54,12 @@ def fact_map(histories: Sequence[FactHistory], answers: Sequence[str]) -> FactMa
 def draw_map(one: FactMap, *, nested: str = "") -> str:
     """The map as an ``<svg>`` element. Every text in it is escaped."""
     rows = one.histories[:MAX_ROWS]
-    height = map_height(one)
-    step = (_WIDTH - _LEFT - _RIGHT) / one.turns
+    width, height = map_size(one)
+    step = (width - _LEFT - _RIGHT) / one.turns
+    place = nested or f' width="{width}"'
     parts = [
-        f'<svg class="chart map" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="{escape(one.title + ". " + one.caption)}"{nested}>'
+        f'<svg class="chart map{" long" if width > _LONG else ""}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(one.title + ". " + one.caption)}"{place}>'
     ]
     parts += [_row(fact, _TOP + k * _ROW, step, one) for k, fact in enumerate(rows)]
     bottom = _TOP + len(rows) * _ROW
@@ -68,9 +71,10 @@ def draw_map(one: FactMap, *, nested: str = "") -> str:
     return "".join(parts) + "</svg>"
 
 
-def map_height(one: FactMap) -> int:
-    """Height of the picture, on a width of 1000."""
-    return _TOP + min(len(one.histories), MAX_ROWS) * _ROW + _BOTTOM
+def map_size(one: FactMap) -> tuple[int, int]:
+    """Width and height of the picture: few turns make a small one, whose text a telephone can show."""
+    rows = min(len(one.histories), MAX_ROWS)
+    return min(_WIDEST, _LEFT + one.turns * _STEP + _RIGHT), _TOP + rows * _ROW + _BOTTOM
 
 
 def _row(fact: FactHistory, top: int, step: float, one: FactMap) -> str:
@@ -96,10 +100,8 @@ def _row(fact: FactHistory, top: int, step: float, one: FactMap) -> str:
     if fact.turns:
         x = _LEFT + (fact.due + 0.5) * step
         parts.append(f'<path class="due" d="M{x:.1f} {middle - 8:.1f}v16"/>')
-    kind = "good" if fact.fate.value == "answered" else "bad"
-    parts.append(
-        f'<text class="fate {kind}" x="{_WIDTH - _RIGHT + 8}" y="{middle + 4:.1f}">{escape(fact.fate.value)}</text>'
-    )
+    kind, x = "good" if fact.fate.value == "answered" else "bad", _LEFT + one.turns * step + 8
+    parts.append(f'<text class="fate {kind}" x="{x:.1f}" y="{middle + 4:.1f}">{escape(fact.fate.value)}</text>')
     return "".join(parts)
 
 

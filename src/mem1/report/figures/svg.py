@@ -10,8 +10,9 @@ from html import escape
 from mem1.report.numbers import compact, number
 
 WIDTH, HEIGHT = 380, 268
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 76, 36, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 84, 36, 44
 _LABEL_GAP = 15
+_LABEL_ROOM = 10  # pixels around the middle of a mark's label
 _LARGEST = 3.0  # times the usual size of a mark
 _NAME_LENGTH = 11  # what fits right of the plot; captions and tooltips have the whole name
 
@@ -113,7 +114,9 @@ def draw(chart: Chart, *, nested: str = "") -> str:
     ]
     parts += [_band(one, x, y) for one in chart.series]
     parts += [_line(one, x, y) for one in chart.series]
-    parts += [_marks(one, x, y) for one in chart.series]
+    marked = [(x(p.x), y(p.y)) for one in chart.series if one.marks for p in one.points]
+    written: list[tuple[float, float]] = []
+    parts += [_marks(one, x, y, marked, written) for one in chart.series]
     parts.append(_names_at_points(chart.series, x, y) if chart.names_at_points else _names(chart.series, x, y))
     parts.append("</svg>")
     return "".join(parts)
@@ -166,15 +169,18 @@ def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: 
         while len(ticks) > (9 if high < 10_000 else 5):  # large numbers take more room
             ticks = ticks[::2]
         if tight:
-            ticks = tuple(t for t in ticks if low <= t <= high) or ticks[:1]
-            return Scale(axis, low, high, ticks, start, end)
+            inside = [t for t in ticks if low <= t <= high]
+            if len(inside) < 2:  # too narrow for powers of two
+                inside = [t for t in nice_ticks(low, high, 3) if low <= t <= high] or inside
+            return Scale(axis, low, high, tuple(inside) or ticks[:1], start, end)
         return Scale(axis, min(low, ticks[0]), max(high, ticks[-1]), ticks, start, end)
     if low == high:
         low, high = low - (0.5 if low else 0.0), high + (0.5 if high else 1.0)
     ticks = nice_ticks(low, high)
     if tight:
-        inside = tuple(t for t in ticks if low <= t <= high)
-        return Scale(axis, low, high, inside or ticks[:1], start, end)
+        counted = all(float(value).is_integer() for value in values)  # there is no half step
+        kept = tuple(t for t in ticks if low <= t <= high and (t.is_integer() or not counted))
+        return Scale(axis, low, high, kept or ticks[:1], start, end)
     return Scale(axis, ticks[0], ticks[-1], ticks, start, end)
 
 
@@ -216,21 +222,40 @@ def _line(one: Series, x: Scale, y: Scale) -> str:
     return f'<polyline class="s{one.slot} line{look}" points="{path}"/>' if one.line and len(one.points) > 1 else ""
 
 
-def _marks(one: Series, x: Scale, y: Scale) -> str:
-    parts = []
-    last: tuple[float, float] | None = None
+def _marks(
+    one: Series, x: Scale, y: Scale, marked: Sequence[tuple[float, float]], written: list[tuple[float, float]]
+) -> str:
+    """A line's marks and their labels; ``marked`` are all marks of the chart, ``written`` the labels so far."""
+    parts, labels = [], []  # labels stand in front
     for p in one.points:
         cx, cy = x(p.x), y(p.y)
         if one.marks or len(one.points) == 1:
             parts.append(_mark(one, cx, cy, min(_LARGEST, p.weight**0.25)))
-        if p.label and (last is None or math.dist(last, (cx, cy)) > _LABEL_GAP):
-            parts.append(f'<text class="s{one.slot} small" x="{cx + 6:.1f}" y="{cy - 5:.1f}">{escape(p.label)}</text>')
-            last = cx, cy
+        if p.label and (beside := _free((cx, cy), marked, written)) is not None:
+            left, lower = beside[0] < cx, beside[1] + 4
+            labels.append(
+                f'<text class="s{one.slot} small{" end" if left else ""}" x="{cx + (-6 if left else 6):.1f}" '
+                f'y="{lower:.1f}">{escape(p.label)}</text>'
+            )
+            written.append(beside)
         if p.note:
             parts.append(
                 f'<circle class="hit" cx="{cx:.1f}" cy="{cy:.1f}" r="9"><title>{escape(p.note)}</title></circle>'
             )
-    return "".join(parts)
+    return "".join([*parts, *labels])
+
+
+def _free(
+    mark: tuple[float, float], marks: Sequence[tuple[float, float]], written: Sequence[tuple[float, float]]
+) -> tuple[float, float] | None:
+    """Where the middle of a mark's label can stand, touching no mark, no other label and no name of a line."""
+    for right, down in ((10, -9), (-10, -9), (10, 10), (-10, 10)):
+        x, y = mark[0] + right, mark[1] + down
+        inside = _LEFT < x < WIDTH - _RIGHT
+        others = (*written, *(one for one in marks if one != mark))
+        if inside and all(math.dist((x, y), one) > _LABEL_ROOM for one in others):
+            return x, y
+    return None
 
 
 def _mark(one: Series, cx: float, cy: float, size: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mem1.errors import DataError
 from mem1.report.data import RunData, compositions, read_run
-from mem1.report.figures.facts import FactMap, draw_map, map_height
+from mem1.report.figures.facts import FactMap, draw_map, map_size
 from mem1.report.figures.plots import MEMORY, learning_curves, over_horizons, quality_looks, session_charts
 from mem1.report.figures.style import chart_style
 from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
@@ -69,8 +69,9 @@ def standalone(figure: Chart | FactMap) -> str:
     """One figure as a standalone SVG, with its title."""
     if isinstance(figure, Chart):
         return picture([figure], "")
-    width, height = 1000 + 2 * _MARGIN, map_height(figure) + _HEAD + _MARGIN
-    inside = draw_map(figure, nested=f' x="{_MARGIN}" y="{_HEAD}" width="1000" height="{map_height(figure)}"')
+    wide, tall = map_size(figure)
+    width, height = wide + 2 * _MARGIN, tall + _HEAD + _MARGIN
+    inside = draw_map(figure, nested=f' x="{_MARGIN}" y="{_HEAD}" width="{wide}" height="{tall}"')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="{escape(figure.title)}"><style>{chart_style()}{_OWN}</style>'

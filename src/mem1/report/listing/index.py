@@ -41,6 +41,8 @@ class RunsIndex:
         self._lock = Lock()
         self._known: dict[str, tuple[Stamp, RunSummary]] = {}
         self._paths: dict[str, Path] = {}
+        self.stamp: tuple[object, ...] = ()
+        """Another one whenever ``runs`` found anything changed since it was called last."""
 
     def runs(self) -> list[RunSummary]:
         """All runs as they are now, the one that was written last first."""
@@ -50,6 +52,10 @@ class RunsIndex:
             self._known = {name: (stamp, summary) for name, (stamp, summary) in known.items()}
             self._paths = {name: path for name, (path, strange) in found.items() if not strange}
             summaries = [_now(summary, found[name][0]) for name, (_, summary) in known.items()]
+            stamps = (stamp for stamp, _ in known.values())
+            self.stamp = tuple(
+                (one.name, one.status.value, *stamp) for one, stamp in zip(summaries, stamps, strict=True)
+            )
         return sorted(summaries, key=lambda one: (-one.changed, one.name))
 
     def path(self, name: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ def over_seeds(index: RunsIndex, runs: Iterable[RunSummary], confidence: float =
     for one in runs:
         if one.settings is not None:
             groups.setdefault(one.settings, []).append(one)
-    configs = [flat(_config(index, some[0])) for some in groups.values()]
+    configs = [settings(_config(index, some[0])) for some in groups.values()]
     keys = differing(configs)
     rows = []
     for config, some in zip(configs, groups.values(), strict=True):
@@ -86,17 +86,18 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if any(config.get(name) != configs[0].get(name) for config in configs)]
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration with dotted keys, less what runs of the same settings may differ in."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if not prefix and key in BESIDES:
-            continue
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+def settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration by dotted names, less what runs of the same settings may differ in."""
+    return {key: value for key, value in flat(config) if key not in BESIDES}
+
+
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What a configuration holds by dotted names; lists and empty sections stand whole."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from flat(item, f"{name}.{key}" if name else str(key))
+        return
+    yield name or "value", value
 
 
 def _config(index: RunsIndex, run: RunSummary) -> dict[str, Any]:

@@ -138,6 +138,14 @@ class RunSummary:
         return self.evaluations[-1] if self.evaluations else None
 
 
+def place(run: RunSummary, order: str) -> tuple[bool, float, str]:
+    """Where a run stands in a list: names from a on, else the largest or newest first and what is not known last."""
+    if order == "name":
+        return False, 0.0, run.name
+    value = run.score.metric.mean if order == "score" and run.score else getattr(run, order)
+    return value is None, -(value or 0.0), run.name
+
+
 def summarized(evaluation: Evaluation) -> EvaluationSummary:
     """An evaluation without the values of its tasks and its texts."""
     prices = evaluation.plan.prices

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from mem1.errors import DataError
 from mem1.report.html import environment
 from mem1.report.listing.index import RunsIndex, stamp_of
-from mem1.report.listing.summary import RunSummary, Status
+from mem1.report.listing.summary import RunSummary, Status, place
 from mem1.report.viewer.pages import Viewer
 from mem1.report.viewer.run_pages import RunPages, pulse_of
 from mem1.report.viewer.side_by_side import MOST, comparison_of
@@ -58,22 +58,12 @@ class RunFilter(Record):
             and (not self.model or one.model == self.model)
             and (not self.settings or one.settings == self.settings)
         ]
-        return sorted(found, key=self._place) if self.order else found
+        return sorted(found, key=lambda one: place(one, self.order)) if self.order else found
 
     def query(self, **changes: object) -> str:
         """This filter, with some fields changed, as the query of an address."""
         values = self.model_dump() | {"page": 0} | changes
         return urlencode({name: value for name, value in values.items() if value})
-
-    def _place(self, one: RunSummary) -> tuple[bool, float | str]:
-        match self.order:
-            case "name":
-                return False, one.name
-            case "score":
-                value = one.score.metric.mean if one.score else None
-            case _:
-                value = getattr(one, self.order)
-        return value is None, -(value or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +103,7 @@ class Library:
             first=page * _PAGE,
             before="/?" + chosen.query(page=page - 1) if page else None,
             after="/?" + chosen.query(page=page + 1) if (page + 1) * _PAGE < len(found) else None,
-            pulse=pulse_of(every),
+            pulse=pulse_of(self.index.stamp),
             folder=str(self.index.folder),
             most=MOST,
         )
@@ -143,7 +133,8 @@ class Library:
 
     def pulse(self) -> str:
         """A text that changes when a run does."""
-        return pulse_of(self.index.runs())
+        self.index.runs()
+        return pulse_of(self.index.stamp)
 
     def open(self, name: str) -> Opened:
         """A run's pages. Raises ``DataError`` where none is listed under this name, ``StorageError`` for damage."""

@@ -17,6 +17,7 @@ from mem1.report.data import RunData, read_numbers
 from mem1.report.document import Section, learning_sections, result_sections
 from mem1.report.figures.take import no_formula
 from mem1.report.listing.index import Stamp, stamp_of
+from mem1.report.listing.seeds import flat
 from mem1.report.viewer.pages import Viewer
 from mem1.storage.atomic import read_json
 from mem1.storage.guards.own import refuse_strange_files
@@ -54,10 +55,10 @@ class RunPages:
         """What the run was made of: its configuration, versions and seeds, and its files."""
         run, problems = self.viewer.run, []
         parts: dict[str, list[tuple[str, str]]] = {}
-        for title, path in (("Configuration", run.config_json), ("Versions", run.path / "versions.json"),
-                            ("Seeds", run.path / "seeds.json")):  # fmt: skip
+        for title, path in (("Configuration", run.config_json), ("Versions", run.versions_json),
+                            ("Seeds", run.seeds_json)):  # fmt: skip
             try:
-                parts[title] = [(key, cut(text)) for key, text in flat(read_json(path))]
+                parts[title] = [(key, cut(text)) for key, text in as_texts(read_json(path))]
             except StorageError as error:
                 problems.append(str(error))
         return self.viewer.render(
@@ -110,9 +111,9 @@ def pulse_of(stamp: object) -> str:
 
 def downloads(run: RunDir) -> list[Download]:
     """The files that can be taken away, by names that tell the folder. Nothing below ``checkpoints``."""
-    own = [run.config_toml, run.config_json, run.metrics, run.log, run.views, run.clock, run.distillation,
+    own = [run.config_toml, run.config_json, run.versions_json, run.seeds_json, run.verl, run.metrics, run.log,
+           run.views, run.clock, run.web, run.demonstrations, run.distillation,
            run.report_html, run.report_markdown, run.report_json]  # fmt: skip
-    own += [run.path / name for name in ("versions.json", "seeds.json")]
     own += sorted(run.path.glob("evaluation/*.json")) + list(run.episode_files().values())
     return [
         Download(str(path.relative_to(run.path)), path, path.stat().st_size)
@@ -121,13 +122,10 @@ def downloads(run: RunDir) -> list[Download]:
     ]
 
 
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names with their values as JSON; lists stand whole."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from flat(item, f"{name}.{key}" if name else str(key))
-        return
-    yield name or "value", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def as_texts(value: Any) -> Iterator[tuple[str, str]]:
+    """What a configuration holds by dotted names: texts as they are, anything else as JSON."""
+    for name, item in flat(value):
+        yield name, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
 def cut(text: str) -> str:

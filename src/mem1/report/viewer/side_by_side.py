@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mem1.errors import Mem1Error
-from mem1.evaluation.measures import spec_of
+from mem1.evaluation.measures import PER_OBJECTIVE, spec_of
 from mem1.evaluation.records import Cell
 from mem1.report.against import in_words, set_against
 from mem1.report.data import RunData, main_strategy, read_numbers
@@ -18,7 +18,7 @@ from mem1.report.figures.svg import Chart
 from mem1.report.listing.summary import RunSummary
 from mem1.report.numbers import interval_of, mean_of
 from mem1.report.tables import Column, Entry, Table, tasks_of
-from mem1.report.viewer.run_pages import cut, flat
+from mem1.report.viewer.run_pages import as_texts, cut
 from mem1.storage.atomic import read_json
 from mem1.storage.run_dir import RunDir
 
@@ -75,7 +75,7 @@ def _settings(runs: Sequence[RunSummary], data: Mapping[str, RunData], marks: Ma
     found: dict[str, dict[str, str]] = {}
     for name, one in data.items():
         with suppress(Mem1Error):
-            found[name] = dict(flat(read_json(one.run.config_json)))
+            found[name] = dict(as_texts(read_json(one.run.config_json)))
     keys = dict.fromkeys(key for values in found.values() for key in values)
     differing = [
         key for key in keys if key not in _IGNORED and len({values.get(key, "–") for values in found.values()}) > 1
@@ -110,11 +110,11 @@ def _scores(runs: Sequence[RunSummary], marks: Mapping[str, str]) -> Table | Non
         for one in runs:
             cell = cells.get((key, strategy, one.name))
             metric = cell.per_objective() if cell else None
-            name = f"{cell.scored[0]}_per_objective" if cell and cell.scored else ""
+            name = f"{cell.scored[0]}{PER_OBJECTIVE}" if cell and cell.scored else ""
             aside = f"{interval_of(name, metric)}" if metric else ""
             entries.append(Entry(mean_of(name, metric), aside))
         rows.append((Entry(tasks_of(key)), Entry(strategy), *entries))
-    measures = sorted({spec_of(f"{cell.scored[0]}_per_objective").label for cell in cells.values() if cell.scored})
+    measures = sorted({spec_of(f"{cell.scored[0]}{PER_OBJECTIVE}").label for cell in cells.values() if cell.scored})
     return Table(
         title=f"Scores of the most trained policies: {', '.join(measures)}",
         note="Each run's last evaluation, with its interval over tasks. Tasks may differ between runs.",
@@ -137,7 +137,7 @@ def _costs(runs: Sequence[RunSummary], marks: Mapping[str, str]) -> list[Chart]:
     if scored is None:
         return []
     currencies = {one.currency for one in runs if one.currency}
-    label = spec_of(f"{scored}_per_objective").label
+    label = spec_of(f"{scored}{PER_OBJECTIVE}").label
     return quality_against(found, label, "runs-", currencies.pop() if len(currencies) == 1 else None)
 
 

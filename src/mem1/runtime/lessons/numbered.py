@@ -99,7 +99,7 @@ def _first(size: int, config: LessonsConfig, rng: random.Random) -> int:
 
 
 class _Remarking:
-    """An environment whose upfront prompt may hold remarks: numbered lines of words that mean nothing."""
+    """An environment whose upfront prompt may hold remarks: numbered lines that ask nothing."""
 
     def __init__(self, inner: Environment, config: LessonsConfig, rng: random.Random, pieces: Sequence[str]) -> None:
         self._inner, self._config, self._rng, self._pieces = inner, config, rng, pieces
@@ -138,7 +138,8 @@ class _Remarking:
         free = free_numbers(task, self._config.numbers)
         count = rng.randint(1, 10) if rng.random() < 0.75 else rng.randint(10, 60)
         chosen = rng.sample(free, min(count, len(free)))
-        return with_remarks(prompt, [(number, self._words()) for number in chosen], rng), observation
+        questions = _asked(prompt) or ["nothing"]
+        return with_remarks(prompt, [(number, self._remark(questions)) for number in chosen], rng), observation
 
     async def step(self, action: Action) -> Observation:
         return await self._inner.step(action)
@@ -146,9 +147,26 @@ class _Remarking:
     def score(self) -> Score:
         return self._inner.score()
 
-    def _words(self) -> str:
+    def _remark(self, questions: Sequence[str]) -> str:
+        """Half the time of invented words, else of pieces of the questions, which ask nothing in this order."""
         rng, pieces = self._rng, self._pieces or ("so", "it", "be")
+        if rng.random() < 0.5:
+            remark = " ".join(_pair(rng.choice(questions).split(), rng) for _ in range(rng.randint(2, 3)))
+            if remark not in questions:
+                return remark
         words = (
             "".join(rng.choice(pieces) for _ in range(rng.randint(1, 3))).strip() for _ in range(rng.randint(1, 6))
         )
         return " ".join(words)
+
+
+def _pair(words: Sequence[str], rng: random.Random) -> str:
+    """Two words that follow one another, or one."""
+    at = rng.randrange(len(words))
+    return " ".join(words[at : at + 2])
+
+
+def _asked(prompt: str) -> list[str]:
+    """What the lines of a prompt ask, without their numbers and the line that says what to do at the end."""
+    lines = prompt.splitlines()[1:-1]
+    return [text for _, _, text in (line.partition(" ") for line in lines) if text.strip()]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.flex_attention import flex_attention_forward
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -33,6 +33,7 @@ NAME = PACKED_ATTENTION
 """Under this name the attention is registered with transformers."""
 
 _COMPILED = 256  # kernels of one process
+_BLOCK = 128  # tokens; what FlexAttention skips or computes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,47 @@ def block_mask(row: PackedRow, length: int, device: torch.device) -> BlockMask:
 
     Rows are laid out depth first, so a token is seen by what lies behind it up to the end of its node's last
     descendant. One number a token says that, whatever the tree's shape: the kernel is compiled once for each length.
-    Blocks in which nobody attends are skipped.
+    Blocks in which nobody attends are skipped; they are found from the numbers of a block's first and last query and of
+    its keys, so that nothing of the square of the length is ever computed.
     """
     if device.type == "cuda":
         _allow_many_shapes()
-    until = torch.arange(1, length + 1)
+    until = torch.arange(1, -(-length // _BLOCK) * _BLOCK + 1)
     until[: row.length] = subtree_ends(row)
-    until = until.to(device)
+    some, all_ = _blocks_seen(until)
+    until = until[:length].to(device)
 
     def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query >= key) & (query < until[key])
 
-    return create_block_mask(sees, B=None, H=None, Q_LEN=length, KV_LEN=length, device=str(device))
+    counts, indices = _ordered(some & ~all_, device)
+    whole_counts, whole_indices = _ordered(all_, device)
+    return BlockMask.from_kv_blocks(
+        counts, indices, whole_counts, whole_indices, BLOCK_SIZE=_BLOCK, mask_mod=sees, seq_lengths=(length, length)
+    )
+
+
+def _blocks_seen(until: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each block of queries (first axis) and of keys, bool [blocks, blocks]: whether any pair, and all, attend.
+
+    ``until``: int64 [S], S a multiple of the block: the query q sees the key k where k <= q < until[k].
+    """
+    ends = until.view(-1, _BLOCK)
+    first = torch.arange(len(ends)) * _BLOCK
+    earlier = torch.ones(len(ends), len(ends), dtype=torch.bool).tril(-1)
+    # In the blocks on the diagonal every token sees itself, and none but the last sees what is behind it.
+    some = earlier & (ends.amax(1) > first[:, None]) | torch.eye(len(ends), dtype=torch.bool)
+    all_ = earlier & (ends.amin(1) >= first[:, None] + _BLOCK)
+    return some, all_
+
+
+def _ordered(seen: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How many blocks of keys each block of queries sees, and which, in order: int32 [1, 1, blocks(, blocks)]."""
+    indices = (~seen).to(torch.int8).argsort(dim=1, stable=True)
+    return (
+        seen.sum(1)[None, None].to(device, torch.int32),
+        indices[None, None].to(device, torch.int32),
+    )
 
 
 def _allow_many_shapes() -> None:

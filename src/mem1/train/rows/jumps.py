@@ -37,7 +37,8 @@ def jumped(row: PackedRow, places: Tensor, *, share: float, most: int, rng: rand
     may = (places[row.token_ids] & torch.tensor(chosen)[row.node_of]).tolist()
     gaps = [round(most ** rng.random()) if jumps and rng.random() < _TAKEN else 0 for jumps in may]
     summed = torch.tensor(gaps).cumsum(0)
-    moved, ends, start = row.positions.clone(), [], 0
+    moved, start = row.positions.clone(), 0
+    ends: list[int] = []
     for above, length in zip(parent, lengths, strict=True):
         stop = start + length
         before = int(summed[start - 1]) if start else 0

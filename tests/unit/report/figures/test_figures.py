@@ -13,7 +13,7 @@ from mem1.report.figures.facts import draw_map, fact_map
 from mem1.report.figures.scatter import Costly, paired_scatter, quality_against
 from mem1.report.figures.svg import draw
 from mem1.report.figures.take import downloads
-from mem1.report.fitting import ROOM, fitted
+from mem1.report.fitting import ROOM, fitted, too_wide
 from mem1.report.listing.summary import CellSummary, EvaluationSummary, RunSummary, Status
 from mem1.report.tables import Column, Entry, Table
 from mem1.types import Composition
@@ -90,6 +90,20 @@ def test_a_map_has_a_stretch_for_each_standing_and_is_faint_after_it_was_due() -
     assert "1. &lt;b&gt;Lima: held, turns 3 to 4" in drawn
     assert "<b>" not in drawn
     assert fact_map([], []) is None
+
+
+def test_a_map_of_few_turns_is_small_and_one_of_many_is_no_wider_than_a_page() -> None:
+    for turns, width in ((10, 414), (200, 1000)):
+        found = fact_map([history([Standing.HELD] * turns, turns - 1, Fate.ANSWERED)], ["Lima"])
+        assert found is not None
+        assert f'viewBox="0 0 {width} 64" role="img"' in draw_map(found)
+        assert ('class="chart map long"' in draw_map(found)) == (width == 1000)
+
+
+def test_a_telephone_has_room_for_two_short_columns_and_not_for_many() -> None:
+    narrow = Table("t", "", (Column("step"), Column("EM")), ((Entry("1"), Entry("0.5")),))
+    assert not too_wide(narrow)
+    assert too_wide(Table("t", "", narrow.columns * 8, (narrow.rows[0] * 8,)))
 
 
 def test_figures_are_taken_with_their_numbers() -> None:

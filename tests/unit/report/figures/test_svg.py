@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mem1.report.figures.svg import Axis, Chart, Point, Series, draw, nice_ticks, spread
@@ -65,5 +66,33 @@ def test_hostile_names_stay_text() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), max_size=5))
+@settings(deadline=None)
 def test_any_points_make_a_well_formed_picture(points: list[tuple[float, float]]) -> None:
     ET.fromstring(draw(chart(Series("a", 0, tuple(Point(x, y) for x, y in points)))))
+
+
+def x_ticks(*xs: float, log2: bool = False) -> list[str]:
+    points = tuple(Point(x, 0.5) for x in xs)
+    drawn = draw(Chart("c", "t", "", Axis("x", log2=log2), Axis("y"), (Series("a", 0, points),)))
+    return re.findall(r'<text class="tick mid"[^>]*>([^<]*)</text>', drawn)
+
+
+def test_there_is_no_half_step() -> None:
+    assert x_ticks(1, 2, 3) == ["1", "2", "3"]
+    assert x_ticks(1, 1.5, 3) == ["1.0", "1.5", "2.0", "2.5", "3.0"]
+
+
+def test_a_range_too_narrow_for_powers_of_two_has_other_round_numbers() -> None:
+    assert x_ticks(187, 284, log2=True) == ["200", "250"]
+    assert x_ticks(100, 600, log2=True) == ["128", "256", "512"]
+
+
+def test_a_label_covers_no_other_mark_and_no_name() -> None:
+    points = (Point(0, 0.5, label="first"), Point(0.05, 0.55, label="beside"), Point(10, 0.5, label="last"))
+    drawn = draw(Chart("c", "t", "", Axis("x"), Axis("y", low=0, high=1), (Series("a", 0, points),)))
+    labels = {text: (kind, float(x)) for kind, x, text in re.findall(
+        r'<text class="s0 small( end)?" x="([\d.]+)" y="[\d.]+">(\w+)</text>', drawn
+    )}  # fmt: skip
+    marks = [float(x) for x in re.findall(r'<circle class="s0 mark" cx="([\d.]+)"', drawn)]
+    assert labels["last"] == (" end", round(marks[2] - 6, 1)), "right of it stands the name of the line"
+    assert drawn.index(">first<") > drawn.rindex("mark"), "labels are in front"

@@ -10,7 +10,7 @@ import pytest
 
 from mem1.recipe import Recipe
 from mem1.report.listing.index import RunsIndex
-from mem1.report.listing.seeds import differing, flat, mean_over_seeds, over_seeds
+from mem1.report.listing.seeds import differing, mean_over_seeds, over_seeds, settings
 from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 
@@ -78,5 +78,5 @@ def test_what_is_no_share_has_no_interval_that_would_be_cut() -> None:
 
 def test_names_places_and_seeds_are_no_settings() -> None:
     config = {"name": "a", "seed": 1, "runs": "x", "train": {"seed": 2, "kl": {}}, "model": "m"}
-    assert flat(config) == {"train.seed": 2, "train.kl": {}, "model": "m"}
+    assert settings(config) == {"train.seed": 2, "train.kl": {}, "model": "m"}
     assert differing([{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}]) == ["b", "c"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 from torch import nn
@@ -205,6 +207,29 @@ def test_a_filled_up_block_mask_is_the_tree_and_tokens_that_see_themselves() -> 
         expected[: row.length, : row.length] = attention_mask(row)
         assert torch.equal(mask[: row.length], expected[: row.length])  # what is trained on sees no filling
         assert mask[row.length :].any(dim=1).all()  # and no query is left with nothing to see
+
+
+def test_blocks_that_are_skipped_or_whole_are_those_of_the_dense_mask() -> None:
+    rng = random.Random(0)
+    for _ in range(12):
+        samples = [
+            Sample(k, "g", tuple(ids), 0, (False, *(True for _ in ids[1:])), tuple(range(len(ids) - 1)))
+            for k in range(6)
+            for ids in [[1] * 150 + [2] * rng.randint(1, 300) + [3 + k] * rng.randint(1, 500)]
+        ]
+        for row in pack(samples, capacity=4096):
+            length = filled_length(row.length)
+            made = block_mask(row, length, torch.device("cpu"))
+            dense = create_mask(made.mask_mod, 1, 1, length, length, "cpu")[0, 0]
+            blocks = dense.view(length // 128, 128, length // 128, 128).transpose(1, 2).flatten(2)
+            whole, some = blocks.all(-1), blocks.any(-1)
+            assert made.full_kv_num_blocks is not None
+            assert made.full_kv_indices is not None
+            for query in range(length // 128):
+                partly = made.kv_indices[0, 0, query, : int(made.kv_num_blocks[0, 0, query])]
+                wholly = made.full_kv_indices[0, 0, query, : int(made.full_kv_num_blocks[0, 0, query])]
+                assert partly.tolist() == torch.nonzero(some[query] & ~whole[query])[:, 0].tolist()
+                assert wholly.tolist() == torch.nonzero(whole[query])[:, 0].tolist()
 
 
 def test_rows_are_filled_up_to_few_lengths_and_by_less_than_half_of_a_long_one() -> None:
