@@ -11,6 +11,7 @@ import sys
 
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.text.format import Budgets
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.tasks.compose import compose
@@ -21,6 +22,7 @@ from mem1.webshop.shop.config import WebshopEnvConfig
 from mem1.webshop.shopper import Shopper
 
 SIZES = (2, 4, 8)
+_BUDGETS = Budgets(state=256, action=64, observation=480)  # as in recipes/webshop-bundle.toml; here in words
 _PARTS = ("success", "score", "r_option", "r_link", "r_price", "r_type", "unbroken")
 
 
@@ -44,7 +46,7 @@ def play(shop: Webshop, objectives: int, count: int, kind: type[Shopper], *, tol
     parts = RolloutContext(
         engine=ScriptedEngine(shopper),
         make_env=WebshopEnvConfig().build(shop),
-        make_memory=StateMemoryConfig().build(),
+        make_memory=StateMemoryConfig(budgets=_BUDGETS).build(),
         temperature=0.0,
         reward=lambda score: score.total("score"),
     )

@@ -36,7 +36,7 @@ from mem1.runtime.forecast.commands import told
 from mem1.runtime.sharing.card import CARD
 from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
-from mem1.runtime.tasks import evaluation_tasks, train_tasks, watched_tasks
+from mem1.runtime.tasks import admitted, evaluation_tasks, train_tasks, watched_tasks
 from mem1.runtime.train import train as run_training
 from mem1.runtime.warmstart import demonstrations, warm_start
 from mem1.runtime.world import task_sources
@@ -68,6 +68,7 @@ def train(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool)
         built = build(start.recipe, trains=True)
         sources = built.world.sources
         pool, watched = train_tasks(start.recipe, sources), watched_tasks(start.recipe, sources)
+        admitted(built.world.make_env, [pool, watched])
         directory = start.begin(built.engine.tokenizer)
         outcome = run_training(built, directory, pool=pool, watched=watched, resume=resume, console=start.console)
         return {"run": str(directory.path), **_outcome(outcome)}
@@ -78,6 +79,7 @@ def warmstart(recipe: Path, overrides: Overrides, *, run: Path | None, resume: b
     with opening(recipe, overrides, run=run, resume=resume, grows="warmstart") as start:
         built = build(start.recipe, trains=True)
         shown, watched = demonstrations(built), watched_tasks(start.recipe, built.world.sources)
+        admitted(built.world.make_env, [watched])
         directory = start.begin(built.engine.tokenizer)
         outcome = warm_start(built, directory, shown, watched=watched, resume=resume, console=start.console)
         return {"run": str(directory.path), **_outcome(outcome)}
@@ -154,6 +156,7 @@ def _measured(
     """An evaluation of ``recipe`` with what its expert would reach, in ``directory`` or the run that begins with it."""
     built = build(recipe)
     cells = evaluation_tasks(recipe, built.world.sources, recipe.evaluate)
+    admitted(built.world.make_env, cells.values())
     directory = directory or start.begin(built.engine.tokenizer)
     try:
         evaluation = run_evaluation(built, directory, cells, label=label, version=version, resume=resume)
@@ -235,6 +238,7 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
         sources = built.world.sources
         pool, watched = train_tasks(loaded, sources), watched_tasks(loaded, sources)
         first, cells = untrained(loaded), evaluation_tasks(loaded, sources, loaded.evaluate)
+        admitted(built.world.make_env, [pool, watched, *cells.values()])
         directory = start.begin(built.engine.tokenizer)
         with _clock(directory) as seconds:
             before = _once(directory, resume=resume) or run_evaluation(

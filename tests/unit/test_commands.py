@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1.commands import _clock
+from mem1.commands import _clock, evaluate
 from mem1.config import Config, build
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
@@ -48,3 +48,16 @@ def test_the_clock_goes_on_where_an_interruption_left_it(tmp_path: Path, monkeyp
         now[0] += 3
         assert seconds() == 10.0
     assert read_json(run.clock) == {"seconds": 10.0}
+
+
+def test_horizons_that_the_environment_refuses_are_refused_before_a_run_begins(tmp_path: Path) -> None:
+    recipe = tmp_path / "shop.toml"
+    recipe.write_text(
+        'model = "builtin:webshop-tiny"\nreward = "score"\n[source]\ntype = "webshop"\nprotocol = "mem1"\n'
+        '[env]\ntype = "webshop"\nprotocol = "mem1"\nprompt = "brief"\n[tasks]\nobjectives = 1\n'
+        'composition = "sequential"\n[evaluate]\nstrategies = ["state"]\ncompositions = ["sequential"]\n'
+        "horizons = [1, 2]\ntasks = 1\nfewest_tasks = 1\nsession_objectives = 0\n"
+    )
+    with pytest.raises(ConfigError, match="one goal an episode, not 2"):
+        evaluate(recipe, [], run=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()

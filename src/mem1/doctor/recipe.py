@@ -21,7 +21,7 @@ from mem1.runtime.forecast.amounts import Amount
 from mem1.runtime.forecast.rehearsal import Rehearsal
 from mem1.runtime.services import services_of
 from mem1.runtime.sharing.card import files_of
-from mem1.runtime.tasks import evaluation_tasks, train_tasks
+from mem1.runtime.tasks import admitted, evaluation_tasks, train_tasks
 from mem1.threads import cores
 from mem1.train.advantages.ppo import Ppo
 from mem1.train.config import LoraConfig
@@ -97,8 +97,10 @@ def _tasks(recipe: Recipe, rehearsals: list[Rehearsal]) -> Iterator[Check]:
     rehearsal = Rehearsal(recipe)
     rehearsals.append(rehearsal)
     pool = train_tasks(recipe, rehearsal.world.sources)
+    admitted(rehearsal.world.make_env, [pool])
     yield Check("tasks to train on", Status.OK, f"{len(pool):,} of {recipe.tasks.objectives} objectives")
     cells = evaluation_tasks(recipe, rehearsal.world.sources, recipe.evaluate)
+    admitted(rehearsal.world.make_env, cells.values())
     found = ", ".join(f"{key.name}: {len(tasks)}" for key, tasks in cells.items())
     yield Check("tasks to measure", Status.OK, found)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.records import CellKey
 from mem1.progress import screen
 from mem1.recipe import Recipe
+from mem1.runtime.world import EnvMaker
 from mem1.tasks.base import Source
 from mem1.tasks.compose import Order, repetition
 from mem1.tasks.config import ComposeConfig
@@ -44,6 +45,16 @@ def evaluation_tasks(recipe: Recipe, sources: Sources, config: EvaluateConfig) -
         key = CellKey(Composition.SEQUENTIAL, config.session_objectives, session=True)
         cells[key] = held_out(recipe, sources, split, key.composition, key.objectives, config.session_tasks, seed)
     return cells
+
+
+def admitted(make_env: EnvMaker, cells: Iterable[Sequence[Task]]) -> None:
+    """Let the environment see the first task of each list, so that what it refuses is refused before a run begins.
+
+    All tasks of a list are composed alike. Raises ``ConfigError`` where the environment does.
+    """
+    for tasks in cells:
+        for task in tasks[:1]:
+            make_env(task)
 
 
 def held_out(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from mem1.errors import ConfigError
 from mem1.tasks.base import Source, Split
@@ -51,12 +52,13 @@ class LinkedRows:
     so that "no" or "red" link nothing; and whole ones, so that "Austen" is not taken out of "Jane Austen". A question
     whose own answer stands in what it asks about is passed over: the answer before would give it away.
 
-    Raises ``ConfigError`` in ``start`` where nothing links.
+    Links are found once for a source that hands out the same rows again, however often it is composed from. Raises
+    ``ConfigError`` in ``start`` where nothing links.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._links: dict[Split, _Links] = {}
+        self._links = _known(source)
 
     @property
     def name(self) -> str:
@@ -81,38 +83,50 @@ class LinkedRows:
         return rng.choice(found).asked() if found else None
 
     def _of(self, split: Split) -> _Links:
-        if split not in self._links:
-            self._links[split] = _Links(self._source.objectives(split))
-        return self._links[split]
+        objectives, known = self._source.objectives(split), self._links.get(split)
+        if known is None or known.objectives is not objectives:
+            known = self._links[split] = _Links(objectives)
+        return known
 
 
 class _Links:
     """All links among some questions."""
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
-        self._objectives = objectives
+        self.objectives = objectives
 
     @cached_property
     def starts(self) -> list[Objective]:
         """The questions that another follows."""
-        return [one for one in self._objectives if _key(one) in self.after]
+        return [one for one in self.objectives if _key(one) in self.after]
 
     @cached_property
     def after(self) -> Mapping[str, list[_Link]]:
         """By a question's id the links from it."""
-        sought = {words for one in self._objectives for words in _answers(one)}
+        sought = {words for one in self.objectives for words in _answers(one)}
         about: dict[tuple[str, ...], list[_Link]] = {}
-        for one in self._objectives:
+        for one in self.objectives:
             own = set(_answers(one))
             for words, link in _mentions(one, sought):
                 if not any(_within(answer, words) for answer in own):
                     about.setdefault(words, []).append(link)
         found: dict[str, list[_Link]] = {}
-        for one in self._objectives:
+        for one in self.objectives:
             links = [link for words in _answers(one) for link in about.get(words, ()) if link.to.id != one.id]
             if links:
                 found[_key(one)] = links
         return found
+
+
+_KNOWN: WeakKeyDictionary[Source, dict[Split, _Links]] = WeakKeyDictionary()
+
+
+def _known(source: Source) -> dict[Split, _Links]:
+    """The links found in ``source`` so far; none of one that cannot be a key."""
+    try:
+        return _KNOWN.setdefault(source, {})
+    except TypeError:
+        return {}
 
 
 def _key(objective: Objective) -> str:

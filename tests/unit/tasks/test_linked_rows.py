@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from mem1.errors import ConfigError, DataError
+from mem1.tasks import linked_rows
 from mem1.tasks.base import Split
 from mem1.tasks.chain import walk
 from mem1.tasks.compose import compose
@@ -94,3 +95,21 @@ def test_chains_of_rows_are_composed_and_too_long_ones_refused() -> None:
 def test_chosen_objectives_are_not_a_source_to_chain() -> None:
     with pytest.raises(ConfigError, match="can be linked"):
         compose([EMMA, BORN], composition=Composition.CHAINED, objectives=2, count=1, seed=0, split="train")
+
+
+def test_links_are_found_once_for_a_source_and_again_when_its_rows_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    find = linked_rows._mentions
+
+    def counted(objective: Objective, sought: set[tuple[str, ...]]) -> object:
+        looked_at.append(objective.id)
+        return find(objective, sought)
+
+    monkeypatch.setattr(linked_rows, "_mentions", counted)
+    rows = Rows(EMMA, BORN)
+    for _ in range(3):
+        compose([rows], composition=Composition.CHAINED, objectives=2, count=1, seed=0, split="train")
+    assert looked_at == ["emma", "born"]
+    rows.rows = (EMMA, row("other", "Where did Jane Austen die?", "Winchester"))
+    (task,) = compose([rows], composition=Composition.CHAINED, objectives=2, count=1, seed=0, split="train")
+    assert task.objectives[1].id.startswith("other")

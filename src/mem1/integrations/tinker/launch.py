@@ -14,7 +14,7 @@ from mem1.rollout.reward import objective_rewards_of
 from mem1.runtime.build import Runtime, build_world
 from mem1.runtime.play import played
 from mem1.runtime.start import Start
-from mem1.runtime.tasks import train_tasks, watched_tasks
+from mem1.runtime.tasks import admitted, train_tasks, watched_tasks
 from mem1.runtime.train import rollout, watcher
 from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.ledger import Ledger
@@ -31,6 +31,7 @@ def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
     seed_torch(recipe.seed)
     world = build_world(recipe)
     pool, watched = train_tasks(recipe, world.sources), watched_tasks(recipe, world.sources)
+    admitted(world.make_env, [pool, watched])
     run_here(reach(settings))
     connection = Connection(settings)
     connection.check_model(recipe.model)

@@ -70,6 +70,11 @@ class BundleMaker:
             )
 
     @cached_property
+    def _order(self) -> list[int]:
+        """The goals' indices, ascending."""
+        return sorted(self._goals)
+
+    @cached_property
     def _with(self) -> dict[tuple[str, str], list[int]]:
         """The goals that want an option, by its name and value."""
         found: dict[tuple[str, str], list[int]] = {}
@@ -80,7 +85,7 @@ class BundleMaker:
 
     def first(self, rng: random.Random) -> Wish:
         """The first wish, which stands alone."""
-        return self._wish(rng.choice(sorted(self._goals)), {}, (), ())
+        return self._wish(rng.choice(self._order), {}, (), ())
 
     def next(self, before: Wish, rng: random.Random) -> Wish | None:
         """A wish for another product that shares an option with an earlier thing; ``None`` where there is none."""

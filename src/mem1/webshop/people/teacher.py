@@ -73,10 +73,16 @@ def _written(session: PersonSession) -> Iterator[str]:
                 yield f"{page}<search> {words}</search>"
             case Click(target=target):
                 yield f"{page}<click> {target}</click>"
-                left = [one for one in left if one != target] if target in left else left
+                chosen = _value(wish, target)
+                left = [one for one in left if one != chosen]
                 left = left if "buy now" in step.offered else _all(wish)
             case None:
                 raise DataError(f"{step.action[:60]!r} is no action", where=session.objective, hint="mend the log")
+
+
+def _value(wish: Wish, target: str) -> str:
+    """The wanted value that a click chooses; a value that is named like a button is clicked with its name in front."""
+    return next((value for name, value in wish.options if target in (value, f"{name}: {value}")), target)
 
 
 def _all(wish: Wish) -> list[str]:

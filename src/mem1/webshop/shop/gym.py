@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy, deepcopy
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Self
 
@@ -151,7 +152,7 @@ class ShopEnv(gymnasium.Env[str, str]):
     def _drawn(self) -> int:
         """The index of a goal for whoever asks for none."""
         if self._config.protocol == "webshop":
-            return by_weight([0.0, *accumulate(goal.weight for goal in self._goals)], self.np_random.uniform)
+            return by_weight(_weights_of(self._shop, self._split), self.np_random.uniform)
         return int(self.np_random.integers(len(self._goals)))
 
     def get_available_actions(self) -> dict[str, Any]:
@@ -216,12 +217,28 @@ class ShopEnv(gymnasium.Env[str, str]):
 
 def goals_of(shop: Shop, split: Split) -> tuple[Goal, ...]:
     """The goals of a split of the shop's source, made once for a shop. Raises ``DataError``."""
-    of, found = _GOALS.get((id(shop), split), (None, ()))
-    if of is not shop:
+    return _found(shop, split).goals
+
+
+def _weights_of(shop: Shop, split: Split) -> Sequence[float]:
+    """The sums of their weights, from 0."""
+    return _found(shop, split).sums
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    shop: Shop
+    goals: tuple[Goal, ...]
+    sums: tuple[float, ...]
+
+
+def _found(shop: Shop, split: Split) -> _Found:
+    found = _FOUND.get((id(shop), split))
+    if found is None or found.shop is not shop:
         assert shop.source is not None  # it was opened from one
-        found = tuple(goal_of(objective) for objective in shop.source.objectives(split))
-        _GOALS[id(shop), split] = (shop, found)
+        goals = tuple(goal_of(objective) for objective in shop.source.objectives(split))
+        found = _FOUND[id(shop), split] = _Found(shop, goals, (0.0, *accumulate(goal.weight for goal in goals)))
     return found
 
 
-_GOALS: dict[tuple[int, Split], tuple[Shop, tuple[Goal, ...]]] = {}
+_FOUND: dict[tuple[int, Split], _Found] = {}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mem1.webshop.catalogue.products import Product
 from mem1.webshop.shop.state_machine import Button, Machine, Page, State
@@ -27,8 +27,7 @@ class Kind(StrEnum):
     OPTION = "option"  # a value that can be chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One visible text. ``name`` is the option a value belongs to; ``marked``: chosen (option) or visited (link)."""
 
     kind: Kind
@@ -60,7 +59,7 @@ def _nodes(machine: Machine, state: State, instruction: str, reward: float | Non
 
 def _visible(text: str) -> bool:
     """Whether the published page shows it: nothing is not there, and blanks with a line break are left out."""
-    return bool(text) and (text.strip(" \t\n\f\r") != "" or "\n" not in text)
+    return bool(text) and ("\n" not in text or text.strip(" \t\n\f\r") != "")
 
 
 def _head(instruction: str) -> tuple[Node, Node]:

@@ -19,6 +19,8 @@ from mem1.retrieval.bm25.lucene_tokens import lucene_tokens, porter
         ("6'2\" 1⁄2", ["6'2", "1⁄2"]),
         ("🌈🌈 ♥ ★", ["🌈", "🌈", "♥", "★"]),  # pictographs are words
         ("☆ ▲ → ☭ ☯ ❥", ["☭", "☯", "❥"]),  # other signs are not: Extended_Pictographic decides
+        ("½ cup, 1½ x² m² ❶Packaging ④", ["cup", "1", "x", "m", "packag"]),  # numbers that are no digits are not either
+        ("(ﾟ▽ﾟ) ﾒﾟ ｶﾞｽ", ["ﾒﾟ", "ｶﾞｽ"]),  # a sound mark belongs to the letter before it, and alone is nothing
         ("日本 カメラ", ["日", "本", "カメラ"]),
         ("Crème brûlée", ["crème", "brûlée"]),
         ("", []),

@@ -16,7 +16,7 @@ from mem1.types import calls
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.catalogue.source import Webshop, goal_of
 from mem1.webshop.people.log import PersonSession, SessionLog, Step
-from mem1.webshop.people.teacher import people_teach
+from mem1.webshop.people.teacher import Follower, people_teach
 from mem1.webshop.shop.config import WebshopEnvConfig
 from mem1.webshop.shop.moves import Click, Search
 from mem1.webshop.shop.visit import Visit
@@ -79,3 +79,23 @@ def test_an_empty_log_is_refused(tmp_path: Path) -> None:
     path.write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="holds no session"):
         people_teach(path, [])
+
+
+def test_an_option_named_like_a_button_is_struck_off_when_it_is_clicked_with_its_name() -> None:
+    item = ("description", "view: description", "8", "buy now")
+    session = PersonSession(
+        shop="s",
+        split="train",
+        objective="webshop/synthetic/0",
+        instruction="Find me a lamp with size: 8, and view: description, and price lower than 30.00 dollars",
+        steps=tuple(
+            Step(page="", offered=item, action=f"click[{target}]")
+            for target in ("view: description", "description", "8", "buy now")
+        ),
+        bought=None,
+        reward=0.0,
+    )
+    follower = Follower([session])
+    follower.enlist("s", 0)
+    pages = [follower("s", "").partition("</think>")[0] for _ in session.steps]
+    assert pages == [f"<think> {left} below 30" for left in ("8; description", "8", "8", "")]

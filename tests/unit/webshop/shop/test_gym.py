@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from mem1.errors import ConfigError
 from mem1.webshop.catalogue.config import WebshopConfig
 from mem1.webshop.shop.config import WebshopEnvConfig
-from mem1.webshop.shop.gym import ShopEnv
+from mem1.webshop.shop.gym import ShopEnv, _weights_of
 from mem1.webshop.shop.kinds import Look, Mode
 from mem1.webshop.shop.state_machine import Page
 
@@ -130,3 +130,11 @@ def test_random_texts(mode: str) -> None:
 def test_a_hundred_thousand_random_texts(mode: str) -> None:
     purchases, _ = fuzz(mode, 100_000)
     assert purchases > 500
+
+
+def test_the_weights_of_goals_are_summed_once_for_all_environments_of_a_shop() -> None:
+    one, other = make(split="test"), make(split="test")
+    sums = _weights_of(one.visit.shop, "test")
+    assert sums is _weights_of(other.visit.shop, "test")
+    assert sums[0] == 0.0
+    assert sums[-1] == pytest.approx(sum(goal.weight for goal in one.goals))
