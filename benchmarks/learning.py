@@ -1,13 +1,15 @@
 """What reinforcement learning adds to the policy it starts from, over several seeds.
 
-    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/sequential.toml] [--measures em] [--run FOLDER]
+    python benchmarks/learning.py [--quick] [--json] [--recipe recipes/sequential.toml] [--measures em] [--run FOLDER] \
+        [--models FOLDER FOLDER FOLDER]
     mem1 bench learning --recipe recipes/parallel.toml --run runs/parallel   # the same
 
 Each seed draws its own training tasks and samples, and trains the recipe's policy anew. All seeds are measured on the
 same test tasks of as many objectives as were trained on, greedily, before and after. The interval of a seed is the
 paired bootstrap over tasks; the interval over seeds is Student's t, from the seeds' gains. For the shop:
 ``--recipe recipes/webshop-tiny.toml --measures score em_per_objective`` (an hour and a half of one core).
-With ``--run`` the runs stay in FOLDER, and what was interrupted goes on where it was when it is started again.
+With ``--run`` the runs stay in FOLDER, and what was interrupted goes on where it was when it is started again. With
+``--models`` every seed begins with a model of its own, such as warm starts with several seeds.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ from mem1.runtime.train import train as run_training
 from mem1.storage.run_dir import RunDir
 
 
-def train(recipe: Recipe, seed: int, folder: Path) -> tuple[Evaluation, Evaluation]:
-    """Train with ``seed``; the evaluations before and after."""
-    update = {"seed": seed, "train": recipe.train.model_copy(update={"seed": seed}), "watch_tasks": 0}
+def train(recipe: Recipe, seed: int, folder: Path, model: str) -> tuple[Evaluation, Evaluation]:
+    """Train with ``seed``, from ``model``; the evaluations before and after."""
+    update = {"model": model, "seed": seed, "train": recipe.train.model_copy(update={"seed": seed}), "watch_tasks": 0}
     one = recipe.model_copy(update=update)
     name = f"seed-{seed}"
     begun = (folder / name / "versions.json").is_file()
@@ -76,10 +78,12 @@ def run(
     recipe: Path | None = None,
     measures: Sequence[Measure] = (Measure.EM,),
     runs: Path | None = None,
+    models: Sequence[str] = (),
 ) -> dict[str, float | str]:
     """Gains in each of ``measures`` by seed, and their mean with an interval over seeds.
 
-    ``runs``: a folder to keep them in, and to go on from.
+    ``runs``: a folder to keep them in, and to go on from. ``models``: where each seed begins, two or more; without any,
+    three seeds begin with the recipe's.
     """
     loaded = load(Recipe, recipe or find("recipes/sequential.toml"))
     sizes = {"horizons": (loaded.tasks.objectives,), "session_objectives": 0, "strategies": (loaded.memory.type,)}
@@ -91,8 +95,8 @@ def run(
     found: dict[str, float | str] = {"steps": loaded.train.steps, "objectives": loaded.tasks.objectives}
     gains: dict[Measure, list[float]] = {measure: [] for measure in measures}
     with tempfile.TemporaryDirectory() as passing:
-        for seed in range(2 if quick else 3):
-            before, after = train(loaded, seed, runs or Path(passing))
+        for seed, model in enumerate(models or [loaded.model] * (2 if quick else 3)):
+            before, after = train(loaded, seed, runs or Path(passing), model)
             for measure in measures:
                 more, found[f"{SPECS[measure].label}, seed {seed}"] = gain(before, after, loaded, measure)
                 gains[measure].append(more)
@@ -108,6 +112,9 @@ if __name__ == "__main__":
     parser.add_argument("--recipe", type=Path, default=None)
     parser.add_argument("--measures", type=Measure, nargs="+", default=(Measure.EM,))
     parser.add_argument("--run", type=Path, default=None)
+    parser.add_argument("--models", nargs="+", default=())
     arguments = parser.parse_args()
-    figures = run(arguments.quick, arguments.recipe, arguments.measures, arguments.run)
+    if len(arguments.models) == 1:
+        parser.error("--models: an interval over seeds needs two or more")
+    figures = run(arguments.quick, arguments.recipe, arguments.measures, arguments.run, arguments.models)
     print(json.dumps(figures) if arguments.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))

@@ -61,7 +61,7 @@ class OptimizerConfig(Config):
     """AdamW and its learning rate.
 
     ``warmup`` counts steps with a linearly rising rate; after it the rate stays (``constant``) or falls to
-    ``final_fraction`` of ``lr`` along a half cosine (``cosine``).
+    ``final_fraction`` of ``lr`` along a half cosine (``cosine``), over the last ``falling`` share of the steps.
     """
 
     lr: Positive = 1e-6
@@ -69,6 +69,7 @@ class OptimizerConfig(Config):
     weight_decay: NonNegative = 0.0
     warmup: int = Field(default=0, ge=0)
     schedule: Literal["constant", "cosine"] = "constant"
+    falling: Annotated[float, Field(gt=0, le=1)] = 1.0
     final_fraction: Fraction = 0.0
     max_grad_norm: Positive = 1.0
 

@@ -127,10 +127,13 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
 def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
     """The tokenizer that belongs to ``spec``; with ``chat`` it wraps prompts by its chat template.
 
-    Raises ``ModelError`` if there is none, it is not a fast one, or it has no template.
+    An adapter without one has its base model's. Raises ``ModelError`` if there is none, it is not a fast one, or it has
+    no template.
     """
     folder = find_folder(spec)
     if not (folder / "tokenizer.json").is_file():
+        if is_adapter(folder):
+            return load_tokenizer(base_of(folder), chat=chat)
         raise ModelError(
             "no tokenizer.json beside the model", where=str(folder), hint="save the tokenizer into the same folder"
         )

@@ -45,7 +45,9 @@ def environment(verl: VerlConfig) -> dict[str, str]:
     """Variables of all processes of the run."""
     found = {OURS: "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     if verl.device == "cpu":
-        found |= {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+        threads = os.environ.get("OMP_NUM_THREADS", "1")
+        # verl's queue sets torch's threads around each of its calls, and says so each time where they are too many.
+        found |= {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": threads, "TQ_NUM_THREADS": threads}
     return found | paths()
 
 

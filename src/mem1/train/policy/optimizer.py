@@ -16,13 +16,14 @@ def rate(config: OptimizerConfig, step: int, steps: int) -> float:
     """The factor on ``lr`` for step ``step`` of ``steps`` (counted from 0).
 
     Rises linearly over ``warmup`` steps to 1, then stays, or falls along a half cosine to ``final_fraction`` at the
-    last step.
+    last step, over the last ``falling`` share of the steps.
     """
     if step < config.warmup:
         return (step + 1) / (config.warmup + 1)
     if config.schedule == "constant":
         return 1.0
-    progress = min(1.0, (step - config.warmup) / max(1, steps - 1 - config.warmup))
+    begins = max(config.warmup, round(steps * (1 - config.falling)))
+    progress = min(1.0, max(0, step - begins) / max(1, steps - 1 - begins))
     return config.final_fraction + (1 - config.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress))
 
 

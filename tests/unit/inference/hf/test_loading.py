@@ -169,6 +169,13 @@ def test_no_tokenizer(folder: Path) -> None:
         load_tokenizer(str(folder))
 
 
+def test_an_adapter_without_a_tokenizer_has_its_base_models(folder: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(folder)}))
+    assert load_tokenizer(str(adapter)).fingerprint == load_tokenizer(str(folder)).fingerprint
+
+
 def test_a_broken_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps({"model": 3}))
     with pytest.raises(ModelError, match="cannot read the tokenizer"):

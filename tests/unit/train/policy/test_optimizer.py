@@ -25,6 +25,13 @@ def test_rate_falls_along_a_half_cosine() -> None:
     assert [rate(config, step, 6) for step in range(6)] == pytest.approx(expected)
 
 
+def test_the_rate_falls_over_the_last_share_of_the_steps() -> None:
+    config = OptimizerConfig(lr=1.0, warmup=1, schedule="cosine", falling=0.5, final_fraction=0.0)
+    # Up over one step, then 1 until half of the ten steps are over; the cosine runs over steps 5 to 9.
+    half = [0.5 * (1 + math.cos(math.pi * k / 4)) for k in range(5)]
+    assert [rate(config, step, 10) for step in range(10)] == pytest.approx([0.5, 1, 1, 1, 1, *half])
+
+
 def test_only_matrices_decay_and_the_critic_has_its_own_rate() -> None:
     actor, critic = nn.Linear(2, 2), nn.Linear(2, 1)
     critic.bias.requires_grad_(False)

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mem1.errors import BackendError, ModelError, boundary
+from mem1.errors import ModelError
+from mem1.integrations.verl.inside.gone import training
 from mem1.integrations.verl.inside.loss import critic_loss, policy_loss
 from mem1.integrations.verl.inside.tensors import Rows, flat_of, rows_of
 from mem1.train.advantages.ledger import Ledger
@@ -26,9 +27,6 @@ from mem1.train.rows.row import Row, by_row
 from mem1.train.saving.checkpoint import read_rng, write_rng
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, check_gap
-
-_DEAD = "a training process of verl is gone or failed"
-_HINT = "its log tells why (`ray logs`); go on from the last checkpoint: --run DIR --resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +162,13 @@ class VerlBackend:
     def save(self, folder: Path) -> None:
         """Weights and optimizers, whole."""
         folder.mkdir(parents=True, exist_ok=True)
-        with boundary(_DEAD, BackendError, hint=_HINT):
+        with training():
             for group in self._groups():
                 group.workers.mem1_write(str(folder.resolve()))
 
     def load(self, folder: Path) -> None:
         """Go on from what any number of processes saved."""
-        with boundary(_DEAD, BackendError, hint=_HINT):
+        with training():
             for group in self._groups():
                 group.workers.mem1_read(str(folder.resolve()))
 
@@ -211,7 +209,7 @@ class VerlBackend:
         assert group is not None
         entropy = model == "policy"
         rows = self._rows(group, batch, {}, compute_loss=False, calculate_entropy=entropy)
-        with boundary(_DEAD, BackendError, hint=_HINT):
+        with training():
             if values:
                 found = group.workers.infer_batch(rows.data).get()
             elif model == "reference":
@@ -230,7 +228,7 @@ class VerlBackend:
     ) -> tuple[Tensor, float, float]:
         """What the model said before the step, float32 [N]; the loss; the gradient's norm before clipping."""
         rows = self._rows(group, batch, columns, rate=rate, **said)
-        with boundary(_DEAD, BackendError, hint=_HINT):
+        with training():
             found = group.workers.mem1_step(rows.data)
         norm = float(found["grad_norm"][0])
         if not math.isfinite(norm):

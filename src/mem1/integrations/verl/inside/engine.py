@@ -12,6 +12,7 @@ from mem1.inference.base import Request, Tokenizer
 from mem1.inference.pending import PendingCalls
 from mem1.inference.weights import FixedWeights
 from mem1.inference.writing import Ask, Piece, write
+from mem1.integrations.verl.inside.gone import HINT, which
 from mem1.types import Completion
 
 
@@ -73,9 +74,7 @@ class VerlEngine(FixedWeights):
             found = await self._client.generate(name, prompt_ids=prompt, sampling_params=parameters)
         except RayError as error:
             raise ServerGoneError(
-                f"a rollout server is gone: {type(error).__name__}: {str(error).splitlines()[0]}",
-                where=session,
-                hint="see its log (`ray logs`); go on from the last checkpoint: --run DIR --resume",
+                f"a rollout server is gone: {type(error).__name__}: {which(error)}", where=session, hint=HINT
             ) from error
         if found.stop_reason in ("abort", "aborted") or found.log_probs is None:
             what = "gave no log-probabilities" if found.log_probs is None else "gave a request up"

@@ -17,6 +17,7 @@ from verl.utils import tensordict_utils as tu
 
 from mem1.errors import BackendError
 from mem1.integrations.verl.inside.agent_loop import REQUEST
+from mem1.integrations.verl.inside.gone import HINT, which
 from mem1.integrations.verl.inside.outputs import episode_of
 from mem1.types import Episode, Task
 
@@ -93,9 +94,7 @@ def _check_alive(workers: Sequence[Any]) -> None:
         ray.get(ready)
     except RayError as error:
         raise BackendError(
-            f"an agent loop worker is gone: {type(error).__name__}",
-            where="rollout",
-            hint="its log tells why (`ray logs`); go on from the last checkpoint: --run DIR --resume",
+            f"an agent loop worker is gone: {type(error).__name__}: {which(error)}", where="rollout", hint=HINT
         ) from error
 
 
