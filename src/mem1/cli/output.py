@@ -35,7 +35,7 @@ def show(result: Result | Sequence[Result], *, as_json: bool, title: str | None 
     else:
         columns, left_out = _fitting(result, console.width)
         for column in columns:
-            table.add_column(Text(column))
+            table.add_column(Text(column), overflow="fold")  # a path goes on in the next line, whole
         for row in result:
             table.add_row(*(Text(shown(row.get(column, ""))) for column in columns))
     console.print(table)

@@ -99,3 +99,19 @@ def test_scores_peak_answers_tokens_and_failures_fit_80_columns(
     header = shown.splitlines()[2]
     for name in ("em", "f1", "peak", "answered", "tokens", "failed"):
         assert f" {name} " in header, header
+
+
+def test_a_path_too_long_for_its_column_goes_on_in_the_next_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = "data/flashrag/2wikimultihopqa/" + "dev.jsonl"
+    row = {
+        "name": "file",
+        "status": "ok",
+        "found": f"{found}, 0.00 GB",
+        "hint": "fetch the whole file once more, or say where",
+    }
+    output.show([row], as_json=False)
+    column = [line.split("│")[3].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "".join(column).startswith(found)
