@@ -27,7 +27,6 @@ OWN = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "OpenMP's own": {},
     "one thread": {"OMP_NUM_THREADS": "1"},
-    "spin briefly": {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"},
 }
 SHIPPED = "mem1's choice"
 TASKS = 2

@@ -1,8 +1,8 @@
-"""How many cores there are for us, and how the threads of torch wait for one another: they sleep at once.
+"""How many cores there are for us, and how the threads of torch wait: they spin briefly, then sleep.
 
 By default OpenMP's threads spin for milliseconds before they sleep. Where another process wants the same cores, each of
 the thousands of meetings in a training step then takes as long as the system lets that process run. Threads that sleep
-lose a little where nothing else runs. Measured by ``benchmarks/threads.py``.
+at once lose time wherever nothing else runs. The choice is between these two, measured by ``benchmarks/threads.py``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, MutableMapping
 
-CHOICE: Mapping[str, str] = {"OMP_WAIT_POLICY": "PASSIVE"}
-WAITING = (*CHOICE, "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-"""Variables that say how threads wait: of every OpenMP, of GNU's, of LLVM's and Intel's."""
+CHOICE: Mapping[str, str] = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
+"""GNU's OpenMP counts its spins, LLVM's and Intel's the milliseconds."""
+WAITING = ("OMP_WAIT_POLICY", *CHOICE)
+"""Variables that say how threads wait."""
 
 _chosen: list[bool] = []
 
@@ -34,7 +35,7 @@ def told(environment: Mapping[str, str] = os.environ) -> str:
     found = " ".join(f"{name}={environment[name]}" for name in WAITING if name in environment)
     if not found:
         return "waiting as OpenMP does by itself"
-    return f"waiting as {found} says" if not _chosen else f"sleeping at once ({found})"
+    return f"waiting as {found} says" if not _chosen else f"spinning briefly, then sleeping ({found})"
 
 
 def cores() -> int:

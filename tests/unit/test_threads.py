@@ -16,11 +16,11 @@ def _nothing_chosen_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_chosen", [])
 
 
-def test_where_nothing_was_said_they_sleep_at_once() -> None:
+def test_where_nothing_was_said_they_spin_briefly_then_sleep() -> None:
     environment = {"HOME": "somewhere"}
     assert threads.choose(environment)
     assert environment == {"HOME": "somewhere", **threads.CHOICE}
-    assert threads.told(environment).startswith("sleeping at once (OMP_WAIT_POLICY=")
+    assert threads.told(environment).startswith("spinning briefly, then sleeping (GOMP_SPINCOUNT=")
 
 
 @pytest.mark.parametrize("name", threads.WAITING)
@@ -35,12 +35,12 @@ def test_that_nobody_chose_is_told() -> None:
     assert threads.told({"OMP_NUM_THREADS": "1"}) == "waiting as OpenMP does by itself"
 
 
-@pytest.mark.parametrize(("given", "expected"), [({}, "PASSIVE"), ({"GOMP_SPINCOUNT": "9"}, "None")])
+@pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "None")])
 def test_the_command_chooses_before_anything_heavy_is_loaded(given: dict[str, str], expected: str) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in threads.WAITING}
     code = (
         "import os, sys\nfrom mem1.cli.main import main\nmain(['--version'])\n"
-        "print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
+        "print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == f"{expected} False"
