@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.learning import gain, over_seeds
+from benchmarks.learning import gain, measured_as_trained, over_seeds
 from mem1.cli.checkout import find
 from mem1.config import load
 from mem1.evaluation.measures import SPECS, Measure
@@ -65,10 +65,7 @@ def run(quick: bool, recipe: Path | None = None, runs: Path | None = None) -> di
     steps, tasks, seeds = (2, 2, 2) if quick else (STEPS, TASKS, SEEDS)
     flags = ["--train.steps", str(steps), "--train.tasks_per_step", str(tasks), "--train.checkpoint_every", "2"]
     flags += ["--watch_tasks", "0"]
-    loaded = load(Recipe, path)
-    sizes = {"horizons": (loaded.tasks.objectives,), "session_objectives": 0, "strategies": (loaded.memory.type,)}
-    sizes |= {"compositions": (loaded.tasks.composition,)} | ({"tasks": 8} if quick else {})
-    loaded = loaded.model_copy(update={"evaluate": loaded.evaluate.model_copy(update=sizes)})
+    loaded = measured_as_trained(load(Recipe, path), tasks=8 if quick else None)
     label, digits = SPECS[MEASURE].label, SPECS[MEASURE].decimals
     found: dict[str, float | str] = {"steps": steps, "episodes a step": tasks * loaded.train.group_size}
     gains: dict[str, list[float]] = {backend: [] for backend in BACKENDS}

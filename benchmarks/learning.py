@@ -37,6 +37,17 @@ from mem1.runtime.train import train as run_training
 from mem1.storage.run_dir import RunDir
 
 
+def measured_as_trained(recipe: Recipe, *, tasks: int | None = None) -> Recipe:
+    """``recipe``, evaluated as it is trained: its own memory on as many objectives; on ``tasks`` tasks, if given."""
+    update = {
+        "horizons": (recipe.tasks.objectives,),
+        "session_objectives": 0,
+        "strategies": (recipe.memory.type,),
+        "compositions": (recipe.tasks.composition,),
+    } | ({} if tasks is None else {"tasks": tasks})
+    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update=update)})
+
+
 def train(recipe: Recipe, seed: int, folder: Path, model: str) -> tuple[Evaluation, Evaluation]:
     """Train with ``seed``, from ``model``; the evaluations before and after."""
     update = {"model": model, "seed": seed, "train": recipe.train.model_copy(update={"seed": seed}), "watch_tasks": 0}
@@ -86,12 +97,9 @@ def run(
     three seeds begin with the recipe's.
     """
     loaded = load(Recipe, recipe or find("recipes/sequential.toml"))
-    sizes = {"horizons": (loaded.tasks.objectives,), "session_objectives": 0, "strategies": (loaded.memory.type,)}
     if quick:
-        sizes["tasks"] = 32
         loaded = loaded.model_copy(update={"train": loaded.train.model_copy(update={"steps": 4})})
-    config = loaded.evaluate.model_copy(update=sizes | {"compositions": (loaded.tasks.composition,)})
-    loaded = loaded.model_copy(update={"evaluate": config})
+    loaded = measured_as_trained(loaded, tasks=32 if quick else None)
     found: dict[str, float | str] = {"steps": loaded.train.steps, "objectives": loaded.tasks.objectives}
     gains: dict[Measure, list[float]] = {measure: [] for measure in measures}
     with tempfile.TemporaryDirectory() as passing:

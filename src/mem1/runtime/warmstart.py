@@ -63,7 +63,7 @@ def warm_start(
         extra_files=local.tokenizer.save,
         console=console,
         monitors=runtime.recipe.monitors,
-        pieces=[local.tokenizer.decode([i]) for i in range(local.tokenizer.vocabulary_size)],
+        pieces=local.tokenizer.pieces,
         resume=resume,
     )
 

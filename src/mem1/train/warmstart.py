@@ -74,7 +74,7 @@ def warm_start(
     extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
     monitors: Sequence[MonitorConfig] = (),
-    pieces: Sequence[str] = (),
+    pieces: Callable[[], Sequence[bytes]] = tuple,
     resume: bool = False,
 ) -> TrainResult:
     """Train ``policy`` to write what the demonstrators wrote.
@@ -90,12 +90,13 @@ def warm_start(
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
         monitors: Who else follows the run.
-        pieces: The text of each token, by id, for settings that name texts (``emphasis``, ``jumps``).
+        pieces: Tells the bytes of each token, by id; asked where settings name texts (``emphasis``, ``jumps``).
         resume: Go on with the run in ``run``.
 
     Raises:
         CheckpointError: As ``Loop.run``.
         DataError: A demonstration failed, or they ran out.
+        ValueError: ``config`` names texts and there are no ``pieces``.
         ModelError: The gradient is not finite, or ``config.logit_chunk`` is set and the model's head cannot be run by
             itself.
     """
@@ -128,13 +129,21 @@ class _Imitation:
     """Learns from demonstrations, a fixed number of episodes a step."""
 
     def __init__(
-        self, policy: Policy, demonstrations: Demonstrations, config: WarmstartConfig, pieces: Sequence[str]
+        self,
+        policy: Policy,
+        demonstrations: Demonstrations,
+        config: WarmstartConfig,
+        pieces: Callable[[], Sequence[bytes]],
     ) -> None:
         self._policy = policy
         self._demonstrations = demonstrations
         self._config = config
-        self._factors = emphasised(pieces, config.emphasis)
-        self._jumps = torch.tensor([piece.startswith(config.jumps.before) for piece in pieces])
+        named = config.emphasis or config.jumps.share
+        texts = pieces() if named else ()
+        if named and not texts:
+            raise ValueError("emphasis and jumps name texts: hand over the tokens' pieces")
+        self._factors = emphasised(texts, config.emphasis)
+        self._jumps = torch.tensor([text.startswith(config.jumps.before.encode()) for text in texts])
         self._view: View = training_view(policy.model, length=config.rows.capacity)
         if config.jumps.share and self._view == "reference":
             raise ConfigError(
@@ -211,11 +220,12 @@ class _Imitation:
         """Nothing ends a warm start early."""
 
 
-def emphasised(pieces: Sequence[str], emphasis: Mapping[str, float]) -> Tensor:
+def emphasised(pieces: Sequence[bytes], emphasis: Mapping[str, float]) -> Tensor:
     """How much more each token counts, float32 [vocabulary]: by the longest beginning of its text that is named."""
+    factors = {begins.encode(): factor for begins, factor in emphasis.items()}
 
-    def factor(piece: str) -> float:
-        named = [begins for begins in emphasis if piece.startswith(begins)]
-        return emphasis[max(named, key=len)] if named else 1.0
+    def factor(piece: bytes) -> float:
+        named = [begins for begins in factors if piece.startswith(begins)]
+        return factors[max(named, key=len)] if named else 1.0
 
     return torch.tensor([factor(piece) for piece in pieces])

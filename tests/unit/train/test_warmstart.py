@@ -15,7 +15,7 @@ from mem1.storage.metrics import read_metrics
 from mem1.train.config import LoraConfig, OptimizerConfig, WarmstartConfig
 from mem1.train.policy.adapters import add_adapter
 from mem1.train.policy.policy import Policy
-from mem1.train.warmstart import repeated, warm_start
+from mem1.train.warmstart import emphasised, repeated, warm_start
 from mem1.types import Episode, EpisodeError, StopReason
 from tests.e2e.toy import PROMPTS, TARGET, demonstrations, tiny_policy, toy_episode, toy_run
 
@@ -74,6 +74,31 @@ def test_forced_tokens_are_not_learnt(tmp_path: Path) -> None:
     with torch.no_grad():
         after = policy.model(input_ids=ids).logits[0, -1].softmax(-1)[0].item()
     assert after < 1 / 12
+
+
+def test_the_longest_beginning_that_is_named_says_how_much_a_token_counts() -> None:
+    pieces = [b"(1)", b"(", b" (1)", b"x", "é".encode()]
+    assert emphasised(pieces, {"(": 3.0, "(1": 5.0, "é": 2.0}).tolist() == [5.0, 3.0, 1.0, 1.0, 2.0]
+
+
+def test_emphasised_tokens_count_more_and_all_of_them_sum_to_one(tmp_path: Path) -> None:
+    """One token that counts thrice beside one that counts once: three quarters and a quarter of the loss."""
+    policy, other = tiny_policy(), TARGET - 1
+    shown = toy_episode("d", PROMPTS[0], [([TARGET, other], [0.0, 0.0])], 1.0)
+    with torch.no_grad():
+        said = policy.model(input_ids=torch.tensor([[*PROMPTS[0], TARGET]])).logits[0, -2:].log_softmax(-1)
+    expected = -(3 * said[0, TARGET] + said[1, other]).item() / 4
+    pieces = [b"t" if token == TARGET else b"o" for token in range(policy.model.config.vocab_size)]
+    config = CONFIG.model_copy(update={"steps": 1, "episodes_per_step": 1, "emphasis": {"t": 3.0}})
+    warm_start(policy, repeated([shown], seed=0), config, toy_run(tmp_path / "run"), pieces=lambda: pieces)
+    (row,) = [row for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "warmstart/loss" in row]
+    assert row["warmstart/loss"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_texts_that_are_named_and_cannot_be_told_are_refused(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"emphasis": {"t": 3.0}})
+    with pytest.raises(ValueError, match="hand over the tokens' pieces"):
+        warm_start(tiny_policy(), repeated(only_target(), seed=0), config, toy_run(tmp_path / "run"))
 
 
 def test_a_failed_demonstration_is_refused(tmp_path: Path) -> None:
