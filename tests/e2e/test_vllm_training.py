@@ -146,8 +146,9 @@ budgets = {{state = 40, action = 28, observation = 96}}
 {engine}
 [train]
 steps = 20
-tasks_per_step = 4
+tasks_per_step = 6
 group_size = 6
+refill = 4
 optimizer = {{lr = 2e-4, betas = [0.9, 0.95]}}
 checkpoint_every = 20
 keep = 9
