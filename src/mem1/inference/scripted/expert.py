@@ -15,7 +15,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from mem1.inference.scripted.pages import Change, Item, Pages, listing, spoiled, write_page
+from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
@@ -129,7 +129,7 @@ class Expert:
         was, script.was_pending = script.was_pending, True
         if script.upfront and value is not None and not script.objectives:
             end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
-            return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
+            return f"{write_page(end, self._pages)}<answer>{write_list(end.list, self._pages)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
         if script.asked.recalls:  # what was asked again by the question before is not needed any more
@@ -175,7 +175,7 @@ class Expert:
         assert script.asked is not None
         again = script.asked.recalls
         given = f"{value}, ({again}) {script.items.get(again, UNKNOWN)}" if again else value
-        struck = (again,) if again and self._pages == "edited" else ()
+        struck = (again,) if again and edits(self._pages) else ()
         if struck:
             script.items.pop(again, None)
         before = tuple(script.items.items())

@@ -32,13 +32,15 @@ class Shown:
 def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random) -> Shown:
     """One of ``config.memories`` in the recipe's budgets, or the recipe's own."""
     if not config.memories:
-        return Shown(None, pages_under(memory.type))
+        return Shown(None, pages_under(memory))
     name = rng.choice(config.memories)
     if name == "state":
         return Shown(StateMemoryConfig(tags=memory.tags, budgets=memory.budgets).build(), "rewritten")
-    edit = memory.instruction if isinstance(memory, GatedStateMemoryConfig) else config.instruction
-    gated = GatedStateMemoryConfig(tags=memory.tags, budgets=memory.budgets, instruction=edit)
-    return Shown(gated.build(), "edited")
+    own = memory if isinstance(memory, GatedStateMemoryConfig) else config
+    gated = GatedStateMemoryConfig(
+        tags=memory.tags, budgets=memory.budgets, instruction=own.instruction, quotes=own.quotes
+    )
+    return Shown(gated.build(), pages_under(gated))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,15 @@ def test_lessons_are_shown_under_several_memories() -> None:
         assert edited == (episode.strategy == "state_gated")
 
 
+def test_lessons_under_an_edited_page_may_answer_by_quoting_it() -> None:
+    for quotes in (True, False):
+        asked = {"objectives": 2, "compositions": ["parallel"], "memories": ["state_gated"], "quotes": quotes}
+        for episode in shown(3, **asked):
+            written = TOKENIZER.decode(episode.turns[-1].completion_token_ids)
+            assert written.endswith("<answer>=</answer>") == quotes
+            assert episode.answers == tuple(o.answers[0] for o in episode.task.objectives)
+
+
 def test_at_most_so_many_turns_are_imitated_and_each_in_its_own_context() -> None:
     whole = {episode.id: episode for episode in shown(3, objectives=4, compositions=["parallel"])}
     part = shown(3, objectives=4, compositions=["parallel"], turns=2)
