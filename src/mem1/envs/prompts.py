@@ -52,9 +52,9 @@ def render_prompt(
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
     Listed questions are numbered. ``brief`` says least: "What is the" and "?" are left out, and the number after the
-    last question says what to do then, so that every question is followed by one. ``headed`` is the same with the number
-    of the first question in its first line, so that a policy need not find out where the list begins. ``joined``: questions stand in one
-    line with "; " between, as published training data has them, and not in a list.
+    last question says what to do then, so that every question is followed by one. ``headed`` is the same with the
+    number of the first question in its first line, so that a policy need not find out where the list begins.
+    ``joined``: questions stand in one line with "; " between, as published training data has them, and not in a list.
     ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
     ``pages``: found pages can be opened.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.

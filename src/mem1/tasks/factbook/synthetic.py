@@ -38,8 +38,8 @@ def synthetic_world(
     """A world of ``countries`` invented countries, all of split ``train``.
 
     ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
-    ``invented`` is the share of values that are reshaped into invented ones, a share of ``namesakes`` of them resembling
-    the country's own name. Reproducible from ``seed``.
+    ``invented`` is the share of values that are reshaped into invented ones, of which a share of ``namesakes``
+    resembles the country's own name. Reproducible from ``seed``.
     """
     rng = random.Random(f"synthetic world {seed}")
     lenders = [country for country in base.countries if country.split == "train"]
