@@ -103,9 +103,10 @@ class LessonsConfig(Config):
     of many tokens; of the invented values a share of ``namesakes`` resembles the country's name ("Moroccan").
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
-    ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
-    spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
-    tokens, which are not imitated, among the right ones.
+    ``remarks`` the share of prompts with numbered lines that ask nothing, ``distant`` the share of parallel ones whose
+    line after the last question bears a number further on, as in a longer list (that last turn is not imitated),
+    ``slips`` the share of pages that the expert spoils (they are not imitated) to show how it goes on from there.
+    ``stumbles``: the share of turns with wrong tokens, which are not imitated, among the right ones.
 
     ``workers``: so many processes make lessons ahead, in the order in which one would; 0: the trainer's own.
     """
@@ -132,6 +133,7 @@ class LessonsConfig(Config):
     numbers: Count = 72
     anywhere: Part = 0.0
     remarks: Part = 0.0
+    distant: Part = 0.0
     slips: Part = 0.0
     stumbles: Part = 0.0
     workers: Annotated[int, Field(ge=0)] = 0
