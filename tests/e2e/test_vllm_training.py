@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,14 +17,19 @@ from typing import Any
 import pytest
 import torch
 
-from mem1.errors import BackendError, InexactError
+from mem1.commands import train
+from mem1.errors import BackendError, ConfigError, InexactError
 from mem1.event_loop import command_loop, run_here
 from mem1.inference.base import Request, Section
 from mem1.inference.following import Follower
 from mem1.inference.hf.loading import load_model, load_tokenizer
+from mem1.inference.vllm.platform import device
+from mem1.inference.vllm.server import VllmServerEngine
 from mem1.recipe import Recipe
+from mem1.report.build import build_report
 from mem1.runtime.models import LocalModel, build_local
-from mem1.train.backends.handover import WeightFiles, check_handed_over
+from mem1.storage.metrics import read_metrics
+from mem1.train.backends.handover import WeightFiles, check_handed_over, logprobs_of
 from tests.e2e.vllm_server import serving
 from tests.unit.inference.vllm_models import save_random
 
@@ -117,3 +125,167 @@ def test_twenty_updates_of_a_server_are_written_with_until_it_dies(
         with pytest.raises(BackendError, match="the connection failed"):
             asyncio.run(local.confirm())
         asyncio.run(local.sampler.close())
+
+
+# ---------------------------------------------------------------- whole trainings
+
+RECIPE = """
+model = "{model}"
+watch_tasks = 0
+[tasks]
+composition = "sequential"
+objectives = 2
+count = 64
+[env]
+prompt = "brief"
+top_k = 2
+turns_per_objective = 2
+[memory]
+type = "state"
+budgets = {{state = 40, action = 28, observation = 96}}
+{engine}
+[train]
+steps = 20
+tasks_per_step = 6
+group_size = 6
+refill = 4
+optimizer = {{lr = 2e-4, betas = [0.9, 0.95]}}
+checkpoint_every = 20
+keep = 9
+evaluate_every = 0
+no_signal_limit = 20
+"""
+IN_PROCESS = f"""
+[engine]
+type = "vllm"
+dtype = "float32"
+slots = 16
+max_context = {CONTEXT}
+extra = {{seed = 0}}
+"""
+AT_A_SERVER = f"""
+[engine]
+type = "vllm_server"
+base_url = "{{url}}"
+served_name = "it"
+max_context = {CONTEXT}
+slots = 16
+retries = 1
+"""
+
+
+def trained(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[float]]:
+    """Train as ``recipe`` says: the run, and what each hand-over's check found."""
+    found: list[float] = []
+
+    async def noted(engine: Follower, model: Any, version: int) -> float:
+        found.append(await check_handed_over(engine, model, version))
+        return found[-1]
+
+    monkeypatch.setattr("mem1.train.backends.handover.check_handed_over", noted)
+    path, run = tmp_path / "r.toml", tmp_path / "run"
+    path.write_text(recipe)
+    assert train(path, [], run=run, resume=False)["steps"] == UPDATES
+    return run, found
+
+
+def check_training(run: Path, handed_over: list[float], name: str) -> None:
+    """Each update moved the policy, and each rollout and each hand-over was of the trainer's own numbers."""
+    rows = list(read_metrics(run / "metrics.jsonl"))
+    gaps = [row["policy/rollout_gap_max"] for row in rows]
+    means = [row["policy/rollout_gap"] for row in rows]
+    manifest = json.loads((run / "checkpoints" / "step-000020" / "checkpoint.json").read_text())
+    tokens = manifest["progress"]["trained_tokens"]
+    print(
+        f"\n{name}: {UPDATES} updates, {tokens} sampled tokens, |difference| at most {max(means):.1e} on average in a "
+        f"step, largest {max(gaps):.1e}; at hand-overs {min(handed_over):.1e} to {max(handed_over):.1e} nats"
+    )
+    assert len(rows) == UPDATES
+    assert len(handed_over) == UPDATES + 1, "the weights before the first step too"
+    assert all(row["policy/grad_norm"] > 0 for row in rows)
+    assert max(gaps) < 1e-4
+    assert max(handed_over) < 1e-4
+    models = [load_model(str(run / "checkpoints" / f"step-{n:06d}" / "model"), device="cpu") for n in (0, UPDATES)]
+    prompt, written = tuple(range(5, 60)), tuple(range(60, 90))
+    before, after = (logprobs_of(model, prompt, written) for model in models)
+    assert (before - after).abs().max() > 0.01, "what is close to the trainer is close to the weights of its step alone"
+
+
+def test_twenty_steps_of_training_are_written_by_the_trainers_numbers_in_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPE.format(model="builtin:tiny", engine=IN_PROCESS)
+    run, handed_over = trained(recipe, tmp_path, monkeypatch)
+    check_training(run, handed_over, "in this process")
+    assert "Trainer against rollout" in build_report(run).html.read_text()
+
+
+def test_twenty_steps_of_training_are_written_by_the_trainers_numbers_at_a_server(
+    untied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(untied, name="it", max_context=CONTEXT, control=True) as (url, _):
+        recipe = RECIPE.format(model=untied, engine=AT_A_SERVER.format(url=url))
+        check_training(*trained(recipe, tmp_path, monkeypatch), "a server")
+
+
+# ---------------------------------------------------------------- sleep
+
+
+def test_sleep_is_refused_on_a_cpu_before_anything_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(RECIPE.format(model="builtin:tiny", engine=IN_PROCESS + "sleep = true\n"))
+    if device().is_sleep_mode_available():
+        pytest.skip("this device can sleep")
+    with pytest.raises(ConfigError, match=r"(?s)cannot give its memory back on this device \(cpu\).*engine\.sleep"):
+        train(path, [], run=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("lora", [False, pytest.param(True, marks=pytest.mark.skipif(not LORA, reason="no peft"))])
+def test_vllm_takes_the_calls_of_sleep_in_our_order_and_writes_with_the_weights_after_it(
+    llama: Path, lora: bool
+) -> None:
+    """On a CPU no memory is given back; that it could not write while asleep and does afterwards is vLLM's own."""
+    engine = {"type": "vllm", "dtype": "float32", "slots": 8, "max_context": CONTEXT, "extra": {"seed": 0}}
+    local = replace(opened(engine, llama if lora else "builtin:tiny", lora=lora), sleeps=True)
+    try:
+        with command_loop():
+            local.hand_over(0)
+            for number in range(1, 4):
+                local.rest()
+                with pytest.raises(BackendError, match="vLLM sleeps"):
+                    run_here(local.sampler.generate(Request((5, 6, 7), (Section("a", (), (), 4),), "s")))
+                step(local, number)
+                local.hand_over(number)  # wakes it, checks, and raises above 1e-4
+                run_here(local.confirm())
+    finally:
+        asyncio.run(local.sampler.close())
+
+
+def test_a_server_takes_the_calls_of_sleep_and_one_without_the_flag_is_told_apart(untied: Path, tmp_path: Path) -> None:
+    with serving(untied, name="it", max_context=CONTEXT, control=True) as (url, _):
+        engine = {"type": "vllm_server", "base_url": url, "served_name": "it", "max_context": CONTEXT, "sleep": True}
+        local = opened({**engine, "weights_dir": str(tmp_path), "retries": 1}, untied, lora=False)
+        server: VllmServerEngine = local.sampler  # type: ignore[assignment]
+        with command_loop():
+            with pytest.raises(ConfigError, match="without --enable-sleep-mode"):
+                run_here(server.check_sleep())
+            local.hand_over(0)
+            local.rest()
+            assert sleeping(url)
+            step(local, 1)
+            local.hand_over(1)
+            assert not sleeping(url)
+            local.rest()
+            run_here(server.close())
+            # A run that was killed leaves it asleep; the next one wakes it.
+            again = opened({**engine, "weights_dir": str(tmp_path), "retries": 1}, untied, lora=False)
+            again.hand_over(0)
+            assert not sleeping(url)
+            run_here(again.sampler.close())
+
+
+def sleeping(url: str) -> bool:
+    with urllib.request.urlopen(f"{url.removesuffix('/v1')}/is_sleeping", timeout=60) as answer:
+        found: bool = json.loads(answer.read())["is_sleeping"]
+        return found

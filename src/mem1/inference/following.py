@@ -21,3 +21,7 @@ class Follower(Engine, Protocol):
 
     async def confirm(self) -> None:
         """Raise ``BackendError`` where it does not write with the weights that it was given last."""
+
+    async def sleep(self) -> None:
+        """Give the memory of its device back until it is given weights (``update_weights``); asked to where the recipe
+        says so (``FollowingConfig.sleep``). Raises ``BackendError``, also while something is being written."""

@@ -31,7 +31,8 @@ class LocalModel:
 
     ``trained`` is ``policy`` itself, with the adapter in it if there is one, or its copy in float32 where the sampler
     writes with other numbers: in half precision, or in another process, or with the weights of an earlier step.
-    ``files``: how the trained weights reach a sampler in another process; ``None``: it is in this one.
+    ``files``: how the trained weights reach a sampler in another process; ``None``: it is in this one. ``sleeps``: the
+    sampler gives its memory back while the policy is learned from.
     """
 
     tokenizer: HfTokenizer
@@ -39,6 +40,12 @@ class LocalModel:
     trained: Policy
     sampler: TransformersEngine | Follower
     files: WeightFiles | None = None
+    sleeps: bool = False
+
+    def rest(self) -> None:
+        """Let the sampler give its memory back until the next hand-over, if it is one that does."""
+        if self.sleeps:
+            run_here(cast("Follower", self.sampler).sleep())
 
     def hand_over(self, version: int) -> None:
         """Let the sampler write with the trained weights as they are after ``version`` steps, and see that it does."""
@@ -59,8 +66,10 @@ class LocalModel:
             shared = SharedWeights(None if self.trained is self.policy else bring_up)
             await self.sampler.update_weights(version, shared)
             return
-        from mem1.train.backends.handover import check_handed_over
+        from mem1.train.backends.handover import check_handed_over, free_unused
 
+        if self.sleeps:
+            free_unused(self.trained.device)
         await self.sampler.update_weights(version, self.files.write(version))
         await check_handed_over(cast("Follower", self.sampler), self.trained.model, version)
 
@@ -107,7 +116,9 @@ def _followed(recipe: Recipe, settings: FollowingConfig, tokenizer: HfTokenizer,
     if recipe.lora is not None:
         add_adapter(policy.model, recipe.lora, base=recipe.model, seed=recipe.seed)
     rank = None if recipe.lora is None else recipe.lora.r
-    return LocalModel(tokenizer, policy, policy, settings.follow(recipe.model, start, adapter_rank=rank), files)
+    return LocalModel(
+        tokenizer, policy, policy, settings.follow(recipe.model, start, adapter_rank=rank), files, settings.sleep
+    )
 
 
 def build_tokenizer(recipe: Recipe, texts: Callable[[], Iterable[str]]) -> HfTokenizer:

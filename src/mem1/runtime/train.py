@@ -48,6 +48,7 @@ def train(
         probes=answer_probes(local.tokenizer, tags.opening(tags.answer)),
         evaluate=watcher(runtime, watched),
         on_weights=local.hand_over,
+        before_learning=local.rest,
         extra_files=local.tokenizer.save,
         console=console,
         monitors=runtime.recipe.monitors,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from mem1.tasks.base import Source
 from mem1.types import Composition, Episode, Task
 
 if TYPE_CHECKING:  # torch: a model behind an endpoint is evaluated where there is none
-    from mem1.train.loop import TrainResult
+    from mem1.train.loop import Evaluate, TrainResult
     from mem1.train.warmstart import Demonstrations
 
 _MEASURED = 32  # tasks whose demonstrations only measure the loss
@@ -58,14 +58,27 @@ def warm_start(
         runtime.recipe.warmstart,
         run,
         held_out=shown.held_out,
-        evaluate=watcher(runtime, watched),
-        on_weights=local.hand_over,
+        evaluate=_watcher(runtime, watched),
+        before_learning=local.rest,
         extra_files=local.tokenizer.save,
         console=console,
         monitors=runtime.recipe.monitors,
         pieces=local.tokenizer.pieces,
         resume=resume,
     )
+
+
+def _watcher(runtime: Runtime, watched: Sequence[Task]) -> Evaluate | None:
+    """As ``watcher``, by a sampler that is given the weights then and not after each step: nobody else wants it."""
+    measured = watcher(runtime, watched)
+    if measured is None:
+        return None
+
+    def handed_over(step: int) -> Mapping[str, float]:
+        runtime.trainable.hand_over(step)
+        return measured(step)
+
+    return handed_over
 
 
 def demonstrations(runtime: Runtime) -> Shown:

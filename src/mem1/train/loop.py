@@ -90,6 +90,8 @@ class Loop:
         episodes: Name of the episode file, or ``None`` for a run that records none.
         evaluate: Called before the first step, every ``evaluate_every`` steps, and after the last one.
         on_weights: Told the number of complete steps whenever the weights have changed.
+        before_learning: Called when a step has what it learns from: who sampled it has nothing to do until
+            ``on_weights`` or ``evaluate``.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
         monitors: Who else follows the run.
@@ -108,6 +110,7 @@ class Loop:
         on_weights: Callable[[int], None] | None,
         extra_files: Callable[[Path], None] | None,
         console: Console | None,
+        before_learning: Callable[[], None] = lambda: None,
         monitors: Sequence[MonitorConfig] = (),
     ) -> None:
         self._run = run
@@ -118,6 +121,7 @@ class Loop:
         self._episodes = episodes
         self._evaluate = evaluate
         self._on_weights = on_weights
+        self._before_learning = before_learning
         self._console = console
         self._monitors = monitors
         self._checkpoints = Checkpoints(
@@ -191,6 +195,7 @@ class Loop:
     def _step(self, learner: Learner[Gathered], recorder: Recorder) -> None:
         began = time.perf_counter()
         gathered = learner.gather(self._progress)
+        self._before_learning()
         with deferred_interrupt():
             self._whole = False
             rolled_out = time.perf_counter()

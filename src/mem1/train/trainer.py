@@ -68,6 +68,7 @@ class Trainer:
         evaluate: Measures the weights after ``step`` steps.
         reference: What KL is taken against, at the same temperature; by default the policy as it was handed over.
         on_weights: Told the number of complete steps whenever the weights have changed.
+        before_learning: Called when the rollout of a step is there: its sampler may rest until ``on_weights``.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
         monitors: Who else follows the run.
@@ -85,6 +86,7 @@ class Trainer:
         evaluate: Evaluate | None = None,
         reference: Policy | None = None,
         on_weights: Callable[[int], None] | None = None,
+        before_learning: Callable[[], None] = lambda: None,
         extra_files: Callable[[Path], None] | None = None,
         console: Console | None = None,
         monitors: Sequence[MonitorConfig] = (),
@@ -108,6 +110,7 @@ class Trainer:
             WithAhead(trained, self._learner.ahead),
             evaluate=evaluate,
             on_weights=on_weights,
+            before_learning=before_learning,
             extra_files=extra_files,
             console=console,
             monitors=monitors,
@@ -132,6 +135,7 @@ def reinforcement_loop(
     on_weights: Callable[[int], None] | None,
     extra_files: Callable[[Path], None] | None,
     console: Console | None,
+    before_learning: Callable[[], None] = lambda: None,
     monitors: Sequence[MonitorConfig],
 ) -> Loop:
     """The loop that every ``Reinforcement`` runs in, wherever the weights are; arguments as for ``Loop``."""
@@ -144,6 +148,7 @@ def reinforcement_loop(
         episodes="train",
         evaluate=evaluate,
         on_weights=on_weights,
+        before_learning=before_learning,
         extra_files=extra_files,
         console=console,
         monitors=monitors,

@@ -71,6 +71,7 @@ def warm_start(
     held_out: Sequence[Episode] = (),
     evaluate: Evaluate | None = None,
     on_weights: Callable[[int], None] | None = None,
+    before_learning: Callable[[], None] = lambda: None,
     extra_files: Callable[[Path], None] | None = None,
     console: Console | None = None,
     monitors: Sequence[MonitorConfig] = (),
@@ -87,6 +88,7 @@ def warm_start(
         held_out: Demonstrations to measure the loss on at every evaluation.
         evaluate: Further measurements of the weights after so many steps.
         on_weights: Told the number of complete steps whenever the weights have changed.
+        before_learning: Called before each step; what ``evaluate`` samples with may rest until it is called.
         extra_files: Writes what belongs beside the weights (the tokenizer) into a checkpoint's model directory.
         console: For the progress; ``None`` for silence.
         monitors: Who else follows the run.
@@ -118,6 +120,7 @@ def warm_start(
         episodes=None,
         evaluate=measure if unseen is not None or evaluate is not None else None,
         on_weights=on_weights,
+        before_learning=before_learning,
         extra_files=extra_files,
         console=console,
         monitors=monitors,

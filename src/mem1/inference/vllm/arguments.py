@@ -19,6 +19,8 @@ def engine_arguments(config: VllmConfig, folder: Path, *, cpu: bool, adapter_ran
     it drew and sets the request's generator back by what a draw takes on a GPU; torch's generators for CPUs cannot be
     set back so, and the whole engine ends. Every request of ours has a generator of its own (``Request.seed``).
 
+    With ``config.sleep`` memory comes from an allocator that can give it back and take it again.
+
     Raises ``ConfigError`` where ``config.extra`` asks for pieces there.
     """
     whole: dict[str, Any] = {_PIECES: False} if cpu else {}
@@ -40,6 +42,7 @@ def engine_arguments(config: VllmConfig, folder: Path, *, cpu: bool, adapter_ran
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # sample from the model's own distribution, whatever its authors suggest
         **whole,
+        **({"enable_sleep_mode": True} if config.sleep else {}),
         **adapter,
         **config.extra,
     }

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import finalize
 
-from mem1.errors import BackendError, Mem1Error, ModelError, boundary
+from mem1.errors import BackendError, ModelError, boundary
 from mem1.inference.vllm.arguments import engine_arguments
 from mem1.inference.vllm.config import VllmConfig
+from mem1.inference.vllm.platform import check_sleep, device, missing
 from mem1.inference.writing import Ask, Piece
 from mem1.types import Usage
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ADAPTER = 1  # vLLM's number of the one adapter that is trained
+_KEEP, _DISCARD = 1, 2  # vLLM's levels of sleep: what becomes of the weights; the cache is gone with both
 
 
 class VllmGoneError(BackendError):
@@ -43,21 +45,21 @@ class VllmBackend:
         folder: The model's.
         adapter_rank: Largest rank of the low-rank adapter that it will be given; ``None``: it will be given none.
 
-    Raises ``Mem1Error`` without the package, ``ModelError`` where vLLM cannot serve the model.
+    Raises ``Mem1Error`` without the package, ``ConfigError`` where it cannot sleep and should, ``ModelError`` where
+    vLLM cannot serve the model.
     """
 
     def __init__(self, config: VllmConfig, folder: Path, *, adapter_rank: int | None = None) -> None:
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
-            from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ModuleNotFoundError as error:
-            raise Mem1Error(
-                f"the vllm engine needs a package that is not here: {error.name}",
-                hint="vLLM pins versions of its own and has its own environment: make venv-vllm, then run "
-                ".venv-vllm/bin/python -m mem1",
-            ) from error
-        settings = engine_arguments(config, folder, cpu=current_platform.is_cpu(), adapter_rank=adapter_rank)
+            raise missing(error) from error
+        if config.sleep:
+            check_sleep(device())
+        settings = engine_arguments(config, folder, cpu=device().is_cpu(), adapter_rank=adapter_rank)
+        self._keeps_base = adapter_rank is not None
+        self._asleep = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
@@ -86,10 +88,23 @@ class VllmBackend:
     async def load(self, folder: Path, version: int, *, adapter: bool) -> None:
         """Write with the weights (or the low-rank adapter) in ``folder`` from now on, and drop what is cached.
 
-        Raises ``BackendError``; vLLM's weights may then be anything, so that no call should follow.
+        Wakes it where it sleeps. Raises ``BackendError``; vLLM's weights may then be anything, so that no call should
+        follow.
         """
         hint = "see its log; the model in engine and trainer must be the same"
+        if self._asleep:
+            hint += ". It was asleep: its memory must be free again (engine.extra.gpu_memory_utilization)"
         await self._there(self._load(folder, version, adapter=adapter), "vLLM does not take the weights", hint)
+
+    async def sleep(self) -> None:
+        """Give the device's memory back until ``load``: of cache and weights, which are given anew then.
+
+        Weights beneath an adapter wait in main memory. Raises ``BackendError``.
+        """
+        if not self._asleep:
+            level = _KEEP if self._keeps_base else _DISCARD
+            await self._there(self._llm.sleep(level=level), "vLLM does not give its memory back", "see its log")
+            self._asleep = True
 
     async def _there(self, work: Coroutine[Any, Any, T], what: str, hint: str) -> T:
         """``work`` on vLLM's own loop."""
@@ -106,6 +121,8 @@ class VllmBackend:
             raise
 
     async def _load(self, folder: Path, version: int, *, adapter: bool) -> None:
+        if self._asleep:  # room for the weights first, and for the cache when they are there
+            await self._llm.wake_up(tags=["weights"])
         if adapter:
             from vllm.lora.request import LoRARequest
 
@@ -115,11 +132,18 @@ class VllmBackend:
             await self._llm.add_lora(self._adapter)
         else:
             await self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        if self._asleep:
+            await self._llm.wake_up(tags=["kv_cache"])
+            self._asleep = False
         if not await self._llm.reset_prefix_cache():
             raise BackendError("vLLM still holds prefixes that were computed under the former weights")
         await self._llm.update_weight_version(str(version))
 
     async def _call(self, ask: Ask) -> Piece:
+        if self._asleep:  # vLLM would hold the request until it wakes
+            raise BackendError(
+                "vLLM sleeps", where=ask.request.session, hint="give it weights first: update_weights wakes it"
+            )
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 

@@ -43,7 +43,8 @@ class FollowingConfig(EngineConfig):
     ``weights_dir``: where they are written, for the engine to read; ``None``: a folder for temporary files. After each
     hand-over some tokens are sampled and compared: ``handover_gap`` is what a log-probability may differ by from the
     trainer's, in nats; ``None``: 1e-4, or 0.5 where the engine is known to compute in half precision.
-    ``trainer_device``: where the trained weights are, "auto" takes CUDA where there is a device.
+    ``trainer_device``: where the trained weights are, "auto" takes CUDA where there is a device. ``sleep``: the engine
+    gives the memory of its device back while the policy is learned from, for a trainer on the same one.
     """
 
     takes_weights: ClassVar[bool] = True
@@ -52,6 +53,16 @@ class FollowingConfig(EngineConfig):
     weights_dir: Path | None = None
     handover_gap: Nats | None = None
     trainer_device: str = "auto"
+    sleep: bool = False
+
+    def check_recipe(self, recipe: Any) -> None:
+        """Who sleeps while the policy is learned from writes nothing meanwhile."""
+        super().check_recipe(recipe)
+        if self.sleep and recipe.train.staleness:
+            raise ValueError(
+                f"engine.sleep and train.staleness = {recipe.train.staleness}: with rollouts ahead the engine writes "
+                "while the policy is learned from; leave one of them out"
+            )
 
 
 class VllmConfig(FollowingConfig):
@@ -77,6 +88,13 @@ class VllmConfig(FollowingConfig):
         for key in sorted(extra.keys() - PLAIN_ARGUMENTS):
             permitted(f"engine.extra.{key}")
         return extra
+
+    async def check(self, model: str) -> None:
+        """Say where vLLM cannot sleep on the device that there is. Raises ``ConfigError``, ``Mem1Error``."""
+        if self.sleep:
+            from mem1.inference.vllm.platform import check_sleep, device
+
+            check_sleep(device())
 
     def build(self, model: str) -> Engine:
         """The engine for a model in a folder."""
@@ -125,10 +143,14 @@ class VllmServerConfig(OpenAiConfig, FollowingConfig):
         return self._engine(model, str(folder))
 
     async def check(self, model: str) -> None:
-        """Ask the server once."""
+        """Ask the server once, and whether it can sleep where it will be told to."""
         engine = self._engine(model, model)
-        await engine.check()
-        await engine.close()
+        try:
+            await engine.check()
+            if self.sleep:
+                await engine.check_sleep()
+        finally:
+            await engine.close()
 
     def _engine(self, model: str, tokenizer: str) -> VllmServerEngine:
         from mem1.inference.folders import local_tokenizer

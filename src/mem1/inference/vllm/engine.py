@@ -64,6 +64,11 @@ class VllmEngine:
     async def confirm(self) -> None:
         """It lives in this process: nobody else gives it weights."""
 
+    async def sleep(self) -> None:
+        """Give the device's memory back until there are new weights. Raises ``BackendError``."""
+        self._pending.check_idle()
+        await self._backend.sleep()
+
     def release(self, session: str) -> None:
         """Nothing is kept for a session: prefixes are shared by all."""
 

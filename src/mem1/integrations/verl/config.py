@@ -45,6 +45,7 @@ REFUSED: Mapping[str, str] = {key: reason for key, reason in IN_THIS_PROCESS.ite
     "engine.weights_dir": "verl hands the weights over without files",
     "engine.handover_gap": "verl hands the weights over, and train.max_rollout_gap sees that they arrived",
     "engine.trainer_device": "backend.device is where verl trains",
+    "engine.sleep": "verl's vLLM always gives its memory back while the policy is trained",
 }
 NEEDS = (
     "verl pins versions of its own and has its own environment: make venv-verl, then run .venv-verl/bin/python -m mem1"

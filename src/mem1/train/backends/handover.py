@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -122,6 +123,13 @@ async def check_handed_over(engine: Follower, model: PreTrainedModel, version: i
             "(docs/scaling.md)",
         )
     return worst
+
+
+def free_unused(device: torch.device) -> None:
+    """Give back what torch holds of ``device`` for later use: an engine that sleeps there takes it when it wakes."""
+    if device.type != "cpu":
+        gc.collect()  # what is only held by a cycle is not unused yet
+        torch.accelerator.empty_cache()
 
 
 @torch.no_grad()

@@ -32,6 +32,8 @@ class VllmLike:
         self.calls: list[str] = []
         self.completions = 0
         self.dies_after = dies_after
+        self.sleep_mode = True  # whether it was started with --enable-sleep-mode
+        self.asleep: set[str] = set()
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
@@ -39,15 +41,25 @@ class VllmLike:
     def dead(self) -> bool:
         return self.dies_after is not None and self.completions >= self.dies_after
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> Any:
+    def answer(self, method: str, path: str, body: dict[str, Any], query: str = "") -> Any:
         """The JSON that vLLM 0.32 answers; ``None`` for a path that it has not."""
-        self.calls.append(f"{method} {path}")
+        self.calls.append(f"{method} {path}{query and '?'}{query}")
         match path:
             case "/v1/models":
                 return {"object": "list", "data": [{"id": "it", "object": "model"}]}
             case "/v1/completions":
+                assert not self.asleep, "vLLM would hold the request until it wakes"
                 return self.there(self.complete(body))
+            case "/sleep":
+                self.asleep = {"weights", "kv_cache"}
+                return {"status": "sleeping"}
+            case "/wake_up":
+                self.asleep.discard(query.removeprefix("tags="))
+                return {"status": "sleeping" if self.asleep else "awake"}
+            case "/server_info":
+                return {"vllm_config": {"model_config": {"enable_sleep_mode": self.sleep_mode}}}
             case "/collective_rpc" if body["method"] == "reload_weights":
+                assert "weights" not in self.asleep, "there is no memory for them"
                 self.there(self.engine.update_weights(0, FileWeights(Path(body["kwargs"]["weights_path"]))))
                 return {"results": [None]}
             case "/reset_prefix_cache":
@@ -98,7 +110,12 @@ def serving(server: VllmLike, port: int = 0) -> Iterator[str]:
             if server.dead:
                 self.close_connection = True
                 return
-            found = server.answer(self.command, self.path.split("?")[0], body)
+            path, _, query = self.path.partition("?")
+            try:
+                found = server.answer(self.command, path, body, query)
+            except AssertionError as error:
+                self.send_error(500, str(error))
+                return
             data = json.dumps(found if found is not None else {"detail": "Not Found"}).encode()
             self.send_response(200 if found is not None else 404)
             self.send_header("Content-Type", "application/json")

@@ -85,7 +85,7 @@ def test_a_server_that_takes_weights_and_does_not_use_them_is_noticed(tmp_path: 
 def test_a_server_without_its_control_calls_says_how_to_start_it(tmp_path: Path) -> None:
     server = VllmLike("builtin:tiny")
     plain = server.answer
-    server.answer = lambda method, path, body: plain(method, path, body) if "/v1/" in path else None  # type: ignore[method-assign]
+    server.answer = lambda method, path, *rest: plain(method, path, *rest) if "/v1/" in path else None  # type: ignore[method-assign]
     with serving(server) as url:
         local = opened(url, tmp_path)
         with pytest.raises(BackendError, match=r"(?s)does not take the weights.*VLLM_SERVER_DEV_MODE=1") as told:
@@ -115,10 +115,10 @@ def test_prefixes_that_are_still_held_are_refused(tmp_path: Path) -> None:
     server = VllmLike("builtin:tiny")
     plain = server.answer
 
-    def busy(method: str, path: str, body: dict[str, Any]) -> Any:
-        return {"success": False} if path == "/reset_prefix_cache" else plain(method, path, body)
+    def busy(method: str, path: str, *rest: Any) -> Any:
+        return {"success": False} if path == "/reset_prefix_cache" else plain(method, path, *rest)
 
-    server.answer = busy  # type: ignore[method-assign]
+    server.answer = busy  # type: ignore[method-assign, assignment]
     with serving(server) as url, pytest.raises(BackendError, match="still holds prefixes"):
         opened(url, tmp_path).hand_over(0)
 

@@ -35,6 +35,7 @@ REFUSED: list[tuple[dict[str, Any], str, Any]] = [
     (ON_GPUS, "engine.weights_dir", "weights"),
     (ON_GPUS, "engine.handover_gap", 0.5),
     (ON_GPUS, "engine.trainer_device", "cpu"),
+    (ON_GPUS, "engine.sleep", True),
     (SERVICE, "train.memory_credit", {"type": "information_gain"}),
     (SERVICE, "train.temperature", 0.7),
     (SERVICE, "train.staleness", 1),
