@@ -52,6 +52,13 @@ def test_it_plays_under_the_memory_of_the_recipe(memory: str) -> None:
     assert share(row) >= 10 / 12
 
 
+def test_a_quote_scores_what_a_list_scores_and_is_shorter() -> None:
+    (listed,) = rows(memory={"type": "state_gated"})
+    (quoted,) = rows(memory={"type": "state_gated", "quotes": True})
+    assert share(quoted) == share(listed)
+    assert quoted.turns == listed.turns
+
+
 def test_the_bound_is_that_of_the_task_where_budgets_grow_with_its_objectives() -> None:
     """Four objectives: 2 * ((60 + 4 * 12) + (40 + 4 * 10)) + 128."""
     budgets = {"state": 60, "action": 40, "observation": 128, "each": {"state": 12, "action": 10}}

@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mem1.inference.scripted.pages import Change, Item, Pages, listing, spoiled, write_page, write_summary
+from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page, write_summary
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
@@ -56,6 +56,7 @@ class _Script:
 
     upfront: bool
     end: int  # the number after the last question
+    open_end: bool  # the prompt does not say under that number what to do then
     objectives: deque[_Asked]
     asked: _Asked | None = None
     awaited: _Lookup | None = None
@@ -81,8 +82,9 @@ class Expert:
     ``slips``: the share of its pages that it spoils, by an item that stands twice or in the wrong place. It puts the
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
     says in which turns it did so, since those are not to be imitated, nor are turns that ask what the prompt does not
-    list (``metadata["held"]``). ``knows``: it writes values that it was not shown, in turns that are not to be imitated
-    either, so that one search in vain does not spoil a long lesson.
+    list (``metadata["held"]``), nor the last one where the prompt does not end its list there (``metadata["ends"]``).
+    ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
+    in vain does not spoil a long lesson.
 
     A context that ends with ``summary_tag`` asks for a summary, which holds the list and what is being looked up. It
     spoils some of those too: ``slipped_calls`` says in front of which turns.
@@ -122,7 +124,9 @@ class Expert:
             )
             for number, objective in enumerate(task.objectives, start=task.first)
         )
-        self._scripts[session] = _Script(upfront, task.first + task.size, deque(asked))
+        self._scripts[session] = _Script(
+            upfront, task.first + task.size, "ends" in task.objectives[-1].metadata, deque(asked)
+        )
 
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn, or a summary. Raises ``KeyError`` for a session not enlisted."""
@@ -139,9 +143,11 @@ class Expert:
         before = tuple(item for item in script.items.items() if item not in added)
         was = bool(script.pending)
         if script.upfront and value is not None and not script.objectives:
+            if script.open_end:
+                self._leave_out(session, script)
             script.pending = f"({script.end}) {LAST}"
             end = Change(read, before, (), added, script.pending, was)
-            return f"{write_page(end, self._pages)}<answer>{listing(end.list)}</answer>"
+            return f"{write_page(end, self._pages)}<answer>{write_list(end.list, self._pages)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
         if script.asked.recalls:  # what was asked again by the question before is not needed any more
@@ -196,7 +202,7 @@ class Expert:
         assert script.asked is not None
         again = script.asked.recalls
         given = f"{value}, ({again}) {script.items.get(again, UNKNOWN)}" if again else value
-        struck = (again,) if again and self._pages == "edited" else ()
+        struck = (again,) if again and edits(self._pages) else ()
         if struck:
             script.items.pop(again, None)
         before = tuple(script.items.items())

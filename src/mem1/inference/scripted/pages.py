@@ -13,8 +13,13 @@ import random
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Pages = Literal["rewritten", "edited", "noted"]
-"""``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``;
+from mem1.actions.quoting import QUOTE
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
+
+Pages = Literal["rewritten", "edited", "quoted", "noted"]
+"""``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``; ``quoted``:
+the same, and the answer is the page's list, by its sign;
 ``noted``: each value once, under its number, when it is found, for memories that keep what was written themselves."""
 
 Item = tuple[int, str]
@@ -43,14 +48,21 @@ class Change:
         return self.items + self.added
 
 
-def pages_under(memory: str) -> Pages:
-    """How the expert writes under a memory, by its ``type``."""
-    return _UNDER.get(memory, "rewritten")
+def pages_under(memory: MemoryConfig) -> Pages:
+    """How the expert writes under a memory."""
+    if isinstance(memory, GatedStateMemoryConfig) and memory.quotes:
+        return "quoted"
+    return _UNDER.get(memory.type, "rewritten")
+
+
+def edits(pages: Pages) -> bool:
+    """Whether only what changes is written."""
+    return pages in ("edited", "quoted")
 
 
 def write_page(change: Change, pages: Pages) -> str:
     """The state block of a turn."""
-    if pages == "edited":
+    if edits(pages):
         return f"<think>{_edits(change)}</think>"
     listed = change.list if pages == "rewritten" else change.added
     read = f" {change.read}" if change.read else ""
@@ -79,6 +91,11 @@ def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
 def listing(items: tuple[Item, ...]) -> str:
     """``(1) Lima;(2) Accra;``."""
     return "".join(f"({number}) {value};" for number, value in items)
+
+
+def write_list(items: tuple[Item, ...], pages: Pages) -> str:
+    """The answer to all questions: what stands on the list, or the sign that stands for it."""
+    return QUOTE if pages == "quoted" else listing(items)
 
 
 def _edits(change: Change) -> str:

@@ -83,6 +83,13 @@ def test_parallel_with_edits_by_hand() -> None:
     ]
 
 
+def test_parallel_with_edits_and_a_quote_by_hand() -> None:
+    """The page is edited alike, and the sign stands for the list."""
+    edited, quoted = (script(task(*THREE), "Lima", "nothing", "ACCRA", pages=pages) for pages in ("edited", "quoted"))
+    assert quoted[:-1] == edited[:-1]
+    assert quoted[-1] == ("<think>= capital: Accra\n-?\n+(3) Accra\n+?(4) Answer all.</think><answer>=</answer>")
+
+
 def test_parallel_where_earlier_turns_stay_in_context_by_hand() -> None:
     """Each value is written once, under its number, and never copied."""
     assert script(task(*THREE[:2]), "Lima", ".cn", pages="noted") == [
