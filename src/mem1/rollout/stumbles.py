@@ -23,9 +23,15 @@ def stumbling(call: Call, rng: random.Random) -> Call:
     They are some that follow one another in the prompt, or one of the prompt's again and again. Neither the first nor
     the last token is moved. A call without a prompt, of fewer than three tokens, or with nothing to train on stays.
     """
+    changed = _changed(call, rng)
+    return call.model_copy(update=changed) if changed else call
+
+
+def _changed(call: Turn | SideCall, rng: random.Random) -> dict[str, object]:
+    """What a stumble changes; nothing where the call stays."""
     ids, prompt = call.completion_token_ids, call.prompt_token_ids
     if len(ids) < 3 or not prompt or not call.sampled_mask:
-        return call
+        return {}
     at, begins = rng.randrange(1, len(ids) - 1), rng.randrange(len(prompt))
     one, several = prompt[begins : begins + 1], prompt[begins : begins + rng.randint(1, 4)]
     wrong = several if rng.random() < 0.5 else one * rng.choice(_TIMES)
@@ -36,4 +42,4 @@ def stumbling(call: Call, rng: random.Random) -> Call:
     }
     if isinstance(call, Turn) and at < call.state_length:
         changed["state_length"] = call.state_length + len(wrong)
-    return call.model_copy(update=changed)
+    return changed
