@@ -44,11 +44,12 @@ composition = "parallel"
 objectives = 2
 count = 20
 [env]
-prompt = "brief"
+prompt = "headed"
 top_k = 2
 [memory]
 type = "state_gated"
-instruction = "Edit."
+instruction = "Edit. Quote."
+quotes = true
 budgets = { state = 72, action = 72, observation = 128, each = { state = 14, action = 14 } }
 """
 REST = """

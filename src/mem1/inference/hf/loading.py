@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
@@ -19,6 +26,7 @@ from mem1.inference.hf.adapter import base_of, merge_adapter
 from mem1.inference.hf.tokenizer import HfTokenizer
 from mem1.inference.tokenizers.fast import end_ids
 
+_AS_ITS_FILE_SAYS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 
 
@@ -138,8 +146,19 @@ def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
             "no tokenizer.json beside the model", where=str(folder), hint="save the tokenizer into the same folder"
         )
     with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = _tokenizer_class(folder).from_pretrained(folder, local_files_only=True)
     return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None, ends=end_ids(folder))
+
+
+def _tokenizer_class(folder: Path) -> Any:
+    """What reads the folder's tokenizer.
+
+    One that is of no model's own class is all in its file. ``AutoTokenizer`` goes by the model's type even then, and
+    the class of Qwen2 puts its own rules of normalising and splitting in place of the file's.
+    """
+    settings = folder / "tokenizer_config.json"
+    named = json.loads(settings.read_bytes()).get("tokenizer_class") if settings.is_file() else None
+    return PreTrainedTokenizerFast if named in _AS_ITS_FILE_SAYS else AutoTokenizer
 
 
 def save_model(model: PreTrainedModel, folder: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as RawTokenizer
-from tokenizers import decoders, models, pre_tokenizers
-from transformers import BertConfig, PreTrainedTokenizerFast
+from tokenizers import decoders, models, pre_tokenizers, trainers
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 from mem1.errors import ModelError
 from mem1.inference.base import Tokenizer
@@ -53,6 +53,23 @@ def test_tokenizer_round_trip() -> None:
     assert tokenizer.encode("<think></think>") == [257, 258]
     assert tokenizer.eos_id == 256
     assert tokenizer.vocabulary_size == 259
+
+
+def test_a_tokenizer_of_no_models_own_class_splits_as_its_file_says(tmp_path: Path) -> None:
+    """A Qwen2's own class would split otherwise: its words take a sign in front of them, and "'D" is a word's end."""
+    raw = RawTokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    text = "N'Djamena (a) N'Djamena (a)"
+    raw.train_from_iterator(
+        [text] * 9, trainers.BpeTrainer(vocab_size=400, initial_alphabet=letters, special_tokens=["<e>"])
+    )
+    build(EXACT["qwen2"]).save_pretrained(tmp_path)
+    HfTokenizer(PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<e>")).save(tmp_path)  # type: ignore[no-untyped-call]
+    ids = raw.encode(text).ids
+    assert load_tokenizer(str(tmp_path)).encode(text) == ids
+    assert AutoTokenizer.from_pretrained(tmp_path).encode(text) != ids
 
 
 def metaspace_tokenizer() -> HfTokenizer:
