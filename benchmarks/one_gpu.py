@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from benchmarks.cuda import MEDIUM, SMALL, Figures, relative
+from benchmarks.on_gpu import MEDIUM, SMALL, Figures, relative
 from benchmarks.packing import SHAPES, VOCABULARY, group
 from mem1.train.config import LoraConfig, OptimizerConfig
 from mem1.train.policy.adapters import add_adapter

@@ -5,9 +5,10 @@
 A random Qwen3 of 0.3 million weights is paid for the share of tokens below 1,024 that it writes, half of its
 vocabulary: something that can be learned in a few steps without having been taught anything before. Each step is
 EPISODES answers of TOKENS tokens with mean-centred advantages, by GRPO's rule, and one optimizer step on an adapter of
-rank 8. SkyRL's server, started here, trains and samples by the Tinker protocol; beside it the local back end trains the
-same with its own sampler. Gains are those of the last three steps' mean over the first step; the intervals are over
-three seeds. With ``--run`` the curves that are done stay in FOLDER.
+rank RANK. SkyRL's server, started here, trains and samples by the Tinker protocol; beside it the local back end trains
+the same with its own sampler, from the adapter that the server drew. Compared are the whole curve's mean (how fast) and
+that of its last three steps (how far); intervals are Student's t over seeds, the differences paired. With ``--run`` the
+curves that are done stay in FOLDER.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import asyncio
 import json
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from benchmarks.learning import over_seeds
 from mem1.event_loop import run_here
@@ -32,18 +35,18 @@ from mem1.integrations.tinker.client import Connection
 from mem1.integrations.tinker.config import TinkerConfig
 from mem1.integrations.tinker.engine import TinkerEngine
 from mem1.train.backends.local import LocalBackend
-from mem1.train.config import LoraConfig, OptimizerConfig, TrainConfig
-from mem1.train.policy.adapters import add_adapter
+from mem1.train.config import OptimizerConfig, TrainConfig
 from mem1.train.policy.optimizer import make_optimizer
 from mem1.train.policy.policy import Policy
 from mem1.train.rows.row import Row
 from mem1.types import Completion
-from tests.e2e.tinker_server import make_model, tinker_server
+from tests.e2e.tinker_server import add_alike, make_model, tinker_server, weights_of
 
 PROMPT = tuple(range(20, 40))
-STEPS, EPISODES, TOKENS, SEEDS = 12, 32, 8, 3
+STEPS, EPISODES, TOKENS, SEEDS = 12, 32, 8, 5
+RANK = 8
 # SkyRL's server clips no gradient, whatever it is told.
-TRAIN = TrainConfig(optimizer=OptimizerConfig(lr=4e-3, max_grad_norm=1e9))
+TRAIN = TrainConfig(optimizer=OptimizerConfig(lr=5e-4, max_grad_norm=1e9))
 
 Step = Callable[[Sequence[Row]], Any]
 
@@ -84,10 +87,10 @@ def _row(one: Completion, advantage: float) -> Row:
     )
 
 
-def here(model: Path, seed: int, steps: int) -> list[float]:
-    """By the trainer and the sampler in this process."""
+def here(model: Path, begun: Mapping[str, Tensor], seed: int, steps: int) -> list[float]:
+    """By the trainer and the sampler in this process, from the adapter ``begun``."""
     weights = load_model(str(model), dtype="float32", device="cpu")
-    add_adapter(weights, LoraConfig(r=8, alpha=32), base=str(model), seed=seed)
+    add_alike(weights, begun, rank=RANK)
     trained = [one for one in weights.parameters() if one.requires_grad]
     optimizer = make_optimizer(trained, [], TRAIN.optimizer, critic_lr=0.0)
     backend = LocalBackend(Policy(weights), None, optimizer, TRAIN, view="reference")
@@ -99,45 +102,47 @@ def here(model: Path, seed: int, steps: int) -> list[float]:
     return curve(engine, hand_over, backend.step, seed=seed, steps=steps)
 
 
-def there(address: str, model: Path, seed: int, steps: int) -> list[float]:
-    """By the service."""
-    config = TinkerConfig(base_url=address, tokenizer="builtin:tiny", max_context=64, rank=8, convention="mean")
+def there(address: str, model: Path, kept: Path, seed: int, steps: int) -> tuple[list[float], dict[str, Tensor]]:
+    """By the service, whose folder is ``kept``; with the adapter that it began with."""
+    config = TinkerConfig(base_url=address, tokenizer="builtin:tiny", max_context=64, rank=RANK, convention="mean")
     connection = Connection(config)
     adapter = Adapter(connection, config, TRAIN, model=str(model), seed=seed, probe=PROMPT)
     engine = TinkerEngine(config, None, 64)
-    return curve(
+    begun = weights_of(adapter, kept)
+    made = curve(
         engine,
         lambda number: engine.use(adapter.sampler(), number),
         lambda rows: adapter.step(rows, TRAIN.optimizer.lr),
         seed=seed,
         steps=steps,
     )
+    return made, begun
 
 
 def run(quick: bool, runs: Path | None = None) -> dict[str, float | str]:
-    """Gains by seed here and there, their means, and the paired difference."""
+    """Rewards by seed here and there, their means, and the paired differences."""
     steps, seeds = (4, 2) if quick else (STEPS, SEEDS)
     found: dict[str, float | str] = {"steps": steps, "episodes a step": EPISODES}
-    gains: dict[str, list[float]] = {"here": [], "service": []}
+    curves: dict[str, list[list[float]]] = {"here": [], "service": []}
     with tempfile.TemporaryDirectory() as passing:
         folder = (runs or Path(passing)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        model = make_model(Path(passing) / "model")
-        with tinker_server(model, Path(passing) / "server") as address:
+        model, kept = make_model(Path(passing) / "model"), Path(passing) / "server"
+        with tinker_server(model, kept) as address:
             for seed in range(seeds):
-                for name in gains:
-                    file = folder / f"{name}-{seed}-{steps}.json"
-                    if not file.is_file():
-                        made = here(model, seed, steps) if name == "here" else there(address, model, seed, steps)
-                        file.write_text(json.dumps(made))
-                    means = json.loads(file.read_text())
-                    last = statistics.mean(means[-3:])
-                    found[f"reward, {name}, seed {seed}"] = f"{means[0]:.3f} -> {last:.3f}"
-                    gains[name].append(last - means[0])
-    for name, each in gains.items():
-        found[f"{name}, mean gain over seeds"] = over_seeds(each, 3)
-    pairs = [theirs - ours for theirs, ours in zip(gains["service"], gains["here"], strict=True)]
-    found["service less here, over seeds"] = over_seeds(pairs, 3)
+                file = folder / f"{seed}-{steps}.json"
+                if not file.is_file():
+                    service, begun = there(address, model, kept, seed, steps)
+                    file.write_text(json.dumps({"here": here(model, begun, seed, steps), "service": service}))
+                for name, means in json.loads(file.read_text()).items():
+                    found[f"reward by step, {name}, seed {seed}"] = " ".join(f"{one:.2f}" for one in means)
+                    curves[name].append(means)
+    for what, of in (("all steps", slice(None)), ("the last three steps", slice(-3, None))):
+        means = {name: [statistics.mean(one[of]) for one in each] for name, each in curves.items()}
+        for name, each in means.items():
+            found[f"mean reward of {what}, {name}"] = over_seeds(each, 3)
+        pairs = [theirs - ours for theirs, ours in zip(means["service"], means["here"], strict=True)]
+        found[f"mean reward of {what}, service less here"] = over_seeds(pairs, 3)
     return found
 
 

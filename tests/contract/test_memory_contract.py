@@ -17,6 +17,7 @@ from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.memory.strategies.notes import NotesMemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.memory.strategies.state_recall import RecallMemoryConfig
 from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.strategies.window import WindowMemoryConfig
@@ -41,6 +42,7 @@ FACTORIES: dict[str, MemoryFactory] = {
     "notes": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12).build(),
     "notes of the turn": NotesMemoryConfig(budgets=BUDGETS, notes=40, note=12, write="turn").build(),
     "notes by embedding": BY_EMBEDDING.build(),
+    "state_gated with quotes": GatedStateMemoryConfig(budgets=BUDGETS, instruction="Edit.", quotes=True).build(),
 }
 # Whatever else is registered is tried as it comes.
 FACTORIES |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from mem1.cli.main import main
 from mem1.config import build
 from mem1.errors import BackendError, ConfigError
 from mem1.event_loop import run_here
+from mem1.inference.hf.loading import load_model
 from mem1.integrations.tinker.adapter import Adapter
 from mem1.integrations.tinker.client import Connection, reach
 from mem1.integrations.tinker.config import TinkerConfig
@@ -21,10 +23,13 @@ from mem1.integrations.tinker.convention import MEAN
 from mem1.runtime.train import rollout
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
-from mem1.train.config import TrainConfig
+from mem1.train.backends.local import LocalBackend
+from mem1.train.config import OptimizerConfig, TrainConfig
+from mem1.train.policy.optimizer import make_optimizer
+from mem1.train.policy.policy import Policy
 from mem1.train.rows.row import Row
 from mem1.types import Episode, EpisodeGroup
-from tests.e2e.tinker_server import make_model, tinker_server
+from tests.e2e.tinker_server import add_alike, make_model, tinker_server, weights_of
 
 pytestmark = [
     pytest.mark.tinker,
@@ -39,8 +44,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tinker_server(model, tmp_path_factory.mktemp("server")) as running:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what it keeps."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def address(model: Path, kept: Path) -> Iterator[str]:
+    with tinker_server(model, kept) as running:
         yield running
 
 
@@ -91,6 +102,35 @@ def test_rows_of_one_episode_count_as_one_episode_whatever_the_server_divides_by
     assert norm > 1e-4
     assert same == pytest.approx(norm, rel=1e-4)
     assert nothing < 1e-4 * norm
+
+
+def test_six_steps_at_the_service_are_the_six_steps_taken_here(address: str, model: Path, kept: Path) -> None:
+    # From one adapter, on rows of 4 to 9 trained tokens with an advantage each; the clipping that the server leaves out
+    # is left out here.
+    train = TrainConfig(optimizer=OptimizerConfig(lr=1e-3, max_grad_norm=1e9), max_rollout_gap=None, tis_cap=None)
+    theirs = adapter(address, model)
+    weights = load_model(str(model), dtype="float32", device="cpu")
+    add_alike(weights, weights_of(theirs, kept), rank=8)
+    trained = [one for one in weights.parameters() if one.requires_grad]
+    optimizer = make_optimizer(trained, [], train.optimizer, critic_lr=0.0)
+    ours = LocalBackend(Policy(weights), None, optimizer, train, view="reference")
+    rng = random.Random(0)
+    drawn = [(size, [rng.randrange(3, 2000) for _ in range(size)], rng.uniform(-1, 1)) for size in range(4, 10)]
+    begun = None
+    for _ in range(6):
+        rows = [row((*PROBE, *ids), size, worth, 1 / (6 * size), [0.0] * size) for size, ids, worth in drawn]
+        scored = theirs.logprobs(rows)
+        for mine, one in zip(ours.logprobs(rows), scored, strict=True):
+            assert mine == pytest.approx(one, abs=3e-5)  # nats
+        begun = begun or scored
+        compared = [
+            row((*PROBE, *ids), size, worth, 1 / (6 * size), list(one))
+            for (size, ids, worth), one in zip(drawn, scored, strict=True)
+        ]
+        _, norm = theirs.step(compared, train.optimizer.lr)
+        assert norm == pytest.approx(ours.step(compared)["grad_norm"], rel=1e-5)
+    moved = [abs(a - b) for old, new in zip(begun or [], scored, strict=True) for a, b in zip(old, new, strict=True)]
+    assert max(moved) > 0.5, "the steps were none"
 
 
 def test_a_whole_training_run_lands_in_a_run_directory_and_goes_on(

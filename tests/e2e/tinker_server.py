@@ -12,17 +12,23 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load
+from torch import Tensor
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from mem1.inference.folders import find_folder
+from mem1.integrations.tinker.adapter import Adapter
+from mem1.train.config import LoraConfig
+from mem1.train.policy.adapters import add_adapter
 
 _STARTS = 300  # seconds, on a busy machine
 
@@ -50,6 +56,35 @@ def make_model(folder: Path) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(find_folder("builtin:tiny") / name, folder / name)
     return folder
+
+
+def weights_of(adapter: Adapter, folder: Path) -> dict[str, Tensor]:
+    """An adapter's weights as the server, whose ``folder`` this is, keeps them: by peft's names."""
+    _, sampler = adapter.save()
+    name = sampler.rpartition("/")[2]
+    (kept,) = (folder / "kept").glob(f"*/sampler_weights/{name}.tar.gz")
+    with tarfile.open(kept) as files:
+        found = files.extractfile(next(one for one in files.getmembers() if one.name.endswith(".safetensors")))
+        assert found is not None
+        return load(found.read())
+
+
+def add_alike(model: Any, weights: Mapping[str, Tensor], *, rank: int) -> None:
+    """Add an adapter to ``model`` that is the server's.
+
+    Its random half A is drawn wider than peft draws it, and is one matrix for all projections of the same input (query,
+    key and value; gate and up): one parameter here too, which gets the sum of their gradients.
+    """
+    add_adapter(model, LoraConfig(r=rank, alpha=32), base="random", seed=0)
+    shared: list[torch.nn.Parameter] = []
+    for name, value in weights.items():
+        owner = model.get_submodule(name.removeprefix("base_model.model.").removesuffix(".weight"))["default"]
+        same = [one for one in shared if torch.equal(one.detach(), value)]
+        if "lora_A" in name and same:
+            owner.weight = same[0]
+        else:
+            owner.weight.data.copy_(value)
+            shared += [owner.weight] if "lora_A" in name else []
 
 
 @contextmanager

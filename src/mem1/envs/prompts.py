@@ -52,8 +52,9 @@ def render_prompt(
     """P for ``task``. Where questions are revealed one by one P does not depend on them, nor on their number.
 
     Listed questions are numbered. ``brief`` says least: "What is the" and "?" are left out, and the number after the
-    last question says what to do then, so that every question is followed by one. ``joined``: questions stand in one
-    line with "; " between, as published training data has them, and not in a list.
+    last question says what to do then, so that every question is followed by one. ``headed`` is the same with the
+    number of the first question in its first line, so that a policy need not find out where the list begins.
+    ``joined``: questions stand in one line with "; " between, as published training data has them, and not in a list.
     ``form``: how actions are written; the tools themselves are described behind P where they are called by JSON.
     ``pages``: found pages can be opened.
     Templates may hold tags; questions come from datasets, and any tag in them is broken.
@@ -68,17 +69,23 @@ def render_prompt(
         text = _ONE_BY_ONE if one_by_one else _UPFRONT
         how = _FORMAT_JSON if form == "json" else _FORMAT_PAGES if pages else _FORMAT
         return text.replace("{format}", how).replace("{questions}", listed)
-    if template == "brief":
-        return "Answer each question.\n" if one_by_one else brief_upfront(enumerate(questions, start=task.first))
+    if template in ("brief", "headed"):
+        if one_by_one:
+            return "Answer each question.\n"
+        return brief_upfront(enumerate(questions, start=task.first), headed=template == "headed")
     text = _read(Path(template))
     return text.replace("{questions}", "asked one after the other" if one_by_one else listed)
 
 
-def brief_upfront(questions: Iterable[tuple[int, str]]) -> str:
-    """The ``brief`` prompt of questions with their numbers, which follow one another; the number after them ends it."""
+def brief_upfront(questions: Iterable[tuple[int, str]], *, headed: bool = False) -> str:
+    """The ``brief`` prompt of questions with their numbers, which follow one another; the number after them ends it.
+
+    ``headed``: its first line names the first number.
+    """
     listed = [(number, question.removeprefix("What is the ").removesuffix("?")) for number, question in questions]
     lines = [*listed, (listed[-1][0] + 1, LAST)]
-    return f"{LAST}\n" + "".join(f"({number}) {line}\n" for number, line in lines)
+    heading = f"Answer all from ({listed[0][0]})." if headed else LAST
+    return f"{heading}\n" + "".join(f"({number}) {line}\n" for number, line in lines)
 
 
 def read_template(path: Path) -> str:

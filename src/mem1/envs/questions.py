@@ -29,7 +29,7 @@ class QuestionsConfig(EnvConfig):
 
     max_turns: Annotated[int, Field(ge=1)] | Literal["published"] | None = None
     turns_per_objective: int = Field(default=4, ge=1)
-    prompt: Literal["instruct", "brief"] | Path = "instruct"
+    prompt: Literal["instruct", "brief", "headed"] | Path = "instruct"
     joined: bool = False
     form: Literal["tags", "json"] = "tags"
 

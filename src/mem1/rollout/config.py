@@ -93,19 +93,20 @@ class LessonsConfig(Config):
     draws its number of objectives, and with ``delays = [1, 4]`` the delay of delayed ones, as far as they reach.
 
     ``memories``: each lesson is shown under one of these, with equal chances, in the recipe's budgets; without any,
-    under the recipe's own. ``instruction``: that of ``state_gated`` where the recipe's memory is another. ``turns``: at
-    most so many turns of a demonstration are imitated.
+    under the recipe's own. ``instruction``, ``quotes``: those of ``state_gated`` where the recipe's memory is another.
+    ``turns``: at most so many turns of a demonstration are imitated.
 
     Of the parallel and the delayed lessons a share of ``more`` has ``more_objectives``, drawn evenly on a scale of
     logarithms. Of the parallel ones a share of ``held`` begins in the middle: their page holds from 1 to ``most_held``
     values whose questions the prompt does not list, so that a long page is met without a long list. Of the invented
     worlds a share of ``alike`` has values that begin like others and go on otherwise, a share of ``long_values`` values
-    of many tokens.
+    of many tokens; of the invented values a share of ``namesakes`` resembles the country's name ("Moroccan").
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
-    ``remarks`` the share of prompts with numbered lines that ask nothing, ``slips`` the share of pages that the expert
-    spoils (they are not imitated) to show how it goes on from there. ``stumbles``: the share of turns with wrong
-    tokens, which are not imitated, among the right ones.
+    ``remarks`` the share of prompts with numbered lines that ask nothing, ``distant`` the share of parallel ones whose
+    line after the last question bears a number further on, as in a longer list (that last turn is not imitated),
+    ``slips`` the share of pages that the expert spoils (they are not imitated) to show how it goes on from there.
+    ``stumbles``: the share of turns with wrong tokens, which are not imitated, among the right ones.
 
     ``workers``: so many processes make lessons ahead, in the order in which one would; 0: the trainer's own.
     """
@@ -120,6 +121,7 @@ class LessonsConfig(Config):
     compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
     memories: tuple[Literal["state", "state_gated"], ...] = ()
     instruction: str = "Edit."
+    quotes: bool = False
     turns: Annotated[int, Field(ge=2)] | None = None
     more: Part = 0.0
     more_objectives: Range = (5, 64)
@@ -127,9 +129,11 @@ class LessonsConfig(Config):
     most_held: Count = 60
     alike: Part = 0.0
     long_values: Part = 0.0
+    namesakes: Part = 0.3
     numbers: Count = 72
     anywhere: Part = 0.0
     remarks: Part = 0.0
+    distant: Part = 0.0
     slips: Part = 0.0
     stumbles: Part = 0.0
     workers: Annotated[int, Field(ge=0)] = 0

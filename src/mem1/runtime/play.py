@@ -58,7 +58,7 @@ def scripted_expert(
     requests: Iterable[RolloutRequest], memory: MemoryConfig, tokenizer: Tokenizer, *, window: int = 1_000_000
 ) -> ScriptedEngine:
     """An engine that does ``requests`` under ``memory`` as the scripted expert does, in a context of ``window``."""
-    expert = Expert(observation_tag=memory.tags.opening(memory.tags.observation), pages=pages_under(memory.type))
+    expert = Expert(observation_tag=memory.tags.opening(memory.tags.observation), pages=pages_under(memory))
     for request in requests:
         expert.enlist(request.episode_id, request.task)
     return ScriptedEngine(expert, tokenizer, window)

@@ -27,6 +27,24 @@ def holding(task: Task, count: int) -> Task:
     return task.model_copy(update={"objectives": tuple(marked)}) if count else task
 
 
+def ending_at(task: Task, number: int) -> Task:
+    """``task`` whose prompt says under ``number``, further on, what to do after the last question."""
+    *before, last = task.objectives
+    marked = last.model_copy(update={"metadata": last.metadata | {"ends": number}})
+    return task.model_copy(update={"objectives": (*before, marked)})
+
+
+def end_of(task: Task) -> int:
+    """The number under which the task's prompt says what to do after the last question."""
+    return int(task.objectives[-1].metadata.get("ends", task.first + task.size))
+
+
+def with_end(prompt: str, task: Task) -> str:
+    """The prompt of ``task`` with its last line under the number that ``ending_at`` gave it."""
+    usual, number = task.first + task.size, end_of(task)
+    return prompt if number == usual else prompt.replace(f"\n({usual}) ", f"\n({number}) ")
+
+
 def with_remarks(prompt: str, remarks: Iterable[tuple[int, str]], rng: random.Random) -> str:
     """A prompt whose first line is a heading, with numbered remarks among the lines behind it.
 
@@ -51,7 +69,7 @@ def without_first(prompt: str, count: int) -> str:
 
 def free_numbers(task: Task, last: int) -> Sequence[int]:
     """The numbers from 1 to ``last`` that no line of the task's prompt bears."""
-    used = range(task.first, task.first + task.size + 1)
+    used = {*range(task.first, task.first + task.size), end_of(task)}
     return [number for number in range(1, last + 1) if number not in used]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from mem1.inference.scripted.pages import Pages
+from mem1.inference.scripted.pages import Pages, edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def written_page(page: BundlePage, before: Sequence[str], thoughts: Sequence[str
     turn: the lines about the thing that is being bought, and what is new.
     """
     said = f" {'; '.join(thoughts)}" if thoughts else ""
-    if pages == "edited":
+    if edits(pages):
         struck = (f"\n-{_after_blank(line)}" for line in before if line not in page.lines)
         added = (f"\n+{_after_blank(line)}" for line in page.lines if line not in before)
         return "".join(chain(("<think>=", said), struck, added, ("</think>",)))

@@ -45,7 +45,7 @@ class ShopLessons:
             bundles=Composition.CHAINED in config.compositions,
             turns=config.turns,
             stumbles=config.stumbles,
-            pages=pages_under(self.setting.memory.type),
+            pages=pages_under(self.setting.memory),
         )
 
     def texts(self) -> Iterable[str]:

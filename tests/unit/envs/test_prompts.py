@@ -15,6 +15,7 @@ from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.retrieval.base import Hit
 from mem1.rewards.standard import StandardScorer
 from mem1.tasks.compose import Reveal, make_task
+from mem1.tasks.numbering import numbered_from
 from mem1.types import Composition, Objective, Task
 from mem1.webshop.shop.prompts import render_prompt as shop_prompt
 
@@ -30,6 +31,16 @@ def test_brief_by_hand() -> None:
     asked = task("Who?", "What is the capital of Peru?")
     assert render_prompt("brief", asked) == "Answer all.\n(1) Who\n(2) capital of Peru\n(3) Answer all.\n"
     assert render_prompt("brief", task("Who?", reveal="one_by_one")) == "Answer each question.\n"
+
+
+def test_headed_by_hand() -> None:
+    """As brief, and the first line says where to begin, wherever that is."""
+    asked = task("Who?", "What is the capital of Peru?")
+    lines = "(1) Who\n(2) capital of Peru\n(3) Answer all.\n"
+    assert render_prompt("headed", asked) == f"Answer all from (1).\n{lines}"
+    seventh = render_prompt("headed", numbered_from(asked, 7))
+    assert seventh == "Answer all from (7).\n(7) Who\n(8) capital of Peru\n(9) Answer all.\n"
+    assert render_prompt("headed", task("Who?", reveal="one_by_one")) == "Answer each question.\n"
 
 
 def test_instruct_by_hand() -> None:
@@ -49,7 +60,7 @@ def test_instruct_by_hand() -> None:
     )
 
 
-@pytest.mark.parametrize("template", ["brief", "instruct", "file"])
+@pytest.mark.parametrize("template", ["brief", "headed", "instruct", "file"])
 def test_one_by_one_the_prompt_depends_on_no_question(template: str, tmp_path: Path) -> None:
     path = tmp_path / "prompt.txt"
     path.write_text("Do {questions}.")
@@ -79,7 +90,7 @@ def test_template_files_that_do_not_serve(tmp_path: Path) -> None:
         render_prompt(path, task("Who?"))
 
 
-@pytest.mark.parametrize("template", ["brief", "instruct", "file"])
+@pytest.mark.parametrize("template", ["brief", "headed", "instruct", "file"])
 def test_questions_cannot_forge_structure(template: str, tmp_path: Path) -> None:
     """Tags of the template stay, those of a question do not."""
     path = tmp_path / "prompt.txt"

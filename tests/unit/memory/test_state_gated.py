@@ -10,9 +10,9 @@ from mem1.inference.base import Request, Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import ByteTokenizer, CharTokenizer
 from mem1.memory.base import Memory
-from mem1.memory.strategies.state_gated import GatedStateMemoryConfig, edited
+from mem1.memory.strategies.state_gated import INSTRUCTION, GatedStateMemoryConfig, edited, quoted
 from mem1.memory.text.format import Budgets
-from mem1.types import Observation
+from mem1.types import Answer, Observation
 from tests.unit.inference.bpe import bpe
 
 TOKENIZERS: dict[str, Tokenizer] = {"characters": CharTokenizer(), "bytes": ByteTokenizer(control=()), "bpe": bpe()}
@@ -110,3 +110,56 @@ def test_the_instruction_stands_after_the_prompt_and_counts_in_the_bound() -> No
     assert tokenizer.decode(memory.context()) == "P.\nEdit.\n"
     assert memory.prefix_length == 3
     assert memory.bound() == 2 * (200 + 80) + 120 + len("Edit.\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "answer"),
+    [
+        ((), ""),
+        (("+(1) Lima", "+?(2) gdp"), "(1) Lima"),
+        (("free", " (7) a; b ", "+ (3) c", "+(7) again", "+(12)d"), "(7) a; b; (3) c; (12)d"),
+        (("+(1)", "+(x) a", "+1. a", "(2) "), ""),  # a number without a value, and what is no number in brackets
+    ],
+)
+def test_what_is_quoted_by_hand(page: tuple[str, ...], answer: str) -> None:
+    assert quoted(page) == answer
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS.keys())
+def test_an_answer_quotes_the_page_as_it_stands_when_the_turn_is_written(tokenizer: Tokenizer) -> None:
+    budgets = Budgets(state=200, action=80, observation=120)
+    memory = GatedStateMemoryConfig(budgets=budgets, instruction="", quotes=True).build()(tokenizer)
+    memory.start("P.\n", None)
+    turn(memory, tokenizer, "<think>=\n+(1) Lima\n+?(2) gdp</think><search> gdp</search>")
+    turn(memory, tokenizer, "<think>= gdp: 7\n-?\n+(2) 7</think><answer>=</answer>")
+    assert memory.actions.parse("<answer>=</answer>") == Answer(text="(1) Lima; (2) 7")
+
+
+def test_a_line_that_did_not_fit_is_not_quoted() -> None:
+    """Tags are one token each here: 20 - 2 = 18 characters for lines, of which the first takes 9."""
+    memory = GatedStateMemoryConfig(
+        budgets=Budgets(state=40, action=80, observation=120), instruction="", quotes=True
+    ).build()(CharTokenizer())
+    memory.start("P.\n", None)
+    turn(memory, CharTokenizer(), "<think>=\n+(1) Lima\n+(2) 123456789</think><search> q</search>")
+    turn(memory, CharTokenizer(), "<think>=\n+(3) 1234567890123</think><search> q</search>")
+    assert memory.actions.parse("<answer>=</answer>") == Answer(text="(1) Lima; (2) 123456789")
+
+
+def test_without_quotes_the_sign_is_an_answer_like_any_other() -> None:
+    memory = made(CharTokenizer())
+    turn(memory, CharTokenizer(), "<think>=\n+(1) Lima</think><search> q</search>")
+    assert memory.actions.parse("<answer>=</answer>") == Answer(text="=")
+
+
+def test_only_the_usual_instruction_is_told_of_quotes() -> None:
+    tokenizer = CharTokenizer()
+
+    def told(**settings: str | bool) -> str:
+        memory = GatedStateMemoryConfig.model_validate(settings).build()(tokenizer)
+        memory.start("P.\n", None)
+        return tokenizer.decode(memory.context())
+
+    assert told() == f"P.\n{INSTRUCTION}\n"
+    assert told(quotes=True).startswith(f"P.\n{INSTRUCTION} Your answer can be your page: <answer>=</answer> answers")
+    assert told(quotes=True, instruction="Edit. Quote.") == "P.\nEdit. Quote.\n"

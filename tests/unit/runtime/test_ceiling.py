@@ -45,11 +45,18 @@ def test_with_three_turns_it_cannot_look_up_two_hop_questions() -> None:
     assert row.turns == 3
 
 
-@pytest.mark.parametrize("memory", ["state", "state_gated", "full"])
+@pytest.mark.parametrize("memory", ["state", "state_gated", "full", "window", "summary"])
 def test_it_plays_under_the_memory_of_the_recipe(memory: str) -> None:
     (row,) = rows(memory={"type": memory})
     assert row.memory == memory
     assert share(row) >= 10 / 12
+
+
+def test_a_quote_scores_what_a_list_scores_and_is_shorter() -> None:
+    (listed,) = rows(memory={"type": "state_gated"})
+    (quoted,) = rows(memory={"type": "state_gated", "quotes": True})
+    assert share(quoted) == share(listed)
+    assert quoted.turns == listed.turns
 
 
 def test_the_bound_is_that_of_the_task_where_budgets_grow_with_its_objectives() -> None:

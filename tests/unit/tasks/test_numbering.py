@@ -6,7 +6,7 @@ import random
 
 from mem1.envs.prompts import render_prompt
 from mem1.tasks.compose import make_task
-from mem1.tasks.numbering import free_numbers, numbered_from, with_remarks, without_first
+from mem1.tasks.numbering import ending_at, free_numbers, numbered_from, with_end, with_remarks, without_first
 from mem1.types import Composition, Objective, Task
 
 
@@ -25,6 +25,17 @@ def test_numbers_in_the_prompt_by_hand() -> None:
 
 def test_free_numbers_are_those_of_no_line() -> None:
     assert free_numbers(numbered_from(task(), 3), 8) == [1, 2, 6, 7, 8]
+
+
+def test_a_list_that_ends_further_on_by_hand() -> None:
+    """Its last line has the other number, which no remark may have; the number after the last question is free."""
+    usual = numbered_from(task(), 3)
+    distant = ending_at(usual, 7)
+    prompt = render_prompt("headed", distant)
+    assert prompt == render_prompt("headed", usual)
+    assert with_end(prompt, usual) == prompt
+    assert with_end(prompt, distant) == "Answer all from (3).\n(3) q0\n(4) q1\n(7) Answer all.\n"
+    assert free_numbers(distant, 8) == [1, 2, 5, 6, 8]
 
 
 def test_remarks_leave_the_heading_first_and_every_line_whole() -> None:

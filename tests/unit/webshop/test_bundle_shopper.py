@@ -52,7 +52,7 @@ def test_whoever_forgets_what_was_bought_loses_the_wishes_that_speak_of_it() -> 
 def lesson(memory: MemoryConfig, objectives: int = 3, **more: Any) -> list[Episode]:
     source, env = WebshopConfig().build(), WebshopEnvConfig(prompt="brief", shown=4)
     asked: dict[str, Any] = {"seed": 0, "products": 60, "real": 0.0, "count": 4, "bundles": True, **more}
-    made = shop_lesson(source, env, 0, objectives=objectives, pages=pages_under(memory.type), **asked)
+    made = shop_lesson(source, env, 0, objectives=objectives, pages=pages_under(memory), **asked)
     return demonstrate(made, memory.build(), TOKENIZER, label="b")
 
 

@@ -36,16 +36,16 @@ def sample(
         temperatures: A temperature per row; 0 takes the likeliest token.
 
     Returns:
-        Token ids, and their log-probabilities in nats over the whole vocabulary, from float32 logits: at the
-        temperature they were drawn at, greedy ones at temperature 1.
+        Token ids, and their log-probabilities in nats over the whole vocabulary, from float32 logits (float64
+        where they are): at the temperature they were drawn at, greedy ones at temperature 1.
 
     Raises ``FloatingPointError`` for logits that are not numbers.
     """
-    shifted = logits.float()
+    shifted = logits.to(torch.promote_types(logits.dtype, torch.float32))
     shifted = shifted - shifted.amax(-1, keepdim=True)
     greedy = [row for row, temperature in enumerate(temperatures) if temperature == 0]
     if any(temperature not in (0, 1) for temperature in temperatures):
-        scale = torch.tensor([one or 1.0 for one in temperatures], dtype=torch.float32, device=shifted.device)
+        scale = torch.tensor([one or 1.0 for one in temperatures], dtype=shifted.dtype, device=shifted.device)
         shifted = shifted / scale[:, None]
     blocks = _blocks(shifted)
     sums = _accumulated(blocks)

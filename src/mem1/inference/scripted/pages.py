@@ -1,4 +1,4 @@
-"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what is new.
+"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what is new; and its summaries.
 
 The form is one that a small transformer can copy by. A value is written beside its label while it is read, so that the
 label finds it; then it stands in a list behind ``|`` whose items begin with the number of their question and end with
@@ -13,12 +13,17 @@ import random
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Pages = Literal["rewritten", "edited", "noted"]
-"""``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``;
+from mem1.actions.quoting import QUOTE
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
+
+Pages = Literal["rewritten", "edited", "quoted", "noted"]
+"""``rewritten``: the whole page in every turn; ``edited``: what is added and struck, for ``state_gated``; ``quoted``:
+the same, and the answer is the page's list, by its sign;
 ``noted``: each value once, under its number, when it is found, for memories that keep what was written themselves."""
 
 Item = tuple[int, str]
-_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "window": "noted"}
+_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "summary": "noted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +48,32 @@ class Change:
         return self.items + self.added
 
 
-def pages_under(memory: str) -> Pages:
-    """How the expert writes under a memory, by its ``type``."""
-    return _UNDER.get(memory, "rewritten")
+def pages_under(memory: MemoryConfig) -> Pages:
+    """How the expert writes under a memory."""
+    if isinstance(memory, GatedStateMemoryConfig) and memory.quotes:
+        return "quoted"
+    return _UNDER.get(memory.type, "rewritten")
+
+
+def edits(pages: Pages) -> bool:
+    """Whether only what changes is written."""
+    return pages in ("edited", "quoted")
 
 
 def write_page(change: Change, pages: Pages) -> str:
     """The state block of a turn."""
-    if pages == "edited":
+    if edits(pages):
         return f"<think>{_edits(change)}</think>"
     listed = change.list if pages == "rewritten" else change.added
     read = f" {change.read}" if change.read else ""
     begins = "|" if listed or change.pending.startswith("(") else ""
-    return f"<think>{read}{begins}{listing(listed)}{_pending(change)}</think>"
+    return f"<think>{read}{begins}{listing(listed)}{_pending(change.pending)}</think>"
+
+
+def write_summary(items: tuple[Item, ...], pending: str, closing: str) -> str:
+    """What a summariser keeps: ``|(1) Lima;?(2) capital of Peru``, then the tag that ends it."""
+    begins = "|" if items or pending.startswith("(") else ""
+    return f"{begins}{listing(items)}{_pending(pending)}".strip() + closing
 
 
 def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
@@ -75,19 +93,24 @@ def listing(items: tuple[Item, ...]) -> str:
     return "".join(f"({number}) {value};" for number, value in items)
 
 
+def write_list(items: tuple[Item, ...], pages: Pages) -> str:
+    """The answer to all questions: what stands on the list, or the sign that stands for it."""
+    return QUOTE if pages == "quoted" else listing(items)
+
+
 def _edits(change: Change) -> str:
     read = f" {change.read}" if change.read else ""
     lines = [
         *(["-?"] if change.was_pending else []),
         *(f"-({number})" for number in change.struck),
         *(f"+({number}) {value}" for number, value in change.added),
-        *([f"+{_pending(change).lstrip()}"] if change.pending else []),
+        *([f"+{_pending(change.pending).lstrip()}"] if change.pending else []),
     ]
     return "".join(["=", read, *(f"\n{line}" for line in lines)])
 
 
-def _pending(change: Change) -> str:
+def _pending(pending: str) -> str:
     """``?(2) capital of Peru``, or `` ? capital of Peru`` where questions bear no numbers."""
-    if not change.pending:
+    if not pending:
         return ""
-    return f"?{change.pending}" if change.pending.startswith("(") else f" ? {change.pending}"
+    return f"?{pending}" if pending.startswith("(") else f" ? {pending}"

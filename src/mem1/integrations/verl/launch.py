@@ -19,12 +19,18 @@ from mem1.inference.folders import local_tokenizer
 from mem1.integrations.verl.config import VerlConfig
 from mem1.integrations.verl.nodes import check_nodes
 from mem1.integrations.verl.settings import environment, settings
+from mem1.recipe import Recipe
+from mem1.runtime.build import build_world
 from mem1.runtime.start import Start
+from mem1.runtime.tasks import admitted, train_tasks, watched_tasks
 from mem1.storage.atomic import write_atomic
 from mem1.storage.run_dir import RunDir
+from mem1.types import Task
 
 if TYPE_CHECKING:
     from mem1.train.loop import TrainResult
+
+Tasks = tuple[list[Task], list[Task]]  # trained on, watched
 
 
 def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
@@ -34,13 +40,25 @@ def launch(start: Start, resume: bool) -> tuple[RunDir, TrainResult]:
     assert isinstance(verl, VerlConfig)
     os.environ.update(environment(verl))  # before verl is imported, which asks at once which platform there is
     allowed = door() == "open"
+    tasks = _tasks(recipe)
     config = settings(recipe, verl, run=None, allow_imports=allowed)
     with cluster(verl, config):
         check_nodes()
         directory = start.begin(local_tokenizer(recipe.model))
         config.mem1.run = str(directory.path.resolve())
         write_atomic(directory.verl, OmegaConf.to_yaml(config).encode())
-        return directory, _train(config, start, resume)
+        return directory, _train(config, start, resume, tasks)
+
+
+def _tasks(recipe: Recipe) -> Tasks:
+    """What is trained on and what is watched, once the environment has seen that it takes them.
+
+    The environments are made here for that alone, and let go before Ray starts: those that play make their own.
+    """
+    world = build_world(recipe)
+    tasks = train_tasks(recipe, world.sources), watched_tasks(recipe, world.sources)
+    admitted(world.make_env, tasks)
+    return tasks
 
 
 @contextmanager
@@ -64,7 +82,7 @@ def cluster(verl: VerlConfig, config: DictConfig) -> Iterator[None]:
         ray.shutdown()
 
 
-def _train(config: DictConfig, start: Start, resume: bool) -> TrainResult:
+def _train(config: DictConfig, start: Start, resume: bool, tasks: Tasks) -> TrainResult:
     import transfer_queue as tq
     from verl.trainer.ppo.v1 import AgentLoopManagerTQ
 
@@ -76,7 +94,7 @@ def _train(config: DictConfig, start: Start, resume: bool) -> TrainResult:
     tq.init(config.transfer_queue)
     try:
         trainer = Mem1Trainer(config=config)
-        trainer.resume, trainer.console = resume, start.console
+        trainer.resume, trainer.console, trainer.tasks = resume, start.console, tasks
         trainer.init()
         manager = AgentLoopManagerTQ.create(
             config=config,

@@ -6,9 +6,12 @@ copying to the memory. Source of the idea: GRU-Mem (arXiv 2602.10560); editing b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, Literal, Self
 
+from mem1.actions import ActionFormat
+from mem1.actions.quoting import QuotingActions
 from mem1.inference.base import Tokenizer
 from mem1.memory.base import ParsedTurn
 from mem1.memory.config import MemoryConfig
@@ -20,7 +23,12 @@ INSTRUCTION = (
     "Your page can stay: begin the block with = and write only what changes, a line each: + what is added, "
     "- how the lines begin that are struck. Other lines are not kept. Without = the block is your new page."
 )
+QUOTING = (
+    "Your answer can be your page: <{answer}>=</{answer}> answers with its lines that begin with a number in brackets, "
+    "such as +(1) Lima."
+)
 _KEEP, _ADD, _STRIKE = "=", "+", "-"
+_NUMBERED = re.compile(r"\((\d+)\)\s*\S")
 
 
 def edited(page: Iterable[str], written: str) -> tuple[str, ...] | None:
@@ -42,6 +50,19 @@ def edited(page: Iterable[str], written: str) -> tuple[str, ...] | None:
     return tuple(lines)
 
 
+def quoted(page: Iterable[str]) -> str:
+    """The lines of ``page`` that begin with a number in brackets, as an answer: ``(1) Lima; (2) Accra``.
+
+    The ``+`` in front of a line does not count. Of two lines with the same number the first is quoted.
+    """
+    found: dict[int, str] = {}
+    for line in page:
+        text = line.strip().removeprefix(_ADD).strip()
+        if number := _NUMBERED.match(text):
+            found.setdefault(int(number[1]), text)
+    return "; ".join(found.values())
+
+
 class GatedStateMemory(StateMemory):
     """``state`` whose page may be edited instead of being rewritten.
 
@@ -49,14 +70,25 @@ class GatedStateMemory(StateMemory):
     nor trained on. A page takes at most the budget of the state, tags included; a line that does not fit any more
     is not added, so the bound is that of ``state`` (and of the instruction, which stands after P in every context).
     What does not begin with ``=`` is a new page, carried as it was sampled.
+
+    ``quotes``: an answer of ``=`` alone is the page's numbered lines, as they stand when the turn is written
+    (``quoted``). Like the lines that stay they are set in by the memory: what is sampled and trained on is the ``=``.
     """
 
     name = "state_gated"
 
-    def __init__(self, turn: TurnFormat, carry: Collection[Block], instruction: str = INSTRUCTION) -> None:
+    def __init__(
+        self, turn: TurnFormat, carry: Collection[Block], instruction: str = INSTRUCTION, *, quotes: bool = False
+    ) -> None:
         super().__init__(turn, carry)
+        self._actions = QuotingActions(turn.actions, lambda: quoted(self._page)) if quotes else turn.actions
         self._instruction = tuple(turn.tokenizer.encode(f"{instruction}\n")) if instruction else ()
         self._page: tuple[str, ...] = ()
+
+    @property
+    def actions(self) -> ActionFormat:
+        """How the policy writes what it does; an answer can be a quote."""
+        return self._actions
 
     def start(self, prompt: str, observation: Observation | None) -> None:
         """Begin with the task prompt and, if there is one, a first observation."""
@@ -121,6 +153,8 @@ class GatedStateMemoryConfig(MemoryConfig):
     """``state`` with a gate: a block that begins with ``=`` edits the page by lines instead of rewriting it.
 
     ``instruction`` tells the policy of it, after P, in every context; a few words for policies that were taught it.
+    ``quotes``: an answer of ``=`` alone is the numbered lines of the page, so that it need not be copied; the usual
+    instruction tells of that too.
     """
 
     rank: ClassVar[int] = 3
@@ -128,10 +162,16 @@ class GatedStateMemoryConfig(MemoryConfig):
     type: Literal["state_gated"] = "state_gated"
     carry: Carry = CARRY
     instruction: str = INSTRUCTION
+    quotes: bool = False
 
     def make(self, turn: TurnFormat) -> GatedStateMemory:
-        """A memory of the last turn and of an edited page."""
-        return GatedStateMemory(turn, self.carry, self.instruction)
+        """A memory of the last turn and of an edited page. Raises ``ConfigError`` where there is nothing to answer."""
+        return GatedStateMemory(turn, self.carry, self._told(), quotes=self.quotes)
+
+    def _told(self) -> str:
+        if not self.quotes or self.instruction != INSTRUCTION:
+            return self.instruction
+        return f"{INSTRUCTION} {QUOTING.format(answer=self.tags.answer)}"
 
     def sized(self, tokens: int) -> Self:
         """With another page."""

@@ -17,7 +17,15 @@ from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.rollout.config import LessonsConfig, ends
 from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
-from mem1.tasks.numbering import free_numbers, holding, numbered_from, with_remarks, without_first
+from mem1.tasks.numbering import (
+    ending_at,
+    free_numbers,
+    holding,
+    numbered_from,
+    with_end,
+    with_remarks,
+    without_first,
+)
 from mem1.types import Action, Composition, Observation, Score, Task, ToolSpec
 
 
@@ -32,13 +40,15 @@ class Shown:
 def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random) -> Shown:
     """One of ``config.memories`` in the recipe's budgets, or the recipe's own."""
     if not config.memories:
-        return Shown(None, pages_under(memory.type))
+        return Shown(None, pages_under(memory))
     name = rng.choice(config.memories)
     if name == "state":
         return Shown(StateMemoryConfig(tags=memory.tags, budgets=memory.budgets).build(), "rewritten")
-    edit = memory.instruction if isinstance(memory, GatedStateMemoryConfig) else config.instruction
-    gated = GatedStateMemoryConfig(tags=memory.tags, budgets=memory.budgets, instruction=edit)
-    return Shown(gated.build(), "edited")
+    own = memory if isinstance(memory, GatedStateMemoryConfig) else config
+    gated = GatedStateMemoryConfig(
+        tags=memory.tags, budgets=memory.budgets, instruction=own.instruction, quotes=own.quotes
+    )
+    return Shown(gated.build(), pages_under(gated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,8 @@ def renumbered(
     least, most = ends(config.delays)
     delay = rng.randint(least, max(least, min(most, tasks[0].size - 1)))
     if composition is Composition.PARALLEL:
-        return [holding(numbered_from(task, _first(task.size, config, rng)), held) for task in tasks]
+        counted = (numbered_from(task, _first(task.size, config, rng)) for task in tasks)
+        return [_ended(holding(task, held), config, rng) for task in counted]
     if composition is Composition.DELAYED:
         numbered = ((task, _first(task.size, config, rng)) for task in tasks)
         return [make_task(delayed(one.objectives, delay, first=n), composition, one.split) for one, n in numbered]
@@ -91,6 +102,14 @@ def remarking(
 ) -> Callable[[Task], Environment]:
     """Environments of which a share has prompts with numbered remarks, and which do not list what is held."""
     return lambda task: _Remarking(make_env(task), config, random.Random(f"{task.id} {rng.random()}"), pieces)
+
+
+def _ended(task: Task, config: LessonsConfig, rng: random.Random) -> Task:
+    """In its share a task whose list does not end with its last question."""
+    after = task.first + task.size
+    if not config.distant or after >= config.numbers or rng.random() >= config.distant:
+        return task
+    return ending_at(task, rng.randint(after + 1, config.numbers))
 
 
 def _first(size: int, config: LessonsConfig, rng: random.Random) -> int:
@@ -133,6 +152,8 @@ class _Remarking:
         rng, task = self._rng, self._inner.task
         if held := sum("held" in objective.metadata for objective in task.objectives):
             prompt = without_first(prompt, held)
+        if task.reveal == "upfront":
+            prompt = with_end(prompt, task)
         if task.reveal != "upfront" or rng.random() >= self._config.remarks:
             return prompt, observation
         free = free_numbers(task, self._config.numbers)

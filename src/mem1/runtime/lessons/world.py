@@ -79,6 +79,6 @@ class WorldLessons:
         source, config = self.setting.source, self.setting.config
         if not isinstance(source, World) or rng.random() < config.real:
             return source
-        world = synthetic_world(number, source, countries=config.countries, pieces=pieces)
+        world = synthetic_world(number, source, countries=config.countries, pieces=pieces, namesakes=config.namesakes)
         alike, long = rng.random() < config.alike, rng.random() < config.long_values
         return hardened(world, rng, pieces, alike=alike, long=long) if alike or long else world

@@ -22,19 +22,24 @@ _CODAS = ["", "", "", "", "n", "r", "s", "l", "m", "k", "t", "ng", "nd", "rt", "
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SUFFIXES = ("", "", "", "n", "an", "ian", "ese", "i", "ia", "o", "s")
 _RELATED = 0.2  # share of names that begin like another country's, as real ones do (Guinea, Guinea-Bissau)
-_NAMESAKE = 0.3  # share of the invented values that resemble the country's name
 _DIGIT = re.compile(r"\d")
 _KEPT_WORDS = frozenset({"km", "years", "UTC", "and", "the", "of", "million"})
 
 
 def synthetic_world(
-    seed: int, base: World, *, countries: int = 40, pieces: Sequence[str] = (), invented: float = 0.5
+    seed: int,
+    base: World,
+    *,
+    countries: int = 40,
+    pieces: Sequence[str] = (),
+    invented: float = 0.5,
+    namesakes: float = 0.3,
 ) -> World:
     """A world of ``countries`` invented countries, all of split ``train``.
 
     ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
-    ``invented`` is the share of values that are reshaped into invented ones, some of them resembling the country's own
-    name. Reproducible from ``seed``.
+    ``invented`` is the share of values that are reshaped into invented ones, of which a share of ``namesakes``
+    resembles the country's own name. Reproducible from ``seed``.
     """
     rng = random.Random(f"synthetic world {seed}")
     lenders = [country for country in base.countries if country.split == "train"]
@@ -49,7 +54,7 @@ def synthetic_world(
         if made and rng.random() < _RELATED:
             name = f"{rng.choice(list(made.values())).name.split()[0]} {name}"
         facts = {
-            label: (_varied(rng, value, name, pieces, invented),)
+            label: (_varied(rng, value, name, pieces, invented, namesakes),)
             for label, value in ((label, rng.choice(pool)) for label, pool in pools.items())
         }
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
@@ -58,11 +63,11 @@ def synthetic_world(
     return World(f"synthetic-{seed}", list(made.values()))
 
 
-def _varied(rng: random.Random, value: str, name: str, pieces: Sequence[str], invented: float) -> str:
+def _varied(rng: random.Random, value: str, name: str, pieces: Sequence[str], invented: float, namesakes: float) -> str:
     """``value`` as it is, reshaped, or with one word made from the country's name."""
     if rng.random() >= invented:
         return value
-    if rng.random() < _NAMESAKE:
+    if rng.random() < namesakes:
         return _namesake(rng, value, name)
     return _reshaped(rng, value, pieces)
 

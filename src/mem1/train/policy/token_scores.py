@@ -44,21 +44,25 @@ class _TokenScores(torch.autograd.Function):
         ctx: Any, logits: Tensor, target: Tensor, entropy: bool, differentiable: bool, chunk: int
     ) -> tuple[Tensor, Tensor]:
         dtype = torch.promote_types(logits.dtype, torch.float32)
-        total, chosen = logits.new_empty(len(logits), dtype=dtype), logits.new_empty(len(logits), dtype=dtype)
+        total, logprobs = logits.new_empty(len(logits), dtype=dtype), logits.new_empty(len(logits), dtype=dtype)
         entropies = logits.new_empty(len(logits) if entropy else 0, dtype=dtype)
         for rows in _stretches(logits, chunk):
             part = logits[rows].to(dtype)
-            total[rows] = part.logsumexp(dim=-1)
-            chosen[rows] = part.gather(-1, target[rows, None])[:, 0]
+            # Measured from the largest logit: log-sums of logits about 20 would be rounded to 2e-6 in float32.
+            largest = part.amax(dim=-1, keepdim=True)
+            part = part - largest
+            above = part.logsumexp(dim=-1)
+            logprobs[rows] = part.gather(-1, target[rows, None])[:, 0] - above
+            total[rows] = largest[:, 0] + above
             if entropy:
                 # -inf (a token that cannot be written) has weight 0 and adds nothing; 0 * -inf would not be a number.
                 held = part.clamp(min=torch.finfo(dtype).min)
-                entropies[rows] = total[rows] - part.softmax(dim=-1).mul_(held).sum(dim=-1)
+                entropies[rows] = above - part.softmax(dim=-1).mul_(held).sum(dim=-1)
         ctx.save_for_backward(logits, target, total, *([entropies] if differentiable else []))
         ctx.chunk = chunk
         if not differentiable:
             ctx.mark_non_differentiable(entropies)
-        return chosen - total, entropies
+        return logprobs, entropies
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, entropy_grad: Tensor) -> tuple[Tensor, None, None, None, None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import one_gpu
-from benchmarks.cuda import Figures
+from benchmarks.on_gpu import Figures
 from benchmarks.one_gpu import Bench, by_part, checkpointing, limited, rows_by_tokens
 
 

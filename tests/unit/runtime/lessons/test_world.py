@@ -103,6 +103,30 @@ def test_lessons_are_shown_under_several_memories() -> None:
         assert edited == (episode.strategy == "state_gated")
 
 
+def test_lessons_under_an_edited_page_may_answer_by_quoting_it() -> None:
+    for quotes in (True, False):
+        asked = {"objectives": 2, "compositions": ["parallel"], "memories": ["state_gated"], "quotes": quotes}
+        for episode in shown(3, **asked):
+            written = TOKENIZER.decode(episode.turns[-1].completion_token_ids)
+            assert written.endswith("<answer>=</answer>") == quotes
+            assert episode.answers == tuple(o.answers[0] for o in episode.task.objectives)
+
+
+def test_a_list_that_does_not_end_where_it_seems_to_is_imitated_up_to_its_last_turn() -> None:
+    """The line after the last question bears a number further on; no turn that would need the next one is imitated."""
+    asked = {"objectives": 2, "compositions": ["parallel"], "remarks": 0.5, "numbers": 30}
+    near, far = shown(4, **asked), shown(4, **asked, distant=1.0)
+    for episode in near:
+        assert f"\n({episode.task.first + 2}) Answer all.\n" in prompt_of(episode)
+        assert any(turn.action.type == "answer" for turn in episode.turns)
+    for episode in far:
+        (end,) = re.findall(r"^\((\d+)\) Answer all\.$", prompt_of(episode), flags=re.MULTILINE)
+        assert episode.task.first + 2 < int(end) <= 30
+        imitated = [turn for turn in episode.turns if any(turn.sampled_mask)]
+        assert imitated
+        assert all(turn.action.type == "tool_call" for turn in imitated)
+
+
 def test_at_most_so_many_turns_are_imitated_and_each_in_its_own_context() -> None:
     whole = {episode.id: episode for episode in shown(3, objectives=4, compositions=["parallel"])}
     part = shown(3, objectives=4, compositions=["parallel"], turns=2)

@@ -50,6 +50,20 @@ def test_a_name_that_exists_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None
     assert [c.name for c in synthetic_world(0, base, countries=2).countries] == ["Zan", "Ost"]
 
 
+def test_a_share_of_the_invented_values_resembles_the_name() -> None:
+    """Each invented value is a word made of the name where the share is 1; where it is 0 none is meant to be."""
+    base = World("b", [Country("A", "train", {r.label: ("Lentvalue",) for r in RELATIONS})])
+
+    def resembling(share: float) -> float:
+        world = synthetic_world(3, base, countries=20, invented=1.0, namesakes=share)
+        pairs = [(c.name, values[0]) for c in world.countries for values in c.facts.values()]
+        return sum(any(value.startswith(word[:3]) for word in name.split()) for name, value in pairs) / len(pairs)
+
+    assert resembling(1.0) == 1.0
+    assert resembling(0.0) < 0.05
+    assert 0.4 < resembling(0.5) < 0.6
+
+
 def test_only_train_countries_lend() -> None:
     train = {r.label: (f"lent {r.label}",) for r in RELATIONS}
     held_out = {r.label: ("secret",) for r in RELATIONS}

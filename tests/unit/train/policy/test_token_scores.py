@@ -47,6 +47,19 @@ def test_the_gradient_of_two_logits_is_worked_out_by_hand() -> None:
     assert of_entropy.tolist()[0] == pytest.approx([slope, -slope])
 
 
+def test_the_size_of_logits_costs_no_digits() -> None:
+    # Logits about 1,000, of which float32 holds each exactly: their log-sum by itself would be rounded to 6e-5.
+    torch.manual_seed(0)
+    logits = torch.randint(-512, 512, (200, 64)) / 64 + 1000
+    target = torch.randint(64, (200,))
+    exact, exact_entropy = token_scores(logits.double(), target, entropy=True)
+    found, entropy = token_scores(logits, target, entropy=True)
+    assert exact_entropy is not None
+    assert entropy is not None
+    assert float((found - exact).abs().max()) < 2e-6  # of up to 20 nats
+    assert float((entropy - exact_entropy).abs().max()) < 2e-6
+
+
 @pytest.mark.parametrize("chunk", [1, 21, 10_000])
 def test_pieces_of_any_size_give_exact_gradients(chunk: int) -> None:
     torch.manual_seed(0)

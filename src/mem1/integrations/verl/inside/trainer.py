@@ -33,6 +33,7 @@ from mem1.storage.run_dir import RunDir
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.loop import TrainResult
 from mem1.train.trainer import Reinforcement, reinforcement_loop
+from mem1.types import Task
 
 
 @register_trainer("mem1")
@@ -42,11 +43,13 @@ class Mem1Trainer(PPOTrainerSync):
     Attributes:
         resume: Whether to go on from the run's last checkpoint.
         console: For the progress; ``None``: silence.
+        tasks: Those to train on and those to watch; ``None``: drawn here from the recipe's sources.
         result: How the run ended.
     """
 
     resume = False
     console: Console | None = None
+    tasks: tuple[list[Task], list[Task]] | None = None
     result: TrainResult | None = None
 
     def __init__(self, config: Any) -> None:
@@ -75,9 +78,10 @@ class Mem1Trainer(PPOTrainerSync):
 
     def _init_dataloader(self) -> None:
         """Tasks are composed from the recipe's sources."""
-        sources = task_sources(self.recipe)
-        self.pool = train_tasks(self.recipe, sources)
-        self.watched = watched_tasks(self.recipe, sources)
+        if self.tasks is None:
+            sources = task_sources(self.recipe)
+            self.tasks = train_tasks(self.recipe, sources), watched_tasks(self.recipe, sources)
+        self.pool, self.watched = self.tasks
         self.total_training_steps = self.recipe.train.steps
 
     def _init_resource_pool_mgr(self) -> None:

@@ -1,7 +1,7 @@
 """What runs on a CUDA device: exactness of sampler and packed rows, a training step, throughput, memory.
 
 Every part is measured by itself; one that fails is reported with its error and the others go on. On the command line:
-``python -m benchmarks.cuda --json FILE --seconds 170`` begins no part after so many seconds.
+``python -m benchmarks.on_gpu --json FILE --seconds 170`` begins no part after so many seconds.
 """
 
 from __future__ import annotations
