@@ -47,7 +47,12 @@ class MemoryConfig(Part):
 
     def build(self) -> MemoryFactory:
         """A factory of memories. Raises ``ConfigError`` where a budget has no room for what it must hold."""
-        return _Factory(self.tags, self.budgets, self.make, self.tools)
+        return _Factory(self)
+
+    def at(self, objectives: int) -> Self:
+        """What it is in a task of so many objectives: itself, unless something grows with them."""
+        budgets = self.budgets.at(objectives)
+        return self if budgets is self.budgets else self._with(budgets=budgets)
 
     def sized(self, tokens: int) -> Self:
         """The same with ``tokens`` for what it remembers: the size that grows until a bound is reached.
@@ -65,31 +70,26 @@ class MemoryConfig(Part):
 
 @dataclass(slots=True)
 class _Factory:
-    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer and actions in use.
+    """Makes memories that share one ``TurnFormat``, which has no state of its own, per tokenizer and actions in use."""
 
-    ``tools``: those that the memory adds to what the environment offers.
-    """
-
-    tags: Tags
-    budgets: Budgets
-    make: Callable[[TurnFormat], Memory]
-    tools: tuple[ToolSpec, ...] = ()
+    config: MemoryConfig
     space: ActionSpace | None = None
     turn: TurnFormat | None = None
     of_size: dict[int, _Factory] = field(default_factory=dict)
 
     def __call__(self, tokenizer: Tokenizer, space: ActionSpace = SEARCH_AND_ANSWER) -> Memory:
         if self.turn is None or self.turn.tokenizer is not tokenizer or self.space != space:
-            actions = make_format(space.with_own(*self.tools), self.tags.actions)
-            self.turn, self.space = TurnFormat(tokenizer, self.tags, self.budgets, actions), space
-        return self.make(self.turn)
+            config = self.config
+            actions = make_format(space.with_own(*config.tools), config.tags.actions)
+            self.turn, self.space = TurnFormat(tokenizer, config.tags, config.budgets, actions), space
+        return self.config.make(self.turn)
 
     def for_size(self, objectives: int) -> MemoryFactory:
-        """The factory for tasks of so many objectives: itself, unless budgets depend on it."""
-        budgets = self.budgets.at(objectives)
-        if budgets is self.budgets:
+        """The factory for tasks of so many objectives: itself, unless its memory grows with them."""
+        config = self.config.at(objectives)
+        if config is self.config:
             return self
-        return self.of_size.setdefault(objectives, _Factory(self.tags, budgets, self.make, self.tools))
+        return self.of_size.setdefault(objectives, _Factory(config))
 
 
 def for_size(factory: MemoryFactory, objectives: int) -> MemoryFactory:

@@ -19,11 +19,16 @@ from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
 from mem1.rollout.stumbles import stumbling
-from mem1.types import Episode, Task
+from mem1.types import Episode, Task, Turn
 
 
 class Demonstrator(Protocol):
-    """A scripted policy that is told the tasks: it writes the page and the action for each context."""
+    """A scripted policy that is told the tasks: it writes the page and the action for each context.
+
+    It may have ``demonstrates``: the purposes of the side calls that it knows how to answer. What it writes in others
+    is not imitated. And, by session, ``slipped``: the turns that it spoiled on purpose, and ``slipped_calls``: those
+    whose side calls it spoiled.
+    """
 
     def enlist(self, session: str, task: Task) -> None:
         """Prepare to work on ``task`` in ``session``."""
@@ -36,8 +41,9 @@ class Demonstrator(Protocol):
 class Lesson:
     """Tasks, the environment to do them in, who shows how, and how actions are written.
 
-    ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, drawn from
-    ``seed``; ``None``: all. Of long ones a few turns show what there is to learn at a fraction of the price.
+    ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, with the
+    side calls that were made for them, drawn from ``seed``; ``None``: all. Of long ones a few turns show
+    what there is to learn at a fraction of the price.
     ``stumbles``: the share of the imitated turns with wrong tokens that are not imitated (``stumbles.py``).
     """
 
@@ -71,25 +77,47 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     )
     episodes = run_here(run_requests(requests, parts, concurrency=16))
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
+    slipped_calls: Mapping[str, Collection[int]] = getattr(expert, "slipped_calls", {})
+    shown: Collection[str] = getattr(expert, "demonstrates", ())
     rng = random.Random(f"turns {lesson.seed} {label}")
-    right = [episode for episode in episodes if episode.reward == episode.task.size]
+    right = [
+        _with_calls(episode, shown, slipped_calls.get(episode.id, ()))
+        for episode in episodes
+        if episode.reward == episode.task.size
+    ]
     imitated = [_imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng) for episode in right]
     return [_stumbling(episode, lesson.stumbles, rng) for episode in imitated] if lesson.stumbles else imitated
+
+
+def _with_calls(episode: Episode, shown: Collection[str], slipped: Collection[int]) -> Episode:
+    """The episode, its side calls to be imitated only where they are demonstrated and were not spoiled on purpose."""
+    if not episode.side_calls:
+        return episode
+    calls = (call if call.purpose in shown and call.turn not in slipped else call.untold for call in episode.side_calls)
+    return episode.model_copy(update={"side_calls": tuple(calls)})
 
 
 def _imitated(episode: Episode, slipped: Collection[int], most: int | None, rng: random.Random) -> Episode:
     """The episode with at most ``most`` turns, none that was spoiled on purpose; with its last one half the time."""
     good = [turn for turn in episode.turns if turn.index not in slipped]
     if most is None or len(good) <= most:
-        return episode if len(good) == len(episode.turns) else episode.model_copy(update={"turns": tuple(good)})
+        return episode if len(good) == len(episode.turns) else _only(good, episode)
     chosen = rng.sample(good[:-1], most - 1)
     chosen.append(good[-1] if rng.random() < 0.5 else rng.choice([turn for turn in good if turn not in chosen]))
-    return episode.model_copy(update={"turns": tuple(sorted(chosen, key=lambda turn: turn.index))})
+    return _only(sorted(chosen, key=lambda turn: turn.index), episode)
+
+
+def _only(turns: Sequence[Turn], episode: Episode) -> Episode:
+    """The episode with these of its turns, and the side calls that were made for them."""
+    places = {turn.index: place for place, turn in enumerate(turns)}
+    calls = (call.model_copy(update={"turn": places[call.turn]}) for call in episode.side_calls if call.turn in places)
+    return episode.model_copy(update={"turns": tuple(turns), "side_calls": tuple(calls)})
 
 
 def _stumbling(episode: Episode, share: float, rng: random.Random) -> Episode:
     turns = tuple(stumbling(turn, rng) if rng.random() < share else turn for turn in episode.turns)
-    return episode.model_copy(update={"turns": turns})
+    calls = tuple(stumbling(call, rng) if rng.random() < share else call for call in episode.side_calls)
+    return episode.model_copy(update={"turns": turns, "side_calls": calls})
 
 
 def from_blocks(blocks: Iterator[list[Episode]], skipped: int) -> Iterator[Episode]:

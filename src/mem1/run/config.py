@@ -65,8 +65,11 @@ class RunConfig(Config):
             raise ValueError(
                 f"memory.budgets.observation must be at least {LEAST_OBSERVATION}: results must be readable"
             )
-        if self.memory.budgets.at(1) is not self.memory.budgets:
-            raise ValueError("memory.budgets.each is for each objective, and a task of your own has none: leave it out")
+        if self.memory.at(1) is not self.memory:
+            raise ValueError(
+                "memory.each and memory.budgets.each are for each objective, and a task of your own has none: "
+                "leave them out"
+            )
         if self.limits.cost is not None and getattr(self.engine, "prices", None) is None:
             raise ValueError("limits.cost needs engine.prices: what a million tokens cost")
         return self

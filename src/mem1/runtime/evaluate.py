@@ -94,10 +94,10 @@ def compared(
     chosen = {name: memories[name] for name in config.strategies}
     if config.equal_budget is None:
         return chosen, None
-    if recipe.memory.budgets.at(1) is not recipe.memory.budgets:
+    if any(one.at(1) is not one for one in (recipe.memory, *chosen.values())):
         raise ConfigError(
-            "one bound for all tasks, and budgets that grow with a task's objectives",
-            where="evaluate.equal_budget, memory.budgets.each",
+            "one bound for all tasks, and sizes that grow with a task's objectives",
+            where="evaluate.equal_budget, memory.each, memory.budgets.each",
             hint="leave one of them out",
         )
     cap = config.equal_budget

@@ -30,7 +30,6 @@ from mem1.train.policy.policy import Policy
 from mem1.train.prepare import score
 from mem1.train.recorder import Recorder
 from mem1.train.rows.batch import Batch, View, make_batch
-from mem1.train.rows.calls import without_side_calls
 from mem1.train.rows.jumps import jumped
 from mem1.train.rows.samples import sampled_count
 from mem1.train.saving.checkpoint import Progress, Trained
@@ -82,7 +81,8 @@ def warm_start(
 
     Args:
         policy: Any causal language model.
-        demonstrations: What to imitate; finished episodes that did not fail.
+        demonstrations: What to imitate; finished episodes that did not fail. Of their side calls those are imitated
+            that say what was sampled (``SideCall``).
         config: Settings.
         run: The run directory.
         held_out: Demonstrations to measure the loss on at every evaluation.
@@ -160,9 +160,8 @@ class _Imitation:
         self.optimizer = make_optimizer(list(policy.model.parameters()), [], config.optimizer, critic_lr=0.0)
 
     def batch(self, episodes: Sequence[Episode]) -> Batch:
-        """Episodes as rows. Side calls are left out: what they wrote is nobody's demonstration."""
-        rows, turns = self._config.rows, [without_side_calls(episode) for episode in episodes]
-        return make_batch(turns, **rows.model_dump(), view=self._view)
+        """Episodes as rows."""
+        return make_batch(episodes, **self._config.rows.model_dump(), view=self._view)
 
     def gather(self, progress: Progress) -> Batch:
         """The next demonstrations; those in which nothing was written are passed over."""

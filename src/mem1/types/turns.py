@@ -100,6 +100,11 @@ class SideCall(Record):
         return self
 
     @property
+    def untold(self) -> SideCall:
+        """The same with nothing to train on."""
+        return self.model_copy(update={"logprobs": (), "sampled_mask": ()}) if self.sampled_mask else self
+
+    @property
     def peak(self) -> int:
         """Tokens in context when the call ended: prompt + completion."""
         return len(self.prompt_token_ids) + len(self.completion_token_ids)

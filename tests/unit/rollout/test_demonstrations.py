@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import pytest
 
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import BackendError, DataError
+from mem1.inference.scripted.expert import Expert
 from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.retrieval.base import Hit, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
 from mem1.tasks.compose import make_task
-from mem1.types import Composition, Episode, Objective, StopReason, Task
+from mem1.types import Composition, Episode, Objective, SideCall, StopReason, Task
 from tests.unit.tasks.countries import small_world
 
 MEMORY = StateMemoryConfig().build()
@@ -60,6 +64,64 @@ def test_token_ids_are_those_of_the_tokenizer_given() -> None:
     assert TOKENIZER.decode(episode.turns[0].prompt_token_ids) == (
         "Answer each question.\n<information>Turns left: 4. Question: What is the capital of Peru?</information>"
     )
+
+
+CAPITALS = ("Peru/capital", "Brazil/capital", "Ghana/capital")
+
+
+def summarised(**keys: Any) -> list[Episode]:
+    """Demonstrations of one task of three questions under a memory that is summarised before every turn but one."""
+    tasks = [make_task([QUESTIONS[f"small/{name}"] for name in CAPITALS], Composition.PARALLEL, "train")]
+    memory = SummaryMemoryConfig(summary=400, instruction="Sum up.").build()
+    return demonstrate(replace(lesson(*tasks), **keys), memory, TOKENIZER, label="d")
+
+
+def noting() -> Expert:
+    return Expert(pages="noted")
+
+
+def test_the_summaries_of_a_memory_are_demonstrated_with_its_turns() -> None:
+    (episode,) = summarised(make_expert=noting)
+    assert [(call.turn, TOKENIZER.decode(call.completion_token_ids)) for call in episode.side_calls] == [
+        (1, "|?(1) capital of Peru</summary>"),
+        (2, "|(1) Lima;?(2) capital of Brazil</summary>"),
+        (3, "|(1) Lima;(2) Brasília;?(3) capital of Ghana</summary>"),
+    ]
+    assert all(all(call.sampled_mask) for call in episode.side_calls)
+    asked = TOKENIZER.decode(episode.side_calls[1].prompt_token_ids[episode.side_calls[1].prefix_length :])
+    assert asked.startswith("<summary>|?(1) capital of Peru</summary><information>Turns left: 9.")
+    assert asked.endswith(
+        "</information><think> capital: Lima|(1) Lima;?(2) capital of Brazil</think><search> capital of Brazil</search>"
+        "\nSum up.\n<summary>"
+    )
+
+
+def test_side_calls_that_nobody_demonstrates_or_that_were_spoiled_are_not_imitated() -> None:
+    class Silent(Expert):
+        demonstrates = frozenset()
+
+    (unknown,) = summarised(make_expert=lambda: Silent(pages="noted"))
+    assert [bool(call.sampled_mask) for call in unknown.side_calls] == [False, False, False]
+    (spoiled,) = summarised(make_expert=lambda: Expert(pages="noted", slips=1.0))
+    assert [turn.index for turn in spoiled.turns] == [0, 3], "pages with a list on them were spoiled too"
+    assert [bool(call.sampled_mask) for call in spoiled.side_calls] == [False], "that of the last turn"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_chosen_turns_the_side_calls_come_along_in_their_places(seed: int) -> None:
+    (whole,), (part,) = summarised(make_expert=noting), summarised(make_expert=noting, turns=2, seed=seed)
+    kept = [turn.index for turn in part.turns]
+    made_for = [0 if index == 0 else 1 for index in kept]  # the first turn has none
+    assert len(part.side_calls) == sum(made_for)
+    for call in part.side_calls:
+        (as_made,) = (one for one in whole.side_calls if one.turn == part.turns[call.turn].index)
+        assert call.completion_token_ids == as_made.completion_token_ids
+    assert [type(call) for call in part.calls].count(SideCall) == sum(made_for)
+
+
+def test_side_calls_stumble_too() -> None:
+    (episode,) = summarised(make_expert=noting, stumbles=1.0)
+    assert [call.sampled_mask.count(False) > 0 for call in episode.side_calls] == [True, True, True]
 
 
 def test_failed_episodes_are_no_demonstrations() -> None:

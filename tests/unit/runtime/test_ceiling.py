@@ -45,7 +45,7 @@ def test_with_three_turns_it_cannot_look_up_two_hop_questions() -> None:
     assert row.turns == 3
 
 
-@pytest.mark.parametrize("memory", ["state", "state_gated", "full"])
+@pytest.mark.parametrize("memory", ["state", "state_gated", "full", "window", "summary"])
 def test_it_plays_under_the_memory_of_the_recipe(memory: str) -> None:
     (row,) = rows(memory={"type": memory})
     assert row.memory == memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from itertools import islice
@@ -16,7 +17,7 @@ from mem1.train.config import LoraConfig, OptimizerConfig, WarmstartConfig
 from mem1.train.policy.adapters import add_adapter
 from mem1.train.policy.policy import Policy
 from mem1.train.warmstart import emphasised, repeated, warm_start
-from mem1.types import Episode, EpisodeError, StopReason
+from mem1.types import Episode, EpisodeError, SideCall, StopReason
 from tests.e2e.toy import PROMPTS, TARGET, demonstrations, tiny_policy, toy_episode, toy_run
 
 CONFIG = WarmstartConfig(
@@ -93,6 +94,36 @@ def test_emphasised_tokens_count_more_and_all_of_them_sum_to_one(tmp_path: Path)
     warm_start(policy, repeated([shown], seed=0), config, toy_run(tmp_path / "run"), pieces=lambda: pieces)
     (row,) = [row for row in read_metrics(tmp_path / "run" / "metrics.jsonl") if "warmstart/loss" in row]
     assert row["warmstart/loss"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_side_call_that_is_demonstrated_counts_as_a_turn_does_and_another_not_at_all(tmp_path: Path) -> None:
+    """Three tokens in two contexts: the turn's, which the side call goes on from, and that of the turn after it."""
+    policy, other = tiny_policy(), TARGET - 1
+    shown = toy_episode("d", PROMPTS[0], [([TARGET], [0.0]), ([other], [0.0])], 1.0)
+    asked = (*PROMPTS[0], *shown.turns[0].completion_token_ids, 6)
+    call = SideCall(
+        turn=1,
+        purpose="summary",
+        prompt_token_ids=asked,
+        prefix_length=len(PROMPTS[0]),
+        completion_token_ids=(other,),
+        logprobs=(0.0,),
+        sampled_mask=(True,),
+    )
+
+    def loss(prompt: tuple[int, ...], wanted: int) -> float:
+        with torch.no_grad():
+            logits = policy.model(input_ids=torch.tensor([prompt])).logits[0, -1]
+        return -logits.log_softmax(-1)[wanted].item()
+
+    turns = loss(PROMPTS[0], TARGET) + loss(shown.turns[1].prompt_token_ids, other)
+    for made, expected in ((call, (turns + loss(asked, other)) / 3), (call.untold, turns / 2)):
+        config = CONFIG.model_copy(update={"steps": 1, "episodes_per_step": 1})
+        told = shown.model_copy(update={"side_calls": (made,)})
+        run = toy_run(tmp_path / str(len(made.sampled_mask)))
+        warm_start(copy.deepcopy(policy), repeated([told], seed=0), config, run)
+        (row,) = [row for row in read_metrics(run.path / "metrics.jsonl") if "warmstart/loss" in row]
+        assert row["warmstart/loss"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_texts_that_are_named_and_cannot_be_told_are_refused(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import random
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page
+from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page, write_summary
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.types import Objective, Task
@@ -60,7 +61,7 @@ class _Script:
     asked: _Asked | None = None
     awaited: _Lookup | None = None
     items: dict[int, str] = field(default_factory=dict)
-    was_pending: bool = False
+    pending: str = ""  # what the newest page says is being looked up
     turns: int = 0
 
     def next_lookup(self) -> _Lookup:
@@ -84,23 +85,31 @@ class Expert:
     list (``metadata["held"]``), nor the last one where the prompt does not end its list there (``metadata["ends"]``).
     ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
     in vain does not spoil a long lesson.
+
+    A context that ends with ``summary_tag`` asks for a summary, which holds the list and what is being looked up. It
+    spoils some of those too: ``slipped_calls`` says in front of which turns.
     """
+
+    demonstrates: ClassVar[frozenset[str]] = frozenset({"summary"})  # side calls that are to be imitated, by purpose
 
     def __init__(
         self,
         *,
         observation_tag: str = "<information>",
+        summary_tag: str = "<summary>",
         pages: Pages = "rewritten",
         slips: float = 0.0,
         knows: bool = False,
         seed: int = 0,
     ) -> None:
         self._observation_tag = observation_tag
+        self._summary_tag = summary_tag
         self._pages: Pages = pages
         self._slips = slips
         self._knows = knows
         self._rng = random.Random(f"slips {seed}")
         self.slipped: dict[str, set[int]] = {}
+        self.slipped_calls: dict[str, set[int]] = {}
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
@@ -120,21 +129,24 @@ class Expert:
         )
 
     def __call__(self, session: str, context: str) -> str:
-        """The page and the action for this turn. Raises ``KeyError`` for a session that was not enlisted."""
+        """The page and the action for this turn, or a summary. Raises ``KeyError`` for a session not enlisted."""
         script = self._scripts[session]
+        script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
+        if context.endswith(self._summary_tag):
+            return self._summary(session, script)
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
-        script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
         read, value = self._take_in(session, script, shown)
         if value is not None and not script.upfront:
             return self._answer(script, read, value)
         added = self._kept(script, value)
         before = tuple(item for item in script.items.items() if item not in added)
-        was, script.was_pending = script.was_pending, True
+        was = bool(script.pending)
         if script.upfront and value is not None and not script.objectives:
             if script.open_end:
                 self._leave_out(session, script)
-            end = Change(read, before, (), added, f"({script.end}) {LAST}", was)
+            script.pending = f"({script.end}) {LAST}"
+            end = Change(read, before, (), added, script.pending, was)
             return f"{write_page(end, self._pages)}<answer>{write_list(end.list, self._pages)}</answer>"
         lookup = script.next_lookup()
         assert script.asked is not None
@@ -143,13 +155,22 @@ class Expert:
             before = tuple(item for item in before if item[0] >= script.asked.recalls)
         number = f"({script.asked.number}) " if script.asked.number else ""
         again = f", ({script.asked.recalls})" if script.asked.recalls else ""
-        page = Change(read, before, (), added, f"{number}{lookup.pending}{again}", was)
+        script.pending = f"{number}{lookup.pending}{again}"
+        page = Change(read, before, (), added, script.pending, was)
         if script.asked.held:
             self._leave_out(session, script)
         if page.list and self._slips and self._rng.random() < self._slips:
             page = spoiled(page, self._rng, self._pages)
             self._leave_out(session, script)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
+
+    def _summary(self, session: str, script: _Script) -> str:
+        """The list and what is being looked up, now and then with a mistake."""
+        items = tuple(script.items.items())
+        if items and self._slips and self._rng.random() < self._slips:
+            items = spoiled(Change(items=items), self._rng, "rewritten").list
+            self.slipped_calls.setdefault(session, set()).add(script.turns)
+        return write_summary(items, script.pending, self._summary_tag.replace("<", "</", 1))
 
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
@@ -185,8 +206,8 @@ class Expert:
         if struck:
             script.items.pop(again, None)
         before = tuple(script.items.items())
-        page = Change(read, before, struck, self._kept(script, value), "", script.was_pending)
-        script.was_pending = False
+        page = Change(read, before, struck, self._kept(script, value), "", bool(script.pending))
+        script.pending = ""
         return f"{write_page(page, self._pages)}<answer> {given}</answer>"
 
 

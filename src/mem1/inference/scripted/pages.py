@@ -1,4 +1,4 @@
-"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what is new.
+"""How a scripted policy writes its page: rewritten whole, edited by lines, or only what is new; and its summaries.
 
 The form is one that a small transformer can copy by. A value is written beside its label while it is read, so that the
 label finds it; then it stands in a list behind ``|`` whose items begin with the number of their question and end with
@@ -23,7 +23,7 @@ the same, and the answer is the page's list, by its sign;
 ``noted``: each value once, under its number, when it is found, for memories that keep what was written themselves."""
 
 Item = tuple[int, str]
-_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "window": "noted"}
+_UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "summary": "noted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,13 @@ def write_page(change: Change, pages: Pages) -> str:
     listed = change.list if pages == "rewritten" else change.added
     read = f" {change.read}" if change.read else ""
     begins = "|" if listed or change.pending.startswith("(") else ""
-    return f"<think>{read}{begins}{listing(listed)}{_pending(change)}</think>"
+    return f"<think>{read}{begins}{listing(listed)}{_pending(change.pending)}</think>"
+
+
+def write_summary(items: tuple[Item, ...], pending: str, closing: str) -> str:
+    """What a summariser keeps: ``|(1) Lima;?(2) capital of Peru``, then the tag that ends it."""
+    begins = "|" if items or pending.startswith("(") else ""
+    return f"{begins}{listing(items)}{_pending(pending)}".strip() + closing
 
 
 def spoiled(change: Change, rng: random.Random, pages: Pages) -> Change:
@@ -98,13 +104,13 @@ def _edits(change: Change) -> str:
         *(["-?"] if change.was_pending else []),
         *(f"-({number})" for number in change.struck),
         *(f"+({number}) {value}" for number, value in change.added),
-        *([f"+{_pending(change).lstrip()}"] if change.pending else []),
+        *([f"+{_pending(change.pending).lstrip()}"] if change.pending else []),
     ]
     return "".join(["=", read, *(f"\n{line}" for line in lines)])
 
 
-def _pending(change: Change) -> str:
+def _pending(pending: str) -> str:
     """``?(2) capital of Peru``, or `` ? capital of Peru`` where questions bear no numbers."""
-    if not change.pending:
+    if not pending:
         return ""
-    return f"?{change.pending}" if change.pending.startswith("(") else f" ? {change.pending}"
+    return f"?{pending}" if pending.startswith("(") else f" ? {pending}"

@@ -95,14 +95,15 @@ class SummaryMemory(TurnMemory):
 class SummaryMemoryConfig(MemoryConfig):
     """A summariser's own call rewrites a summary of ``summary`` tokens between the turns.
 
-    It does so before each turn, or (``history`` above 0) when the turns that are not summarised yet exceed ``history``
-    tokens.
+    The summary has ``each`` tokens more for each objective of the task. It is rewritten before each turn, or
+    (``history`` above 0) when the turns that are not summarised yet exceed ``history`` tokens.
     """
 
     rank: ClassVar[int] = 4
 
     type: Literal["summary"] = "summary"
     summary: int = Field(default=800, gt=0)
+    each: int = Field(default=0, ge=0)
     history: int = Field(default=0, ge=0)
     instruction: str = INSTRUCTION
 
@@ -114,6 +115,11 @@ class SummaryMemoryConfig(MemoryConfig):
     def make(self, turn: TurnFormat) -> SummaryMemory:
         """A memory that is summarised between the turns."""
         return SummaryMemory(turn, SummarySettings(self.summary, self.history, self.instruction))
+
+    def at(self, objectives: int) -> Self:
+        """With the summary that a task of so many objectives has."""
+        grown = super().at(objectives)
+        return grown._with(summary=self.summary + self.each * objectives, each=0) if self.each else grown
 
     def sized(self, tokens: int) -> Self:
         """With another summary."""

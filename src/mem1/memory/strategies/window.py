@@ -30,16 +30,22 @@ class WindowMemory(FullMemory):
 
 
 class WindowMemoryConfig(MemoryConfig):
-    """Keep the last ``window`` tokens of the history."""
+    """Keep the last ``window`` tokens of the history, ``each`` more for each objective of the task."""
 
     rank: ClassVar[int] = 1
 
     type: Literal["window"] = "window"
     window: int = Field(default=2000, gt=0)
+    each: int = Field(default=0, ge=0)
 
     def make(self, turn: TurnFormat) -> WindowMemory:
         """A memory of the newest tokens."""
         return WindowMemory(turn, self.window)
+
+    def at(self, objectives: int) -> Self:
+        """With the window that a task of so many objectives has."""
+        grown = super().at(objectives)
+        return grown._with(window=self.window + self.each * objectives, each=0) if self.each else grown
 
     def sized(self, tokens: int) -> Self:
         """With another window."""

@@ -61,7 +61,8 @@ async def replay(
         prompt: The task prompt P to lay down instead of the recorded one.
 
     Returns:
-        The episode with the student's turns; reward, score, answers and how it ended are the recorded ones.
+        The episode with the student's turns; reward, score, answers and how it ended are the recorded ones. It has no
+        side calls: what stands in a recorded one was written for another memory.
     """
     if not same_tokens:
         if any(not all(turn.sampled_mask) for turn in episode.turns):
@@ -85,7 +86,7 @@ async def replay(
     misfit = engine.misfit or _misfit(episode, lived, said)
     if misfit is not None:
         return misfit
-    return episode.model_copy(update={"turns": lived.turns, "strategy": lived.strategy})
+    return episode.model_copy(update={"turns": lived.turns, "side_calls": (), "strategy": lived.strategy})
 
 
 def _misfit(recorded: Episode, lived: Episode, said: _Said) -> RejectReason | None:

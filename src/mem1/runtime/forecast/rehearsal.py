@@ -71,7 +71,7 @@ class Rehearsal:
                     task,
                     parts,
                     observation=memory.budgets.observation,
-                    side=memory.side_tokens,
+                    side=memory.at(task.size).side_tokens,
                     window=self.window,
                 )
                 for task in tasks

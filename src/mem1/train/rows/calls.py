@@ -55,5 +55,4 @@ def without_side_calls(episode: Episode) -> Episode:
     """``episode`` with nothing to train on in its side calls."""
     if not any(call.sampled_mask for call in episode.side_calls):
         return episode
-    untold = tuple(call.model_copy(update={"logprobs": (), "sampled_mask": ()}) for call in episode.side_calls)
-    return episode.model_copy(update={"side_calls": untold})
+    return episode.model_copy(update={"side_calls": tuple(call.untold for call in episode.side_calls)})

@@ -99,6 +99,63 @@ def test_parallel_where_earlier_turns_stay_in_context_by_hand() -> None:
     ]
 
 
+def summarised(of: Task, *observations: str, expert: Expert) -> list[str]:
+    """What the expert writes in turns and, between them, as summaries of a memory that keeps nothing else."""
+    expert.enlist("s", of)
+    written, summary, shown = [], "", ""
+    for result in observations:
+        context = f"P<summary>{summary}</summary>{shown}"
+        written.append(expert("s", context))
+        written.append(expert("s", f"{context}{written[-1]}\nSum up.\n<summary>"))
+        summary = written[-1].removesuffix("</summary>")
+        shown = f"<information>{result}</information>"
+    return [*written, expert("s", f"P<summary>{summary}</summary>{shown}")]
+
+
+def test_summaries_by_hand() -> None:
+    """A turn writes what is new, the summary lists everything and what is looked up; no turn is counted for it."""
+    expert = Expert(pages="noted")
+    assert summarised(task(*THREE), "Lima", "nothing", "ACCRA", expert=expert) == [
+        "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
+        "|?(1) capital of Peru</summary>",
+        "<think> capital: Lima|(1) Lima;?(2) internet code of China</think><search> internet code of China</search>",
+        "|(1) Lima;?(2) internet code of China</summary>",
+        "<think> internet code: unknown|(2) unknown;?(3) capital of Ghana</think><search> capital of Ghana</search>",
+        "|(1) Lima;(2) unknown;?(3) capital of Ghana</summary>",
+        "<think> capital: Accra|(3) Accra;?(4) Answer all.</think><answer>(1) Lima;(2) unknown;(3) Accra;</answer>",
+    ]
+    assert expert.slipped == expert.slipped_calls == {}
+
+
+def test_summaries_of_questions_without_numbers_by_hand() -> None:
+    """What was answered is not kept; behind an answer there is nothing to keep at all."""
+    both = task("Peru/capital", "Ghana/capital", composition=Composition.SEQUENTIAL)
+    written = summarised(both, "Lima", "Question", "Accra", expert=Expert(pages="noted"))
+    assert written[1::2] == ["? capital of Peru</summary>", "</summary>", "? capital of Ghana</summary>"]
+    assert written[6] == "<think> capital: Accra</think><answer> Accra</answer>"
+
+
+def test_a_value_that_a_cut_summary_lost_is_in_no_later_one() -> None:
+    expert = Expert(pages="noted")
+    expert.enlist("s", task("Peru/capital", "Ghana/capital"))
+    expert("s", "P")
+    assert expert("s", "P<information>Lima</information>").startswith("<think> capital: Lima|(1) Lima;?(2)")
+    assert expert("s", "P|(1) Lima;?(2) ...\n<summary>") == "|(1) Lima;?(2) capital of Ghana</summary>"
+    assert expert("s", "P<summary>|(1</summary><information>Accra</information>").endswith(
+        "<answer>(2) Accra;</answer>"
+    )
+
+
+def test_a_spoiled_summary_is_put_in_order_by_the_next() -> None:
+    """Every list is spoiled here: an item stands twice or elsewhere, and what was not spoiled follows from the rest."""
+    expert = Expert(pages="noted", slips=1.0)
+    written = summarised(task(*THREE), "Lima", ".cn", "Accra", expert=expert)
+    assert written[3] == "|(1) Lima;(1) Lima;?(2) internet code of China</summary>"
+    assert written[5] != "|(1) Lima;(2) .cn;?(3) capital of Ghana</summary>"
+    assert expert.slipped_calls == {"s": {2, 3}}, "the calls in front of the third and the fourth turn"
+    assert written[6].endswith("<answer>(1) Lima;(2) .cn;(3) Accra;</answer>")
+
+
 DELAYED = ("Peru/capital", "China/capital>internet code", "Ghana/capital")
 
 
