@@ -30,7 +30,7 @@ IN_FLIGHT = {4: 4, 16: 2, 64: 2}
 """Episodes at once, and how many turns each engine takes with them."""
 MODELS = {"builtin:tiny": 2, "package:smollm2": 1}
 """By which those turns are multiplied: a small model's are over in a second."""
-CACHE_GIB = "4"
+CACHE_GIB = "3"
 
 
 @dataclass
