@@ -43,7 +43,7 @@ from mem1.types import Completion
 from tests.e2e.tinker_server import add_alike, make_model, tinker_server, weights_of
 
 PROMPT = tuple(range(20, 40))
-STEPS, EPISODES, TOKENS, SEEDS = 12, 32, 8, 5
+STEPS, EPISODES, TOKENS, SEEDS = 12, 32, 8, 3
 RANK = 8
 # SkyRL's server clips no gradient, whatever it is told.
 TRAIN = TrainConfig(optimizer=OptimizerConfig(lr=5e-4, max_grad_norm=1e9))

@@ -99,7 +99,8 @@ def tinker_server(model: Path, folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     settings = ["--host", "127.0.0.1", "--port", str(port), "--base-model", str(model), "--backend", "jax"]
-    settings += ["--backend-config", '{"max_lora_adapters":16,"max_lora_rank":8}']
+    # It compiles for each number of sequences that happen to wait together: batches are filled up to one number.
+    settings += ["--backend-config", '{"max_lora_adapters":16,"max_lora_rank":8,"sample_max_num_sequences":32}']
     settings += ["--database-url", f"sqlite:///{folder / 'tinker.db'}", "--checkpoints-base", str(folder / "kept")]
     here = {
         "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",

@@ -116,8 +116,8 @@ def versions(directory: Path) -> list[set[int]]:
 def check(metrics: Sequence[dict[str, Any]]) -> None:
     for line in metrics:
         assert line["count/failed"] == 0
-        assert line["policy/rollout_gap"] <= 1e-5  # nats, mean
-        assert line["policy/rollout_gap_max"] <= 1e-4  # for any token
+        assert line["policy/rollout_gap"] <= 2e-6  # nats, mean
+        assert line["policy/rollout_gap_max"] <= 2e-4  # for any token (docs/decisions/0206)
         assert line["policy/updates"] == 1
 
 
