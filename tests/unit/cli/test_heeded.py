@@ -79,7 +79,7 @@ def test_a_shipped_recipe_is_indexed_by_its_name(capsys: pytest.CaptureFixture[s
 
 def test_budgets_for_each_objective_are_refused_where_a_task_has_none() -> None:
     memory = {"budgets": {"each": {"state": 20}}}
-    with pytest.raises(ValueError, match=r"memory\.budgets\.each is for each objective"):
+    with pytest.raises(ValueError, match=r"memory\.budgets\.each are for each objective"):
         RunConfig.model_validate({"engine": {"type": "transformers"}, "memory": memory})
 
 

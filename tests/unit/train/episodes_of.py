@@ -34,7 +34,8 @@ def untrained(folder: Path) -> str:
     """A policy of the shipped one's shape with weights as they are drawn."""
     torch.manual_seed(0)
     shape = AutoConfig.from_pretrained(find_folder(SHIPPED))
-    AutoModelForCausalLM.from_config(shape, dtype=torch.float32).save_pretrained(folder)
+    drawn = AutoModelForCausalLM.from_config(shape, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    drawn.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(find_folder(SHIPPED) / name, folder / name)
     return str(folder)

@@ -114,7 +114,7 @@ def test_a_side_call_that_is_demonstrated_counts_as_a_turn_does_and_another_not_
     def loss(prompt: tuple[int, ...], wanted: int) -> float:
         with torch.no_grad():
             logits = policy.model(input_ids=torch.tensor([prompt])).logits[0, -1]
-        return -logits.log_softmax(-1)[wanted].item()
+        return float(-logits.log_softmax(-1)[wanted])
 
     turns = loss(PROMPTS[0], TARGET) + loss(shown.turns[1].prompt_token_ids, other)
     for made, expected in ((call, (turns + loss(asked, other)) / 3), (call.untold, turns / 2)):

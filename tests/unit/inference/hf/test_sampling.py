@@ -32,7 +32,9 @@ def test_the_reported_logprob_is_that_of_what_was_sampled_from() -> None:
 
 def test_logits_in_float64_are_worked_with_in_float64() -> None:
     logits = torch.tensor([[0.0, 1e-9]], dtype=torch.float64)
-    assert sample(logits, [0.9], [1.0]) == ([1], [pytest.approx(math.log(0.5) + 0.5e-9, abs=1e-15)])
+    tokens, logprobs = sample(logits, [0.9], [1.0])
+    assert tokens == [1]
+    assert logprobs == pytest.approx([math.log(0.5) + 0.5e-9], abs=1e-15)
 
 
 def test_rows_of_different_temperatures() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from mem1.commands import train
 from mem1.errors import ConfigError
 from mem1.integrations.verl import launch as module
 from mem1.recipe import Recipe
-from mem1.runtime.build import World
+from mem1.runtime.build import World, build_world
 from mem1.types import Task
 
 RECIPE = """
@@ -34,7 +35,7 @@ def never(*_: Any, **__: Any) -> None:
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(module.ray, "init", never)
+    monkeypatch.setattr(ray, "init", never)
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
     return path
@@ -44,10 +45,10 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_tasks_that_the_environment_refuses_are_refused_before_ray_starts(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
-    build, seen = module.build_world, []
+    seen: list[Task] = []
 
     def choosy(told: Recipe) -> World:
-        world = build(told)
+        world = build_world(told)
 
         def make(task: Task) -> Any:
             seen.append(task)

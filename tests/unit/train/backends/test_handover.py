@@ -30,6 +30,9 @@ class Following(TransformersEngine):
     async def confirm(self) -> None:
         pass
 
+    async def sleep(self) -> None:
+        pass
+
 
 def tiny() -> PreTrainedModel:
     return load_model("builtin:tiny", device="cpu")
