@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from transformers import (
 from transformers.utils import logging as hf_logging
 
 from mem1.errors import ModelError, boundary
-from mem1.inference.chat import ChatTemplate
+from mem1.inference.chat import ChatTemplate, read_settings
 from mem1.inference.folders import find_folder, is_adapter
 from mem1.inference.hf.adapter import base_of, merge_adapter
 from mem1.inference.hf.tokenizer import HfTokenizer
@@ -156,8 +155,7 @@ def _tokenizer_class(folder: Path) -> Any:
     One that is of no model's own class is all in its file. ``AutoTokenizer`` goes by the model's type even then, and
     the class of Qwen2 puts its own rules of normalising and splitting in place of the file's.
     """
-    settings = folder / "tokenizer_config.json"
-    named = json.loads(settings.read_bytes()).get("tokenizer_class") if settings.is_file() else None
+    named = read_settings(folder).text("tokenizer_class")
     return PreTrainedTokenizerFast if named in _AS_ITS_FILE_SAYS else AutoTokenizer
 
 

@@ -19,6 +19,7 @@ from typing import ClassVar
 from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page, write_summary
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
+from mem1.tasks.numbering import end_of
 from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
@@ -124,9 +125,8 @@ class Expert:
             )
             for number, objective in enumerate(task.objectives, start=task.first)
         )
-        self._scripts[session] = _Script(
-            upfront, task.first + task.size, "ends" in task.objectives[-1].metadata, deque(asked)
-        )
+        end = task.first + task.size
+        self._scripts[session] = _Script(upfront, end, end_of(task) != end, deque(asked))
 
     def __call__(self, session: str, context: str) -> str:
         """The page and the action for this turn, or a summary. Raises ``KeyError`` for a session not enlisted."""

@@ -20,6 +20,18 @@ from mem1.inference.hf.transformers_engine import TransformersEngine
 from mem1.inference.weights import FileWeights
 from mem1.types import FinishReason
 
+ENGINE = """\
+[engine]
+type = "vllm_server"
+base_url = "{url}"
+served_name = "it"
+max_context = 512
+weights_dir = "{weights}"
+retries = 0
+slots = 4
+"""
+"""Part of a recipe in a template: the engine at ``url``, its weights handed over in ``weights``."""
+
 
 class VllmLike:
     """The server's state. ``dies_after``: completions, then it answers nothing any more."""

@@ -19,7 +19,7 @@ from mem1.recipe import Recipe
 from mem1.runtime.models import LocalModel, build_local
 from mem1.storage.episodes import read_episodes
 from mem1.storage.metrics import read_metrics
-from tests.unit.inference.vllm.control_server import VllmLike, serving
+from tests.unit.inference.vllm.control_server import ENGINE, VllmLike, serving
 
 SECTION = (Section("a", (), (), 6),)
 ASKED = Request((5, 6, 7), SECTION, "s", seed=1)
@@ -144,21 +144,16 @@ def test_settings_that_make_no_sense_are_refused(change: dict[str, Any], told: s
         VllmServerConfig.model_validate({"base_url": "http://127.0.0.1:1/v1", **change})
 
 
-RECIPE = """
+RECIPE = (
+    """
 model = "builtin:tiny"
 watch_tasks = 0
 env = {{prompt = "brief", turns_per_objective = 1, top_k = 1}}
 memory = {{type = "state", budgets = {{state = 16, action = 16, observation = 64}}}}
 tasks = {{count = 8, objectives = 1}}
-[engine]
-type = "vllm_server"
-base_url = "{url}"
-served_name = "it"
-max_context = 512
-weights_dir = "{weights}"
-retries = 0
-slots = 4
-[train]
+"""
+    + ENGINE
+    + """[train]
 steps = 3
 tasks_per_step = 2
 group_size = 2
@@ -166,6 +161,7 @@ checkpoint_every = 1
 evaluate_every = 0
 no_signal_limit = 9
 """
+)
 
 
 def test_a_server_that_dies_in_mid_step_costs_that_step_alone(tmp_path: Path) -> None:

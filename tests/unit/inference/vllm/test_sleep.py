@@ -25,7 +25,7 @@ from mem1.inference.vllm.config import VllmConfig
 from mem1.inference.vllm.engine import VllmEngine
 from mem1.inference.weights import FileWeights
 from mem1.recipe import Recipe
-from tests.unit.inference.vllm.control_server import VllmLike, serving
+from tests.unit.inference.vllm.control_server import ENGINE, VllmLike, serving
 
 ASKED = Request((5, 6, 7), (Section("a", (), (), 4),), "s", seed=1)
 
@@ -172,21 +172,16 @@ def test_rollouts_ahead_and_sleep_exclude_each_other(kind: str) -> None:
 
 # ---------------------------------------------------------------- at a server, in training
 
-RECIPE = """
+RECIPE = (
+    """
 model = "builtin:tiny"
 watch_tasks = {watched}
 env = {{prompt = "brief", turns_per_objective = 4, top_k = 3}}
 memory = {{type = "state", budgets = {{state = 40, action = 28, observation = 128}}}}
 tasks = {{count = 8, objectives = 1}}
-[engine]
-type = "vllm_server"
-base_url = "{url}"
-served_name = "it"
-max_context = 512
-weights_dir = "{weights}"
-retries = 0
-slots = 4
-sleep = true
+"""
+    + ENGINE
+    + """sleep = true
 [train]
 steps = 2
 tasks_per_step = 2
@@ -200,6 +195,7 @@ episodes_per_step = 1
 evaluate_every = 2
 checkpoint_every = 9
 """
+)
 GIVEN = [
     "POST /wake_up?tags=weights",
     "POST /collective_rpc",
