@@ -8,6 +8,7 @@ from mem1.evaluation.measures import PER_OBJECTIVE, spec_of
 from mem1.evaluation.records import Evaluation
 from mem1.registry import functions
 from mem1.registry.parts import TABLES
+from mem1.report.ceiling import ceiling_table
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
@@ -117,8 +118,8 @@ def _results(data: RunData, last: Evaluation) -> Section:
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
     own, verdict = [table(last) for table in functions(TABLES)], verdict_table(last)
-    kept = remembering_table(last)
-    tables = (*(table for table in (*own, change, verdict, kept) if table is not None), side_by_side(last))
+    allowed, kept = ceiling_table(last), remembering_table(last)
+    tables = (*(table for table in (*own, change, verdict, allowed, kept) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]

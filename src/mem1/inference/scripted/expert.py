@@ -24,6 +24,7 @@ from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
 LAST = "Answer all."  # what the ``brief`` prompt says under the number after the last question
+ASKED = {"summary": "<summary>", "note": "<note>"}  # what a side call's context ends with, by its purpose
 _NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
 
 
@@ -65,6 +66,11 @@ class _Script:
     pending: str = ""  # what the newest page says is being looked up
     turns: int = 0
 
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to be looked up."""
+        return self.asked is not None and not self.asked.lookups and not self.objectives and self.awaited is None
+
     def next_lookup(self) -> _Lookup:
         if self.asked is None or not self.asked.lookups:
             self.asked = self.objectives.popleft()
@@ -87,24 +93,24 @@ class Expert:
     ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
     in vain does not spoil a long lesson.
 
-    A context that ends with ``summary_tag`` asks for a summary, which holds the list and what is being looked up. It
-    spoils some of those too: ``slipped_calls`` says in front of which turns.
+    A context that ends with one of ``ASKED`` is a side call of its memory's. What it writes there holds the list and
+    what is being looked up. It spoils some of those too: ``slipped_calls`` says in front of which turns.
+
+    Asked once more when all is done (an answer that was cut off is none) it answers again: with its list, or "unknown".
     """
 
-    demonstrates: ClassVar[frozenset[str]] = frozenset({"summary"})  # side calls that are to be imitated, by purpose
+    demonstrates: ClassVar[frozenset[str]] = frozenset(ASKED)  # side calls that are to be imitated, by purpose
 
     def __init__(
         self,
         *,
         observation_tag: str = "<information>",
-        summary_tag: str = "<summary>",
         pages: Pages = "rewritten",
         slips: float = 0.0,
         knows: bool = False,
         seed: int = 0,
     ) -> None:
         self._observation_tag = observation_tag
-        self._summary_tag = summary_tag
         self._pages: Pages = pages
         self._slips = slips
         self._knows = knows
@@ -132,17 +138,18 @@ class Expert:
         """The page and the action for this turn, or a summary. Raises ``KeyError`` for a session not enlisted."""
         script = self._scripts[session]
         script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
-        if context.endswith(self._summary_tag):
-            return self._summary(session, script)
+        for tag in ASKED.values():
+            if context.endswith(tag):
+                return self._summary(session, script, tag)
         script.turns += 1
         shown = context[context.rfind(self._observation_tag) :]
         read, value = self._take_in(session, script, shown)
-        if value is not None and not script.upfront:
-            return self._answer(script, read, value)
+        if not script.upfront and (value is not None or script.done):
+            return self._answer(script, read, UNKNOWN if value is None else value)
         added = self._kept(script, value)
         before = tuple(item for item in script.items.items() if item not in added)
         was = bool(script.pending)
-        if script.upfront and value is not None and not script.objectives:
+        if script.upfront and script.done:
             if script.open_end:
                 self._leave_out(session, script)
             script.pending = f"({script.end}) {LAST}"
@@ -164,13 +171,13 @@ class Expert:
             self._leave_out(session, script)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
 
-    def _summary(self, session: str, script: _Script) -> str:
+    def _summary(self, session: str, script: _Script, tag: str) -> str:
         """The list and what is being looked up, now and then with a mistake."""
         items = tuple(script.items.items())
         if items and self._slips and self._rng.random() < self._slips:
             items = spoiled(Change(items=items), self._rng, "rewritten").list
             self.slipped_calls.setdefault(session, set()).add(script.turns)
-        return write_summary(items, script.pending, self._summary_tag.replace("<", "</", 1))
+        return write_summary(items, script.pending, tag.replace("<", "</", 1))
 
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
