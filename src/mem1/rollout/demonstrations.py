@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mem1.actions import ActionForm
 from mem1.envs.base import Environment
-from mem1.errors import DataError
+from mem1.errors import BackendError, DataError
 from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
@@ -64,6 +64,9 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
 
     They hold the turns that are to be imitated. Token ids are ``tokenizer``'s, as if the policy it belongs to had
     written them.
+
+    Raises:
+        BackendError: None is right, and some failed: in a search that is down, or in an expert with a mistake.
     """
     expert = lesson.make_expert()
     requests = group_requests(lesson.tasks, 1, seed=0, label=label)
@@ -88,8 +91,25 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         for episode in episodes
         if episode.reward is not None and episode.reward + given_up.get(episode.id, 0) >= episode.task.size
     ]
+    if not right:
+        _tell_failures(episodes, label)
     imitated = [_imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng) for episode in right]
     return [_stumbling(episode, lesson.stumbles, rng) for episode in imitated] if lesson.stumbles else imitated
+
+
+def _tell_failures(episodes: Sequence[Episode], label: str) -> None:
+    """Raise what the first failed episode says, if any did: nothing need be wrong with the tasks then."""
+    errors = [episode.error for episode in episodes if episode.error is not None]
+    if not errors:
+        return
+    first = errors[0]
+    places = [line.strip() for line in first.traceback.splitlines() if line.startswith("  File ")]
+    raise BackendError(
+        f"the expert has nothing right to show: {len(errors)} of {len(episodes)} episodes failed, the first with "
+        f"{first.type}: {first.message}",
+        where=", ".join([label, *places[-1:]]),
+        hint="mend the cause, in the expert or in what it asks; then go on: --resume",
+    )
 
 
 def _with_calls(episode: Episode, shown: Collection[str], slipped: Collection[int]) -> Episode:

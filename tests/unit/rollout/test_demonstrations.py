@@ -131,13 +131,42 @@ def test_side_calls_stumble_too() -> None:
     assert [call.sampled_mask.count(False) > 0 for call in episode.side_calls] == [True, True, True]
 
 
-def test_failed_episodes_are_no_demonstrations() -> None:
-    class Down:
-        async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
-            await asyncio.sleep(0)
-            raise BackendError("down", where="index", hint="start it")
+class Down:
+    """A search that fails for one question, or for all."""
 
-    assert demonstrate(lesson(single("Peru/capital"), retriever=Down()), MEMORY, TOKENIZER, label="d") == []
+    def __init__(self, failing: str = "") -> None:
+        self._failing = failing
+
+    async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
+        await asyncio.sleep(0)
+        if any(self._failing in query for query in queries):
+            raise BackendError("down", where="index", hint="start it")
+        return await RETRIEVER.search(queries, top_k)
+
+
+def test_failed_episodes_are_no_demonstrations() -> None:
+    tasks = single("Peru/capital"), single("Ghana/capital")
+    (kept,) = demonstrate(lesson(*tasks, retriever=Down("Peru")), MEMORY, TOKENIZER, label="d")
+    assert kept.answers == ("Accra",)
+
+
+def test_where_nothing_is_right_the_failed_episodes_tell_why() -> None:
+    with pytest.raises(BackendError, match="2 of 2 episodes failed, the first with BackendError: down"):
+        demonstrate(lesson(*2 * [single("Peru/capital")], retriever=Down()), MEMORY, TOKENIZER, label="d")
+
+
+def test_a_mistake_in_the_expert_is_told_as_such_and_not_as_unanswerable_tasks() -> None:
+    class Forgetful(Expert):
+        def __call__(self, session: str, context: str) -> str:
+            return {"known": "page"}[session]
+
+    taught = replace(lesson(single("Peru/capital"), lost()), make_expert=Forgetful)
+    source = DemonstrationSource(lambda number: taught, MEMORY, TOKENIZER, per_lesson=4, mixed=1, seed=0)
+    with pytest.raises(BackendError, match="2 of 2 episodes failed, the first with KeyError: 'lesson-3/0/0'") as raised:
+        source.lesson(3)
+    assert raised.value.where is not None
+    assert raised.value.where.startswith("lesson-3, File ")
+    assert "test_demonstrations.py" in raised.value.where
 
 
 # ---------------------------------------------------------------- curriculum
