@@ -8,6 +8,8 @@ from mem1.evaluation.measures import PER_OBJECTIVE, spec_of
 from mem1.evaluation.records import Evaluation
 from mem1.registry import functions
 from mem1.registry.parts import TABLES
+from mem1.report.beside.charts import beside_charts
+from mem1.report.beside.table import taught_table
 from mem1.report.ceiling import ceiling_table
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
@@ -90,7 +92,7 @@ def result_sections(data: RunData) -> list[Section]:
     """What was evaluated: the tables, the horizons of each composition, the long session."""
     if data.last is None:
         return []
-    sections = [_results(data, data.last)]
+    sections = [_results(data, data.last), *_beside(data)]
     sections += [_composition(data, data.last, one) for one in compositions(data.last)]
     session = [*session_charts(data, data.last), *session_memory(data, data.last)]
     if session:
@@ -125,6 +127,17 @@ def _results(data: RunData, last: Evaluation) -> Section:
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
     lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."
     return Section("results", "Results", lead, tables=tables, folded=tuple(folded))
+
+
+def _beside(data: RunData) -> list[Section]:
+    table = taught_table(data)
+    if table is None:
+        return []
+    lead = (
+        "Other memories, each with a policy that was taught for it. Those figures are recorded: the weights are not "
+        "shipped and nothing of them ran here. Published systems are as printed: other models, data and training."
+    )
+    return [Section("beside", "Beside other memories", lead, tuple(beside_charts(data)), tables=(table,))]
 
 
 def _composition(data: RunData, last: Evaluation, composition: Composition) -> Section:

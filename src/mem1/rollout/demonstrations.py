@@ -27,7 +27,7 @@ class Demonstrator(Protocol):
 
     It may have ``demonstrates``: the purposes of the side calls that it knows how to answer. What it writes in others
     is not imitated. And, by session, ``slipped``: the turns that it spoiled on purpose, and ``slipped_calls``: those
-    whose side calls it spoiled.
+    whose side calls it spoiled; ``given_up``: of how many questions it did not find the answer.
     """
 
     def enlist(self, session: str, task: Task) -> None:
@@ -44,6 +44,7 @@ class Lesson:
     ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, with the
     side calls that were made for them, drawn from ``seed``; ``None``: all. Of long ones a few turns show
     what there is to learn at a fraction of the price.
+    ``gives_up``: what the expert says it did not find out counts as right.
     ``stumbles``: the share of the imitated turns with wrong tokens that are not imitated (``stumbles.py``).
     """
 
@@ -53,6 +54,7 @@ class Lesson:
     form: ActionForm = "tags"
     make_memory: MemoryFactory | None = None
     turns: int | None = None
+    gives_up: bool = False
     stumbles: float = 0.0
     seed: int = 0
 
@@ -82,11 +84,12 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
     slipped_calls: Mapping[str, Collection[int]] = getattr(expert, "slipped_calls", {})
     shown: Collection[str] = getattr(expert, "demonstrates", ())
+    given_up: Mapping[str, int] = getattr(expert, "given_up", {}) if lesson.gives_up else {}
     rng = random.Random(f"turns {lesson.seed} {label}")
     right = [
         _with_calls(episode, shown, slipped_calls.get(episode.id, ()))
         for episode in episodes
-        if episode.reward == episode.task.size
+        if episode.reward is not None and episode.reward + given_up.get(episode.id, 0) >= episode.task.size
     ]
     if not right:
         _tell_failures(episodes, label)

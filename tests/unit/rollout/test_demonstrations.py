@@ -54,6 +54,13 @@ def test_only_right_episodes_are_kept() -> None:
     assert all(episode.stop is StopReason.ANSWERED and episode.reward == episode.task.size for episode in kept)
 
 
+def test_what_the_expert_says_it_did_not_find_is_right_where_a_lesson_says_so() -> None:
+    half = make_task([QUESTIONS["small/Peru/capital"], *lost().objectives], Composition.PARALLEL, "train")
+    tasks = replace(lesson(single("Peru/capital"), lost(), half), gives_up=True)
+    kept = demonstrate(tasks, MEMORY, TOKENIZER, label="d")
+    assert [episode.answers for episode in kept] == [("Lima",), ("unknown",), ("Lima", "unknown")]
+
+
 def test_token_ids_are_those_of_the_tokenizer_given() -> None:
     (episode,) = demonstrate(lesson(single("Peru/capital")), MEMORY, TOKENIZER, label="d")
     texts = [TOKENIZER.decode(turn.completion_token_ids) for turn in episode.turns]

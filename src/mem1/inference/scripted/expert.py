@@ -90,6 +90,9 @@ class Expert:
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
     says in which turns it did so, since those are not to be imitated, nor are turns that ask what the prompt does not
     list (``metadata["held"]``), nor the last one where the prompt does not end its list there (``metadata["ends"]``).
+    ``lapses``: the share of turns in which, where pages are edited, it does nothing that is an action (they count as
+    ``slipped``). What it had looked up is not shown again then, and it gives that question up. ``given_up`` says how
+    many questions of a session it did not find out.
     ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
     in vain does not spoil a long lesson.
 
@@ -107,16 +110,19 @@ class Expert:
         observation_tag: str = "<information>",
         pages: Pages = "rewritten",
         slips: float = 0.0,
+        lapses: float = 0.0,
         knows: bool = False,
         seed: int = 0,
     ) -> None:
         self._observation_tag = observation_tag
         self._pages: Pages = pages
         self._slips = slips
+        self._lapses = lapses
         self._knows = knows
         self._rng = random.Random(f"slips {seed}")
         self.slipped: dict[str, set[int]] = {}
         self.slipped_calls: dict[str, set[int]] = {}
+        self.given_up: dict[str, int] = {}
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
@@ -142,6 +148,8 @@ class Expert:
             if context.endswith(tag):
                 return self._summary(session, script, tag)
         script.turns += 1
+        if self._lapses and script.awaited and edits(self._pages) and self._rng.random() < self._lapses:
+            return self._lapse(session, script, script.awaited)
         shown = context[context.rfind(self._observation_tag) :]
         read, value = self._take_in(session, script, shown)
         if not script.upfront and (value is not None or script.done):
@@ -179,6 +187,24 @@ class Expert:
             self.slipped_calls.setdefault(session, set()).add(script.turns)
         return write_summary(items, script.pending, tag.replace("<", "</", 1))
 
+    def _lapse(self, session: str, script: _Script, awaited: _Lookup) -> str:
+        """A turn in which nothing is done: as a rule nothing changes, at times nonsense is kept as the value."""
+        self._leave_out(session, script)
+        word = self._rng.choice(awaited.query.split())
+        nonsense = word + word[-self._rng.randint(1, 3) :] * self._rng.randint(0, 3)
+        page = write_page(Change(f"{awaited.label}: {nonsense}"), self._pages).removesuffix("</think>")
+        number = script.asked.number if script.asked else 0
+        if script.upfront and number and script.asked is not None and self._rng.random() < 0.4:
+            kept = Change(f"{awaited.label}: {nonsense}", added=((number, nonsense),), was_pending=True)
+            page = write_page(kept, self._pages)
+            script.items[number], script.pending, script.awaited = nonsense, "", None
+            script.asked.lookups.clear()
+            self._give_up(session)
+        return f"{page}</search>"
+
+    def _give_up(self, session: str) -> None:
+        self.given_up[session] = self.given_up.get(session, 0) + 1
+
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
 
@@ -195,6 +221,8 @@ class Expert:
         if script.asked.lookups and value != UNKNOWN:
             return read, None
         script.asked.lookups.clear()
+        if value == UNKNOWN:
+            self._give_up(session)
         return read, value
 
     def _kept(self, script: _Script, value: str | None) -> tuple[Item, ...]:
