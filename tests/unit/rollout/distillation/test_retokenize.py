@@ -80,6 +80,7 @@ def test_a_script_is_what_was_said_and_written() -> None:
     assert (script.prompt, script.first) == ("Capital of Peru?", Observation(head="Question: capital?"))
     assert [turn.written for turn in script.turns] == [SEARCH, ANSWER]
     assert script.turns[0].observation == shown(tool_call("search", query="Peru")), "whole and as it was, tags and all"
+    assert script.turns[1].observation is not None
     assert script.turns[1].observation.done
 
 
