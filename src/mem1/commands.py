@@ -33,6 +33,7 @@ from mem1.runtime.evaluate import Cells, untrained
 from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import views as compare_views
 from mem1.runtime.forecast.commands import told
+from mem1.runtime.heeded import check_heeded, unused
 from mem1.runtime.sharing.card import CARD
 from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
@@ -104,8 +105,9 @@ def distill(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
 
 def evaluate(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """All strategies on the same tasks; returns a row a cell, and what must be known first. Raises ``Mem1Error``."""
-    with opening(recipe, overrides, run=run, resume=resume) as start:
-        return _evaluated(*_evaluation(start, resume=resume))
+    given = list(overrides)
+    with opening(recipe, given, run=run, resume=resume) as start:
+        return _evaluated(*_evaluation(start, given, resume=resume))
 
 
 def evaluate_checkpoints(
@@ -116,11 +118,13 @@ def evaluate_checkpoints(
     ``of``: ``all``, ``best``, ``latest``, or steps with commas. Each is an evaluation of its own, called after its
     checkpoint, in one run. Returns what ``evaluate`` does, by checkpoint. Raises ``Mem1Error``.
     """
+    given = list(overrides)
     trained = RunDir.open(recipe if recipe.is_dir() else recipe.parent)
     checkpoints = chosen(trained.checkpoints, of)
     found = []
-    with opening(trained.config_toml, overrides, run=run, resume=resume) as start:
+    with opening(trained.config_toml, given, run=run, resume=resume) as start:
         directory: RunDir | None = None
+        _heed(start, given)
         for step, path in checkpoints.items():
             one = start.recipe.model_copy(update={"model": model_of(path)})
             directory, evaluation = _measured(start, one, directory, label=path.name, version=step, resume=resume)
@@ -130,8 +134,9 @@ def evaluate_checkpoints(
 
 def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) -> Summary:
     """Like ``evaluate``, with a verdict on each strategy, as numbers and in two short tables, and a report."""
-    with opening(recipe, overrides, run=run, resume=resume) as start:
-        directory, evaluation = _evaluation(start, resume=resume)
+    given = list(overrides)
+    with opening(recipe, given, run=run, resume=resume) as start:
+        directory, evaluation = _evaluation(start, given, resume=resume)
         report = build_report(directory.path)
     table = verdict_table(evaluation)
     return {
@@ -144,9 +149,17 @@ def compare(recipe: Path, overrides: Overrides, *, run: Path | None, resume: boo
     }
 
 
-def _evaluation(start: Start, *, resume: bool) -> tuple[RunDir, Evaluation]:
+def _heed(start: Start, overrides: Iterable[str]) -> None:
+    """Refuse what was given on the line and is of no use, and say what of the recipe's file is of none."""
+    check_heeded(start.recipe, overrides)
+    for text in unused(start.recipe):
+        start.console.print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _evaluation(start: Start, overrides: Iterable[str], *, resume: bool) -> tuple[RunDir, Evaluation]:
     """The evaluation of a recipe, in its run."""
     recipe = start.recipe
+    _heed(start, overrides)
     return _measured(start, recipe, None, label="evaluation", version=steps_of(recipe.model), resume=resume)
 
 
@@ -179,9 +192,13 @@ def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
 
     No model is loaded or asked, no service, and nothing is written.
     """
-    loaded = load(Recipe, recipe, overrides)
+    given = list(overrides)
+    loaded = load(Recipe, recipe, given)
+    if command == "evaluate":
+        check_heeded(loaded, given)
     with command_loop():
-        return told(command, loaded)
+        found = told(command, loaded)
+    return found | {"notes": [*found["notes"], *unused(loaded)]} if command == "evaluate" else found
 
 
 def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False, checkpoint: str = "latest") -> Summary:

@@ -27,6 +27,14 @@ SCRIPTED = ["--engine.type", "tests.unit.run.scripted:ScriptedConfig", "--allow-
         ("evaluate runs/x --checkpoints all --dry-run", "times the checkpoints"),
         ("evaluate runs/x --checkpoints all --model other", "the model is that of each checkpoint"),
         ("evaluate runs/x --checkpoints all --compare", "one checkpoint is compared"),
+        ("evaluate demo --memory.quotes true --evaluate.strategies state,window", "memory.quotes: nothing that is"),
+        ("evaluate sequential --memory.type summary", "memory.type: nothing that is evaluated has use for it"),
+        (
+            "evaluate sequential --memory.type summary --dry-run",
+            "summary is not among the strategies that are evaluated",
+        ),
+        ('evaluate demo --strategies [{type="window",window=90}]', "strategies: nothing that is evaluated has use"),
+        ('evaluate demo --strategies [{type="state_gated",instruction="Go."}]', "state_gated is the recipe's memory"),
         ("doctor --train.steps 3", "keys of a recipe: nothing that is examined has use for it"),
         ("doctor --key-env KEY", "--key-env: nothing that is examined has use for it"),
         ("doctor demo --key-env KEY", "--key-env: nothing that is examined has use for it"),
@@ -69,6 +77,21 @@ def test_a_dry_run_says_what_of_the_line_changes_nothing_in_it(
         "--resume: what the run has done already is among it",
         "--max-calls 5: it ends there, however much is left",
     }
+
+
+def test_settings_of_a_memory_that_is_not_evaluated_are_told_where_a_recipe_brings_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its memory is trained with them, so that they are no mistake there; and what all strategies share is used."""
+    line = ["evaluate", "demo", "--evaluate.tasks", "1", "--evaluate.horizons", "1", "--runs", str(tmp_path)]
+    dry = [*line, "--memory.budgets.action", "60", "--dry-run", "--json"]
+    assert main([*dry, "--evaluate.strategies", "state"]) == 0
+    (told,) = [note for note in json.loads(capsys.readouterr().out)["notes"] if "not used" in note]
+    assert "memory.quotes" in told
+    assert "memory.instruction" in told
+    assert told.endswith("state_gated is not among the strategies that are evaluated (state)")
+    assert main(dry) == 0
+    assert not any("not used" in note for note in json.loads(capsys.readouterr().out)["notes"])
 
 
 def test_a_shipped_recipe_is_indexed_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:

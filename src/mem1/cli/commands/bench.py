@@ -60,7 +60,13 @@ def _started(benchmark: Benchmark, name: str, arguments: argparse.Namespace) -> 
 
 
 def load(path: Path) -> Benchmark:
-    """The function ``run(quick)`` of a benchmark's file; some take ``recipe`` and ``runs`` too."""
+    """The function ``run(quick)`` of a benchmark's file; some take ``recipe`` and ``runs`` too.
+
+    What it imports of the checkout (``benchmarks``, ``tests``) is found from wherever the command is run.
+    """
+    root = str(path.resolve().parents[1])
+    if root not in sys.path:
+        sys.path.append(root)
     spec = importlib.util.spec_from_file_location(f"benchmarks.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ConfigError("not a Python file", where=str(path), hint="give the name of a benchmark")
