@@ -16,6 +16,10 @@ def never() -> NoReturn:
     raise AssertionError("what is kept is made again")
 
 
+def interrupted() -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def test_a_share_is_reached_where_the_mean_of_five_steps_is() -> None:
     scores = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     assert [first_at(scores, share) for share in (0.2, 0.3, 0.6, 1.0)] == [5, 6, 7, 9]
@@ -50,7 +54,7 @@ def test_what_is_kept_is_not_made_again(tmp_path: Path) -> None:
     first = Kept(file)
     assert first.get({"seed": 0, "steps": (1, 2)}, lambda: [0.25, 0.5]) == [0.25, 0.5]
     with pytest.raises(KeyboardInterrupt):
-        first.get({"seed": 1}, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        first.get({"seed": 1}, interrupted)
     again = Kept(file)
     assert again.get({"steps": (1, 2), "seed": 0}, never) == [0.25, 0.5]
     assert again.get({"seed": 1}, lambda: [1.0]) == [1.0]
