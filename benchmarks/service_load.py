@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,7 @@ import psutil
 
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.files.qa_files import read_objectives
+from tests.ending import started
 
 CLIENTS = 64
 QUERIES = 16
@@ -103,14 +106,14 @@ def server(corpus: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], 
     words = ["--corpus", str(corpus), "--port", "0", "--workers", str(workers), "--json"]
     words += ["--retriever.cache_size", "0"]
     command = [sys.executable, "-m", "mem1.cli.main", "serve", "retrieve", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = started(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())["retrieve"]
         yield process, int(address.rpartition(":")[2].partition("/")[0])
     finally:
         if process.poll() is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -156,8 +159,7 @@ def whole(answer: bytes) -> bool:
 
 def resident(process: subprocess.Popen[str]) -> float:
     """Bytes that the server and its workers hold in memory."""
-    parent = psutil.Process(process.pid)
-    return float(sum(one.memory_info().rss for one in (parent, *parent.children(recursive=True))))
+    return float(sum(one.memory_info().rss for one in psutil.Process(process.pid).children(recursive=True)))
 
 
 def percentile(ordered: list[float], share: float) -> float:

@@ -16,7 +16,7 @@ from mem1.envs.prompts import render_prompt
 from mem1.envs.qa import QaEnvConfig
 from mem1.errors import ConfigError
 from mem1.evaluation.findings import findings
-from mem1.evaluation.measures import Measure, spec_of
+from mem1.evaluation.measures import PER_OBJECTIVE, Measure, spec_of
 from mem1.evaluation.records import Ceiling, Cell, Evaluation
 from mem1.event_loop import command_loop
 from mem1.recipe import Recipe
@@ -25,12 +25,12 @@ from mem1.report.conditions import resume_command
 from mem1.report.data import bootstrap_of
 from mem1.report.remembering import REMEMBERED, remembering_table
 from mem1.report.verdict import COSTS, quality_columns, verdict_table
-from mem1.runtime.build import build
+from mem1.runtime.build import Runtime, build
 from mem1.runtime.ceiling import ceilings
 from mem1.runtime.distill import assignment
 from mem1.runtime.distill import distill as collect
+from mem1.runtime.evaluate import Cells, untrained
 from mem1.runtime.evaluate import evaluate as run_evaluation
-from mem1.runtime.evaluate import untrained
 from mem1.runtime.evaluate import views as compare_views
 from mem1.runtime.forecast.commands import told
 from mem1.runtime.sharing.card import CARD
@@ -164,9 +164,14 @@ def _measured(
         counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
         if counts:
             directory.add_web(counts)
+    return directory, _with_expert(evaluation, built, directory, cells)
+
+
+def _with_expert(evaluation: Evaluation, built: Runtime, directory: RunDir, cells: Cells) -> Evaluation:
+    """The evaluation with what its expert reached beside it, on disk too."""
     whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
     directory.write_evaluation(whole.label, whole)
-    return directory, whole
+    return whole
 
 
 def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
@@ -253,6 +258,7 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
             if outcome.interrupted:
                 raise KeyboardInterrupt
             after = run_evaluation(built, directory, cells, label="trained", version=outcome.step, resume=resume)
+            after = _with_expert(after, built, directory, cells)
             write_json(directory.views, compare_views(built, turns=6, episodes=4))
             report = build_report(directory.path)
             minutes = seconds() / 60
@@ -319,7 +325,7 @@ def _evaluated(run: RunDir, evaluation: Evaluation) -> Summary:
     return {
         "cells": [_row(cell) for cell in evaluation.cells],
         "remembered": table.records(REMEMBERED) if table else [],
-        "ceiling": [_expert(one) for one in evaluation.ceiling],
+        "ceiling": [_expert(one, evaluation.cell(one.memory, one.key)) for one in evaluation.ceiling],
         "failed": evaluation.failed,
         "findings": list(findings(evaluation, resume_command(run.path, evaluation.label))),
     }
@@ -339,10 +345,14 @@ def _row(cell: Cell) -> Summary:
     return row | ({"scored by": "; ".join(cell.scorers)} if cell.scored[:1] != ("em",) else {})
 
 
-def _expert(ceiling: Ceiling) -> Summary:
-    told = ceiling.model_dump(mode="json", exclude={"composition", "objectives", "session", "memory"})
-    row = {"tasks": ceiling.key.name, "expert": ceiling.memory}
-    return row | {name.replace("_", " "): value for name, value in told.items()}
+def _expert(ceiling: Ceiling, cell: Cell | None) -> Summary:
+    """What the expert reached, an objective and at what cost, behind what the policy did."""
+    first = {"composition", "objectives", "session", "memory", "per_objective", "n", "failures"}
+    told = ceiling.model_dump(mode="json", exclude=first)
+    own = cell.metrics.get(f"{cell.scored[0]}{PER_OBJECTIVE}") if cell is not None and cell.scored else None
+    row: Summary = {"tasks": ceiling.key.name, "strategy": ceiling.memory, "policy": own.mean if own else None}
+    row |= {"expert": ceiling.per_objective, **{name.replace("_", " "): value for name, value in told.items()}}
+    return row | {"n": ceiling.n} | ({"failed": ceiling.failed} if ceiling.failed else {})
 
 
 def _gain(before: Evaluation, after: Evaluation) -> Summary:

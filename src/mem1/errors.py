@@ -114,7 +114,7 @@ class InexactError(ModelError):
 
 
 @contextmanager
-def boundary(what: str, kind: type[Mem1Error], *, hint: str) -> Iterator[None]:
+def boundary(what: str, kind: type[Mem1Error], *, hint: str, where: str | None = None) -> Iterator[None]:
     """Turn an outside library's exception into one of ours, keeping it as the cause.
 
     Errors of this module pass through untouched; so do ``KeyboardInterrupt`` and ``SystemExit``.
@@ -124,7 +124,7 @@ def boundary(what: str, kind: type[Mem1Error], *, hint: str) -> Iterator[None]:
     except Mem1Error:
         raise
     except Exception as error:
-        raise kind(f"{what}: {type(error).__name__}: {error}", hint=hint) from error
+        raise kind(f"{what}: {type(error).__name__}: {error}", where=where, hint=hint) from error
 
 
 def short_traceback(error: BaseException, *, limit: int = 8) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -27,6 +28,7 @@ from mem1.event_loop import command_loop
 from mem1.tasks.retail import Retail
 from mem1.tools.web.doubles.server import send, served
 from mem1.types import Action, Answer, Composition, Objective, Task, ToolCall
+from tests.ending import started
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(os.environ.get("MEM1_TOOLS_VENV", ROOT / ".venv-tools")) / "bin"
@@ -58,7 +60,7 @@ def llama() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [str(BIN / "python"), str(ROOT / "tests" / "e2e" / "llama_cpp_server.py"), str(port), "4096"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             for _ in range(300):
                 try:
@@ -69,7 +71,7 @@ def llama() -> Iterator[str]:
                 time.sleep(0.5)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
-            server.kill()
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 def test_a_real_llama_cpp_server_works_on_a_folder_within_its_window(

@@ -103,6 +103,11 @@ def test_from_a_new_model_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixt
         key = (cell["composition"], cell["objectives"])
         if key in shared and not cell["session"]:
             assert cell["tasks"] == shared[key]
+    experts = {(one["memory"], one["composition"], one["objectives"], one["session"]) for one in after["ceiling"]}
+    assert experts == {
+        (cell["strategy"], cell["composition"], cell["objectives"], cell["session"]) for cell in after["cells"]
+    }
+    assert "What the tasks allow: the scripted expert" in Path(headline["report"]).read_text()
 
     again = command(capsys, "demo", str(recipe), "--run", str(run), "--set", f"model={folder}", "--resume")
     assert isinstance(again, dict)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from mem1.report.build import build_report
+from tests.e2e.browser import chromium
+from tests.unit.report.beside.runs import parallel_run
 from tests.unit.report.synthetic import make_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -55,3 +57,17 @@ def test_it_renders_at_both_widths(page: str, tmp_path: Path, width: int) -> Non
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", data[16:24]) == (width, 2000)
     assert len(data) > 20_000  # an empty page compresses to far less
+
+
+def test_on_a_telephone_a_wide_figure_scrolls_and_the_page_does_not(tmp_path: Path) -> None:
+    address = build_report(parallel_run(tmp_path).path).html.as_uri()
+    with chromium() as browser:
+        shown = browser.new_page(viewport={"width": 390, "height": 800})
+        shown.goto(address)
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+        figure = "document.querySelector('figure.wide .scroll')"
+        assert shown.evaluate(f"{figure}.scrollWidth > {figure}.clientWidth")
+        name = shown.evaluate(
+            "[...document.querySelectorAll('figure.wide text.name')].map(t => t.getBoundingClientRect().height)"
+        )
+        assert min(name) > 9  # pixels: it can be read

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -118,7 +120,7 @@ def test_twenty_updates_of_a_server_are_written_with_until_it_dies(
         gaps = follow(local)
         print(f"\na server, adapter {lora}: largest differences {min(gaps):.1e} to {max(gaps):.1e} nats")
         assert max(gaps) < 1e-4
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(60)
         with pytest.raises(BackendError, match="the connection failed"):
             asyncio.run(local.sampler.generate(Request((5, 6), (Section("a", (), (), 4),), "s")))

@@ -29,6 +29,7 @@ from mem1.inference.folders import find_folder
 from mem1.integrations.tinker.adapter import Adapter
 from mem1.train.config import LoraConfig
 from mem1.train.policy.adapters import add_adapter
+from tests.ending import started
 
 _STARTS = 300  # seconds, on a busy machine
 
@@ -110,12 +111,11 @@ def tinker_server(model: Path, folder: Path) -> Iterator[str]:
         "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     }
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
+        server = started(
             [str(script), "run", "-m", "skyrl.tinker.api", *settings],
             env={**os.environ, **here},
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
         try:
             _wait(address, server, folder / "server.log")

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.ending import started
+
 
 @contextmanager
 def serving(
     folder: Path, *, name: str, max_context: int, more: Sequence[str] = (), control: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The server of the model in ``folder``: its address and process. ``control``: with its calls for weights."""
+    """The server of the model in ``folder``: its address and process group. ``control``: with its calls for weights."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -28,7 +30,7 @@ def serving(
     command += ["--dtype", "float32", "--enforce-eager", "--no-enable-chunked-prefill", "--seed", "0"]
     command += ["--max-model-len", str(max_context), "--max-num-seqs", "16", "--generation-config", "vllm", *more]
     control_calls = {"VLLM_SERVER_DEV_MODE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if control else {}
-    process = subprocess.Popen(command, env=os.environ | control_calls, start_new_session=True)
+    process = started(command, env=os.environ | control_calls)
     try:
         for _ in range(1200):
             assert process.poll() is None, "vllm serve ended"

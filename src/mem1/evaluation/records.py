@@ -226,10 +226,12 @@ class Retention(Record):
 
 
 class Ceiling(Record):
-    """What the scripted expert reached on the tasks of a cell, under one ``memory``: what turns and budgets allow.
+    """What the scripted expert reached on the tasks of a cell, under the strategy ``memory``: what turns and budgets
+    allow.
 
-    Means over ``n`` episodes, the longest page and action over all of them; tokens are the policy's. ``bound``: the
-    most that the memory lets a call of these tasks take beside the prompt; ``None`` where there is none.
+    Means over the ``n`` episodes that did not fail, the longest page and action over all of them; tokens are the
+    policy's. ``bound``: the most that the memory lets a call of these tasks take beside the prompt; ``None`` where
+    there is none.
     """
 
     composition: Composition
@@ -244,11 +246,17 @@ class Ceiling(Record):
     peak_without_prompt: float
     page_per_objective: float | None
     bound: int | None = None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def key(self) -> CellKey:
         """The tasks it is about."""
         return CellKey(self.composition, self.objectives, self.session)
+
+    @property
+    def failed(self) -> int:
+        """How many episodes failed."""
+        return sum(one.count for one in self.failures)
 
 
 class Transcript(Record):
@@ -333,3 +341,7 @@ class Evaluation(Record):
     def cell(self, strategy: str, key: CellKey) -> Cell | None:
         """The cell of ``strategy`` at ``key``, if it is finished."""
         return next((cell for cell in self.cells if cell.strategy == strategy and cell.key == key), None)
+
+    def expert(self, cell: Cell) -> Ceiling | None:
+        """What the scripted expert reached on the tasks of ``cell`` under its strategy, if it was asked."""
+        return next((one for one in self.ceiling if (one.memory, one.key) == (cell.strategy, cell.key)), None)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from mem1.errors import ModelError
+from mem1.reading.objects import read_object
 from mem1.text import BROKEN
 
 _HERE = "\N{OBJECT REPLACEMENT CHARACTER}here\N{OBJECT REPLACEMENT CHARACTER}"
@@ -102,7 +103,7 @@ def read_settings(folder: Path) -> TokenizerSettings:
     try:
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (folder / name).is_file():
-                values |= json.loads((folder / name).read_text(encoding="utf-8"))
+                values |= read_object(folder / name, ModelError, hint="fetch the file again")
         file = folder / "chat_template.jinja"
         template = file.read_text(encoding="utf-8") if file.is_file() else values.get("chat_template")
     except (OSError, ValueError) as error:
@@ -110,7 +111,14 @@ def read_settings(folder: Path) -> TokenizerSettings:
             f"cannot read what stands beside the tokenizer: {error}", where=str(folder), hint="fetch the files again"
         ) from error
     if isinstance(template, list):  # several by name
-        template = next((one.get("template") for one in template if one.get("name") == "default"), None)
+        named = (one for one in template if isinstance(one, dict) and one.get("name") == "default")
+        template = next((one.get("template") for one in named), None)
+    if template is not None and not isinstance(template, str):
+        raise ModelError(
+            f"the chat template is {template!r} and no text",
+            where=str(folder / "tokenizer_config.json"),
+            hint="fetch the file again",
+        )
     return TokenizerSettings(values, template)
 
 

@@ -8,6 +8,9 @@ from mem1.evaluation.measures import PER_OBJECTIVE, spec_of
 from mem1.evaluation.records import Evaluation
 from mem1.registry import functions
 from mem1.registry.parts import TABLES
+from mem1.report.beside.charts import beside_charts
+from mem1.report.beside.table import taught_table
+from mem1.report.ceiling import ceiling_table
 from mem1.report.conditions import report_findings
 from mem1.report.data import RunData, compositions, sample_episodes
 from mem1.report.episode_view import EpisodeView, view_episode
@@ -89,7 +92,7 @@ def result_sections(data: RunData) -> list[Section]:
     """What was evaluated: the tables, the horizons of each composition, the long session."""
     if data.last is None:
         return []
-    sections = [_results(data, data.last)]
+    sections = [_results(data, data.last), *_beside(data)]
     sections += [_composition(data, data.last, one) for one in compositions(data.last)]
     session = [*session_charts(data, data.last), *session_memory(data, data.last)]
     if session:
@@ -117,13 +120,24 @@ def _results(data: RunData, last: Evaluation) -> Section:
     change = before_and_after(data, [main], "Before and after training")
     rest = before_and_after(data, others, "Before and after training: other strategies")
     own, verdict = [table(last) for table in functions(TABLES)], verdict_table(last)
-    kept = remembering_table(last)
-    tables = (*(table for table in (*own, change, verdict, kept) if table is not None), side_by_side(last))
+    allowed, kept = ceiling_table(last), remembering_table(last)
+    tables = (*(table for table in (*own, change, verdict, allowed, kept) if table is not None), side_by_side(last))
     folded = [side_by_side(last, all_measures=True), endings(last)]
     folded += [table for table in (strategy_differences(last), rest) if table is not None]
     folded += [side_by_side(one) for one in data.evaluations[:-1]]
     lead = "Every strategy runs the same tasks with the same policy, budgets and seeds."
     return Section("results", "Results", lead, tables=tables, folded=tuple(folded))
+
+
+def _beside(data: RunData) -> list[Section]:
+    table = taught_table(data)
+    if table is None:
+        return []
+    lead = (
+        "Other memories, each with a policy that was taught for it. Those figures are recorded: the weights are not "
+        "shipped and nothing of them ran here. Published systems are as printed: other models, data and training."
+    )
+    return [Section("beside", "Beside other memories", lead, tuple(beside_charts(data)), tables=(table,))]
 
 
 def _composition(data: RunData, last: Evaluation, composition: Composition) -> Section:

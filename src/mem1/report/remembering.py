@@ -18,9 +18,8 @@ def remembering_table(evaluation: Evaluation) -> Table | None:
     if not any(cell.fates for cell in evaluation.cells):
         return None
     retained = {(one.strategy, one.key): one for one in evaluation.retention}
-    ceilings = {one.key: one for one in evaluation.ceiling}
     rows = [
-        _row(cell, retained.get((cell.strategy, key)), ceilings.get(key))
+        _row(cell, retained.get((cell.strategy, key)), evaluation.expert(cell))
         for key in keys_of(evaluation)
         for cell in evaluation.cells
         if cell.key == key
@@ -29,8 +28,8 @@ def remembering_table(evaluation: Evaluation) -> Table | None:
         title="What was remembered",
         note="Retention: the main score an objective over that at 2 objectives, or at the fewest that were run; the "
         "tasks are different ones and cannot be paired. Expert's: the page an objective as a multiple of the scripted "
-        "expert's on the same tasks. Behind it how many of all answers were lost where; the rest was answered. "
-        + confidence_note(evaluation),
+        "expert's on the same tasks under the same strategy. Behind it how many of all answers were lost where; the "
+        "rest was answered. " + confidence_note(evaluation),
         columns=(
             Column("Tasks", numeric=False),
             Column("Strategy", numeric=False),

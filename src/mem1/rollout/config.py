@@ -100,13 +100,17 @@ class LessonsConfig(Config):
     logarithms. Of the parallel ones a share of ``held`` begins in the middle: their page holds from 1 to ``most_held``
     values whose questions the prompt does not list, so that a long page is met without a long list. Of the invented
     worlds a share of ``alike`` has values that begin like others and go on otherwise, a share of ``long_values`` values
-    of many tokens; of the invented values a share of ``namesakes`` resembles the country's name ("Moroccan").
+    of many tokens; of the invented values a share of ``namesakes`` resembles the country's name ("Moroccan"), a share
+    of ``echoes`` repeats a part of itself ("9,596,960", "Burmama").
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``distant`` the share of parallel ones whose
     line after the last question bears a number further on, as in a longer list (that last turn is not imitated),
     ``slips`` the share of pages that the expert spoils (they are not imitated) to show how it goes on from there.
     ``stumbles``: the share of turns with wrong tokens, which are not imitated, among the right ones.
+
+    ``vain``: the share of searches that show something else than was looked for, ``lapses`` that of turns in which the
+    expert does nothing (they are not imitated). After both it gives the question up ("unknown"), which counts as right.
 
     ``workers``: so many processes make lessons ahead, in the order in which one would; 0: the trainer's own.
     """
@@ -130,12 +134,15 @@ class LessonsConfig(Config):
     alike: Part = 0.0
     long_values: Part = 0.0
     namesakes: Part = 0.3
+    echoes: Part = 0.0
     numbers: Count = 72
     anywhere: Part = 0.0
     remarks: Part = 0.0
     distant: Part = 0.0
     slips: Part = 0.0
     stumbles: Part = 0.0
+    vain: Part = 0.0
+    lapses: Part = 0.0
     workers: Annotated[int, Field(ge=0)] = 0
     top_k: tuple[int, ...] = (1, 2, 2, 3)
     two_hop: Part = 0.3
@@ -148,6 +155,10 @@ class LessonsConfig(Config):
         if (self.more or self.held) and most >= self.numbers:
             raise ValueError(
                 f"up to {most} questions and the line after the last need more than {self.numbers} numbers"
+            )
+        if self.namesakes + self.echoes > 1:
+            raise ValueError(
+                f"namesakes and echoes are shares of the same values: {self.namesakes} + {self.echoes} is over 1"
             )
         if self.more + self.held > 1:
             raise ValueError(f"more and held are shares of the same lessons: {self.more} + {self.held} is over 1")

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mem1.actions import ActionForm
 from mem1.envs.base import Environment
-from mem1.errors import DataError
+from mem1.errors import BackendError, DataError
 from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
@@ -27,7 +27,7 @@ class Demonstrator(Protocol):
 
     It may have ``demonstrates``: the purposes of the side calls that it knows how to answer. What it writes in others
     is not imitated. And, by session, ``slipped``: the turns that it spoiled on purpose, and ``slipped_calls``: those
-    whose side calls it spoiled.
+    whose side calls it spoiled; ``given_up``: of how many questions it did not find the answer.
     """
 
     def enlist(self, session: str, task: Task) -> None:
@@ -44,6 +44,7 @@ class Lesson:
     ``make_memory``: another memory than the recipe's. ``turns``: of each demonstration so many are imitated, with the
     side calls that were made for them, drawn from ``seed``; ``None``: all. Of long ones a few turns show
     what there is to learn at a fraction of the price.
+    ``gives_up``: what the expert says it did not find out counts as right.
     ``stumbles``: the share of the imitated turns with wrong tokens that are not imitated (``stumbles.py``).
     """
 
@@ -53,6 +54,7 @@ class Lesson:
     form: ActionForm = "tags"
     make_memory: MemoryFactory | None = None
     turns: int | None = None
+    gives_up: bool = False
     stumbles: float = 0.0
     seed: int = 0
 
@@ -62,6 +64,9 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
 
     They hold the turns that are to be imitated. Token ids are ``tokenizer``'s, as if the policy it belongs to had
     written them.
+
+    Raises:
+        BackendError: None is right, and some failed: in a search that is down, or in an expert with a mistake.
     """
     expert = lesson.make_expert()
     requests = group_requests(lesson.tasks, 1, seed=0, label=label)
@@ -79,14 +84,32 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
     slipped_calls: Mapping[str, Collection[int]] = getattr(expert, "slipped_calls", {})
     shown: Collection[str] = getattr(expert, "demonstrates", ())
+    given_up: Mapping[str, int] = getattr(expert, "given_up", {}) if lesson.gives_up else {}
     rng = random.Random(f"turns {lesson.seed} {label}")
     right = [
         _with_calls(episode, shown, slipped_calls.get(episode.id, ()))
         for episode in episodes
-        if episode.reward == episode.task.size
+        if episode.reward is not None and episode.reward + given_up.get(episode.id, 0) >= episode.task.size
     ]
+    if not right:
+        _tell_failures(episodes, label)
     imitated = [_imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng) for episode in right]
     return [_stumbling(episode, lesson.stumbles, rng) for episode in imitated] if lesson.stumbles else imitated
+
+
+def _tell_failures(episodes: Sequence[Episode], label: str) -> None:
+    """Raise what the first failed episode says, if any did: nothing need be wrong with the tasks then."""
+    errors = [episode.error for episode in episodes if episode.error is not None]
+    if not errors:
+        return
+    first = errors[0]
+    places = [line.strip() for line in first.traceback.splitlines() if line.startswith("  File ")]
+    raise BackendError(
+        f"the expert has nothing right to show: {len(errors)} of {len(episodes)} episodes failed, the first with "
+        f"{first.type}: {first.message}",
+        where=", ".join([label, *places[-1:]]),
+        hint="mend the cause, in the expert or in what it asks; then go on: --resume",
+    )
 
 
 def _with_calls(episode: Episode, shown: Collection[str], slipped: Collection[int]) -> Episode:

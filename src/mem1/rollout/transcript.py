@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mem1.envs.base import Environment
-from mem1.inference.base import Tokenizer
+from mem1.inference.base import Tokenizer, eos_ids
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.distillation import Transcript, TranscriptTurn
-from mem1.types import Action, Episode, FinishReason, Observation, Score, Task, ToolSpec, Turn
+from mem1.types import Action, Episode, Observation, Score, Task, ToolSpec
 
 
 @dataclass(slots=True)
@@ -70,13 +71,20 @@ async def run_recorded(request: RolloutRequest, parts: RolloutContext) -> tuple[
         return episode, None
     (said,) = recordings
     tokenizer = parts.engine.tokenizer
+    observations = iter(said.observations)
     turns = tuple(
-        TranscriptTurn(written=_written(turn, tokenizer), observation=observation)
-        for turn, observation in zip(episode.turns, said.observations, strict=True)
+        TranscriptTurn(
+            written=_written(turn.completion_token_ids, tokenizer),
+            observation=None if turn.by_memory else next(observations),
+        )
+        for turn in episode.turns
     )
-    return episode, Transcript(id=episode.id, prompt=said.prompt, first=said.first, turns=turns)
+    asked = (parts.side_engine or parts.engine).tokenizer
+    calls = tuple(_written(call.completion_token_ids, asked) for call in episode.side_calls)
+    script = Transcript(id=episode.id, prompt=said.prompt, first=said.first, turns=turns, side_calls=calls)
+    return episode, script
 
 
-def _written(turn: Turn, tokenizer: Tokenizer) -> str:
-    ended = turn.finish is FinishReason.EOS
-    return tokenizer.decode(turn.completion_token_ids[:-1] if ended else turn.completion_token_ids)
+def _written(ids: Sequence[int], tokenizer: Tokenizer) -> str:
+    """Without a token that ends the text."""
+    return tokenizer.decode(ids[:-1] if ids and ids[-1] in eos_ids(tokenizer) else ids)

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mem1.envs.qa import QaEnvConfig
+from mem1.evaluation.config import EvaluateConfig
+from mem1.evaluation.findings.failures import failures
 from mem1.evaluation.records import Ceiling, CellKey
 from mem1.evaluation.remembering.pages import page_tokens
 from mem1.event_loop import run_here
-from mem1.memory.config import for_size
+from mem1.inference.scripted.pages import works_under
+from mem1.memory.config import MemoryConfig, for_size
 from mem1.recipe import Recipe
 from mem1.rollout.group import group_requests, run_requests
 from mem1.runtime.build import Runtime
+from mem1.runtime.evaluate import compared
 from mem1.runtime.play import context_of, scripted_expert
 from mem1.types import Episode, Task
 
 
-def ceilings(runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]]) -> tuple[Ceiling, ...]:
-    """Of each cell what the expert reached: its score an objective, turns, largest page and action, peak,
-    and the memory's bound on it.
+def ceilings(
+    runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]], config: EvaluateConfig | None = None
+) -> tuple[Ceiling, ...]:
+    """Of each cell what the expert reached under each strategy of ``config`` (the recipe's own): its score an
+    objective, turns, largest page and action, peak, and the memory's bound on it.
 
-    It plays under the recipe's memory in the policy's tokens. Empty where the environment is not question answering by
-    tags, which is all that the expert knows.
+    It plays in the policy's tokens and context. Empty where the environment is not question answering by tags, which is
+    all that the expert knows; without the strategies that ask in side calls what it does not (``works_under``).
     """
-    recipe = runtime.recipe
+    recipe, engine = runtime.recipe, runtime.engine
     env = recipe.env
     if not isinstance(env, QaEnvConfig) or env.action_form != "tags":
         return ()
-    factory, tokenizer = recipe.memory.build(), runtime.engine.tokenizer
+    memories, cap = compared(recipe, engine.tokenizer, config or recipe.evaluate)
     return tuple(
         _ceiling(
             key,
-            recipe.memory.type,
-            played(recipe, runtime, tasks),
-            bound=for_size(factory, key.objectives)(tokenizer).bound(),
+            name,
+            played(recipe, runtime, tasks, memory=memory, cap=cap),
+            bound=for_size(memory.build(), key.objectives)(engine.tokenizer).bound(),
         )
         for key, tasks in cells.items()
+        for name, memory in memories.items()
+        if works_under(memory)
     )
 
 
-def played(recipe: Recipe, runtime: Runtime, tasks: Sequence[Task]) -> list[Episode]:
-    """An episode of the expert's on each of ``tasks``."""
+def played(
+    recipe: Recipe,
+    runtime: Runtime,
+    tasks: Sequence[Task],
+    *,
+    memory: MemoryConfig | None = None,
+    cap: int | None = None,
+) -> list[Episode]:
+    """An episode of the expert's on each of ``tasks``, under ``memory`` (the recipe's) in contexts of at most ``cap``
+    tokens beside the prompt."""
+    memory = memory or recipe.memory
     requests = group_requests(tasks, 1, seed=recipe.seed, label="ceiling")
-    engine = scripted_expert(requests, recipe.memory, runtime.engine.tokenizer)
-    parts = context_of(recipe, runtime.world.make_env, engine)
+    engine = scripted_expert(requests, memory, runtime.engine.tokenizer, window=runtime.engine.max_context)
+    parts = replace(context_of(recipe, runtime.world.make_env, engine, memory=memory), cap=cap)
     return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 
@@ -57,6 +75,7 @@ def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, bound: i
         session=key.session,
         memory=memory,
         n=len(scored),
+        failures=failures(episodes),
         per_objective=_mean([value for _, score in scored for value in score.known(score.main)]),
         turns=sum(len(episode.turns) for episode, _ in scored) / count,
         longest_page=max((turn.state_length for turn in turns), default=0),

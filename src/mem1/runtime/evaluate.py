@@ -16,6 +16,7 @@ from mem1.inference.weights import SharedWeights
 from mem1.memory.config import MemoryConfig
 from mem1.memory.fitting import fitted
 from mem1.recipe import Recipe
+from mem1.rollout.health import RolloutHealthCheck
 from mem1.runtime.build import Runtime
 from mem1.runtime.play import context, play
 from mem1.runtime.tasks import held_out
@@ -79,6 +80,7 @@ def views(runtime: Runtime, *, turns: int, episodes: int) -> list[dict[str, Any]
     recipe, sources = runtime.recipe, runtime.world.sources
     tasks = held_out(recipe, sources, "test", Composition.SEQUENTIAL, max(1, turns // 2), episodes, recipe.seed)
     done = play(runtime, tasks, "views")
+    RolloutHealthCheck(done).check("episodes to compare views on")
     rows = compare_views(runtime.trainable.policy.model, [episode for episode in done if not episode.failed])
     named = [asdict(row) for row in rows]
     if all(row["left_out"] is None for row in named):  # the usual case needs no column for it

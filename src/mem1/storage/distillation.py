@@ -20,21 +20,25 @@ class TranscriptTurn(Record):
     """One turn as text.
 
     ``written`` is what the policy wrote, without an end-of-text token; ``observation`` what the environment returned,
-    before it was neutralised and cut to anybody's budget.
+    before it was neutralised and cut to anybody's budget; ``None`` where the memory answered and not the environment.
     """
 
     written: str
-    observation: Observation
+    observation: Observation | None = None
 
 
 class Transcript(Record):
-    """One episode as text; ``id`` is the episode's. ``first`` is shown before the first turn, if anything is."""
+    """One episode as text; ``id`` is the episode's. ``first`` is shown before the first turn, if anything is.
+
+    ``side_calls`` is what was written in each of the episode's; none in scripts that were made before they were kept.
+    """
 
     schema_version: Literal[1] = 1
     id: str
     prompt: str
     first: Observation | None
     turns: tuple[TranscriptTurn, ...]
+    side_calls: tuple[str, ...] = ()
 
 
 class Distillation(Record):

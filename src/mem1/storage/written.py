@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from mem1.errors import StorageError
+from mem1.storage.atomic import read_document
 from mem1.storage.guards.limits import check_parts
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
@@ -70,6 +72,11 @@ def from_json(
     except (TypeError, AttributeError, LookupError, ArithmeticError) as error:  # what no former version wrote
         why = f"it is of no former version either: {error}"
     raise StorageError(f"this is no {what} of this version: {why}", where=where, hint=hint)
+
+
+def read_record(kind: type[RecordT], path: Path, *, hint: str) -> RecordT:
+    """The record in the file ``path``. Raises ``StorageError``, as ``from_json`` does or where it cannot be read."""
+    return from_json(kind, read_document(path), path.name, where=str(path), hint=hint)
 
 
 def depth(data: bytes) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import ModelError, boundary
-from mem1.storage.atomic import read_json
+from mem1.reading.objects import read_object
 
 _FLOAT32 = 4
 _MOMENTS = 2  # AdamW
@@ -228,9 +228,9 @@ def model_shape(folder: Path) -> ModelShape:
 
     Raises ``ModelError`` where one is missing or damaged, ``StorageError`` where it cannot be read.
     """
-    config = read_json(folder / "config.json")
+    config = read_object(folder / "config.json", ModelError, hint="fetch the file again")
     files = sorted(folder.glob("*.safetensors"))
-    if not isinstance(config, dict) or not files:
+    if not files:
         raise ModelError("no weights as safetensors", where=str(folder), hint="give the folder of a saved model")
     with boundary("cannot read the heads of the weights", ModelError, hint=f"fetch the files of {folder} again"):
         sizes = {name: size for file in files for name, size in _sizes(file)}

@@ -35,7 +35,7 @@ def told(evaluation: Evaluation) -> Evaluation:
         composition=known.composition,
         objectives=known.objectives,
         session=False,
-        memory="state",
+        memory=known.strategy,
         n=1,
         per_objective=1.0,
         turns=3,
@@ -60,6 +60,10 @@ def test_what_was_remembered_stands_in_the_report_by_cell(tmp_path: Path) -> Non
     assert (row["not found"], row["dropped"], row["corrupted"]) == ("1", "2", "0")
     assert table.rows[0][-1].text == "10"
     assert table.records(REMEMBERED)[1]["dropped"] == "–"
+    other = evaluation.ceiling[0].model_copy(update={"memory": "another"})
+    without = remembering_table(evaluation.model_copy(update={"ceiling": (other,)}))
+    assert without is not None
+    assert without.records(REMEMBERED)[0]["Expert's"] == "–", "the expert is the one under the same strategy"
 
 
 def test_evaluations_that_know_nothing_of_it_have_no_such_table(tmp_path: Path) -> None:

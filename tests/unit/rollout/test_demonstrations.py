@@ -54,6 +54,13 @@ def test_only_right_episodes_are_kept() -> None:
     assert all(episode.stop is StopReason.ANSWERED and episode.reward == episode.task.size for episode in kept)
 
 
+def test_what_the_expert_says_it_did_not_find_is_right_where_a_lesson_says_so() -> None:
+    half = make_task([QUESTIONS["small/Peru/capital"], *lost().objectives], Composition.PARALLEL, "train")
+    tasks = replace(lesson(single("Peru/capital"), lost(), half), gives_up=True)
+    kept = demonstrate(tasks, MEMORY, TOKENIZER, label="d")
+    assert [episode.answers for episode in kept] == [("Lima",), ("unknown",), ("Lima", "unknown")]
+
+
 def test_token_ids_are_those_of_the_tokenizer_given() -> None:
     (episode,) = demonstrate(lesson(single("Peru/capital")), MEMORY, TOKENIZER, label="d")
     texts = [TOKENIZER.decode(turn.completion_token_ids) for turn in episode.turns]
@@ -124,13 +131,42 @@ def test_side_calls_stumble_too() -> None:
     assert [call.sampled_mask.count(False) > 0 for call in episode.side_calls] == [True, True, True]
 
 
-def test_failed_episodes_are_no_demonstrations() -> None:
-    class Down:
-        async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
-            await asyncio.sleep(0)
-            raise BackendError("down", where="index", hint="start it")
+class Down:
+    """A search that fails for one question, or for all."""
 
-    assert demonstrate(lesson(single("Peru/capital"), retriever=Down()), MEMORY, TOKENIZER, label="d") == []
+    def __init__(self, failing: str = "") -> None:
+        self._failing = failing
+
+    async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
+        await asyncio.sleep(0)
+        if any(self._failing in query for query in queries):
+            raise BackendError("down", where="index", hint="start it")
+        return await RETRIEVER.search(queries, top_k)
+
+
+def test_failed_episodes_are_no_demonstrations() -> None:
+    tasks = single("Peru/capital"), single("Ghana/capital")
+    (kept,) = demonstrate(lesson(*tasks, retriever=Down("Peru")), MEMORY, TOKENIZER, label="d")
+    assert kept.answers == ("Accra",)
+
+
+def test_where_nothing_is_right_the_failed_episodes_tell_why() -> None:
+    with pytest.raises(BackendError, match="2 of 2 episodes failed, the first with BackendError: down"):
+        demonstrate(lesson(*2 * [single("Peru/capital")], retriever=Down()), MEMORY, TOKENIZER, label="d")
+
+
+def test_a_mistake_in_the_expert_is_told_as_such_and_not_as_unanswerable_tasks() -> None:
+    class Forgetful(Expert):
+        def __call__(self, session: str, context: str) -> str:
+            return {"known": "page"}[session]
+
+    taught = replace(lesson(single("Peru/capital"), lost()), make_expert=Forgetful)
+    source = DemonstrationSource(lambda number: taught, MEMORY, TOKENIZER, per_lesson=4, mixed=1, seed=0)
+    with pytest.raises(BackendError, match="2 of 2 episodes failed, the first with KeyError: 'lesson-3/0/0'") as raised:
+        source.lesson(3)
+    assert raised.value.where is not None
+    assert raised.value.where.startswith("lesson-3, File ")
+    assert "test_demonstrations.py" in raised.value.where
 
 
 # ---------------------------------------------------------------- curriculum

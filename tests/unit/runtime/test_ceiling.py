@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from mem1.config import build
-from mem1.evaluation.records import Ceiling, CellKey
+from mem1.evaluation.records import Ceiling, CellKey, Failure
+from mem1.inference.scripted.expert import Expert
+from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.recipe import Recipe
 from mem1.runtime.build import build as build_runtime
 from mem1.runtime.ceiling import ceilings
@@ -17,11 +19,13 @@ from mem1.types import Composition
 
 
 def rows(**changes: Any) -> tuple[Ceiling, ...]:
-    """The ceiling of three tasks of four parallel objectives."""
+    """The ceiling of three tasks of four parallel objectives, under the recipe's memory if no strategies are named."""
+    objectives = changes.pop("objectives", 4)
+    changes.setdefault("evaluate", {"strategies": [changes.get("memory", {}).get("type", "state")]})
     env = {"prompt": "brief", "top_k": 2, **changes.pop("env", {})}
     recipe = build(Recipe, {"model": "builtin:tiny", "env": env, **changes}, where="test")
     runtime = build_runtime(recipe)
-    key = CellKey(composition=Composition.PARALLEL, objectives=4)
+    key = CellKey(composition=Composition.PARALLEL, objectives=objectives)
     tasks = held_out(recipe, runtime.world.sources, "test", key.composition, key.objectives, 3, seed=0)
     return ceilings(runtime, {key: tasks})
 
@@ -45,11 +49,67 @@ def test_with_three_turns_it_cannot_look_up_two_hop_questions() -> None:
     assert row.turns == 3
 
 
-@pytest.mark.parametrize("memory", ["state", "state_gated", "full", "window", "summary"])
-def test_it_plays_under_the_memory_of_the_recipe(memory: str) -> None:
+@pytest.mark.parametrize("memory", ["state", "state_gated", "state_recall", "full", "window", "summary", "notes"])
+def test_it_plays_under_each_memory(memory: str) -> None:
     (row,) = rows(memory={"type": memory})
     assert row.memory == memory
     assert share(row) >= 10 / 12
+
+
+def test_each_strategy_of_an_evaluation_has_its_own() -> None:
+    """Not the recipe's memory's: a window that holds nothing loses what a page keeps."""
+    strategies = {"strategies": ({"type": "window", "window": 90},), "memory": {"type": "full"}}
+    state, window = rows(evaluate={"strategies": ["state", "window"]}, **strategies)
+    assert (state.memory, window.memory) == ("state", "window")
+    assert share(state) >= 10 / 12
+    assert share(window) < share(state)
+    assert window.bound is not None
+    assert state.bound is not None
+    assert window.bound < state.bound
+
+
+def test_it_has_the_context_that_all_strategies_have_at_an_equal_budget() -> None:
+    """And the window is sized to reach it, as the policy's is."""
+    budgets = {"state": 100, "action": 150, "observation": 128}
+    budget = {"strategies": ["full", "window"], "equal_budget": 700}
+    full, window = rows(evaluate=budget, objectives=16, memory={"type": "state", "budgets": budgets})
+    assert 0 < full.peak_without_prompt <= 700
+    assert share(full) == 0.0, "it ends there, before it may answer"
+    assert window.bound == 700
+
+
+def test_notes_that_the_model_writes_are_written_by_the_expert() -> None:
+    """A note holds the list, as its page does: with one note in context and none found by words nothing is lost."""
+    alone = {"type": "notes", "top_k": 0, "links": 0}
+    (row,) = rows(memory=alone)
+    assert share(row) >= 10 / 12
+    (small,) = rows(memory=alone | {"note": 12})
+    assert share(small) < share(row), "a list that its note cuts off is lost"
+
+
+def test_a_memory_that_asks_what_the_expert_cannot_answer_has_no_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StateMemoryConfig, "side_tokens", 20)
+    (window,) = rows(evaluate={"strategies": ["state", "window"], "tasks": 3})
+    assert window.memory == "window"
+
+
+def test_an_answer_that_its_budget_cuts_off_is_given_again_until_the_turns_are_used_up() -> None:
+    tight = {"type": "state", "budgets": {"state": 200, "action": 16, "observation": 128}}
+    (row,) = rows(memory=tight)
+    assert row.failures == ()
+    assert row.n == 3
+    assert share(row) == 0.0
+
+
+def test_what_made_the_expert_fail_is_kept_beside_what_it_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise KeyError("page")
+
+    monkeypatch.setattr(Expert, "__call__", broken)
+    (row,) = rows()
+    assert row.n == 0
+    assert row.per_objective is None
+    assert row.failures == (Failure(type="KeyError", message="'page'", count=3),)
 
 
 def test_a_quote_scores_what_a_list_scores_and_is_shorter() -> None:

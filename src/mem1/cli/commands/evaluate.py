@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         if found["remembered"]:
             output.show(found["remembered"], as_json=False, title="what was remembered")
         if found["ceiling"]:
-            output.show(found["ceiling"], as_json=False, title="the scripted expert on the same tasks: what they allow")
+            output.show(
+                found["ceiling"], as_json=False, title="an objective, beside the scripted expert's: what tasks allow"
+            )
     elif arguments.compare:
         keys = ("report", "verdicts", "cells", "retention", "ceiling", "failed", "findings")
         output.show({key: found[key] for key in keys}, as_json=True)

@@ -13,7 +13,7 @@ from mem1.cli import output
 from mem1.cli.arguments import INTERRUPTED, Parser, alone, positive
 from mem1.cli.many.members import Member, members
 from mem1.cli.many.runs import settings_rows
-from mem1.errors import ConfigError, IncompleteError
+from mem1.errors import ConfigError, IncompleteError, StorageError
 
 COMMANDS = ("train", "evaluate", "warmstart", "distill", "demo")
 PLAN, DONE = "sweep.json", "sweep-done.json"
@@ -113,7 +113,13 @@ def _all(arguments: argparse.Namespace, folder: Path, every: list[Member]) -> di
     from mem1.storage.atomic import read_json, write_json
 
     done = folder / DONE
-    finished: list[str] = read_json(done) if arguments.resume and done.is_file() else []
+    finished = read_json(done) if arguments.resume and done.is_file() else []
+    if not isinstance(finished, list):
+        raise StorageError(
+            f"{DONE} holds no list of runs",
+            where=str(done),
+            hint="delete it: finished runs are looked through again",
+        )
     failed: dict[str, int] = {}
     for number, one in enumerate(every, start=1):
         place = f"{number}/{len(every)} {one.name}"

@@ -21,6 +21,7 @@ def findings(evaluation: Evaluation, resume: str | None = None) -> tuple[str, ..
     """
     return (
         *_failed(evaluation, resume),
+        *_expert_failed(evaluation),
         *_missing(evaluation, resume),
         *_of_strategies(evaluation, _cut),
         *_of_strategies(evaluation, _malformed),
@@ -55,6 +56,16 @@ def _failed(evaluation: Evaluation, resume: str | None) -> Iterator[str]:
     )
     text += ", and strategies are compared only on tasks that both finished."
     yield text + (f" Run them anew: {resume}" if resume else "")
+
+
+def _expert_failed(evaluation: Evaluation) -> Iterator[str]:
+    failed = [one for one in evaluation.ceiling if one.failures]
+    if not failed:
+        return
+    where = ", ".join(f"{one.memory} at {one.key.name} {one.failed} of {one.n + one.failed}" for one in failed)
+    first = merged(failure for one in failed for failure in one.failures)[0]
+    told = f"{first.type}: {first.message}" if first.message else first.type
+    yield f"The scripted expert failed too ({where}), mostly with {told}. What it reached rests on its other episodes."
 
 
 def _missing(evaluation: Evaluation, resume: str | None) -> Iterator[str]:

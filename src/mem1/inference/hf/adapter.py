@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -15,6 +13,7 @@ from transformers import PreTrainedModel
 from mem1.errors import ModelError, boundary
 from mem1.inference.folders import ADAPTER_CONFIG
 from mem1.installed import install_hint
+from mem1.reading.objects import read_object
 
 WEIGHTS = "adapter_model.safetensors"
 BASE = "base.json"
@@ -32,8 +31,7 @@ def import_peft() -> ModuleType:
 
 def base_of(folder: Path) -> str:
     """The model that the adapter in ``folder`` was trained on, as its recipe named it. Raises ``ModelError``."""
-    with boundary("cannot read the adapter's configuration", ModelError, hint=f"repair or replace {folder}"):
-        base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    base = read_object(folder / ADAPTER_CONFIG, ModelError, hint="fetch the file again").get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         where = str(folder / ADAPTER_CONFIG)
         raise ModelError("the adapter does not name its base model", where=where, hint="name it there")
@@ -63,14 +61,20 @@ def fingerprint_of(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
+def base_note(folder: Path) -> dict[str, str]:
+    """What the adapter in ``folder`` notes of its base: ``spec`` and ``fingerprint``. Raises ``ModelError``."""
+    path, hint = folder / BASE, "restore the file from a copy, or delete it: the base is not compared then"
+    known = read_object(path, ModelError, hint=hint)
+    if not all(isinstance(known.get(name), str) for name in ("spec", "fingerprint")):
+        raise ModelError(f"{BASE} does not say what the adapter's base was", where=str(path), hint=hint)
+    return known
+
+
 def check_base(base: PreTrainedModel, folder: Path) -> None:
     """Refuse a base that is not the one the adapter was trained on, as far as the folder says (ours do)."""
     if not (folder / BASE).is_file():
         return
-    with boundary("cannot read what the adapter's base was", ModelError, hint=f"repair or replace {folder}"):
-        known: dict[str, Any] = json.loads((folder / BASE).read_text(encoding="utf-8"))
-        expected = known["fingerprint"]
-    if fingerprint_of(base) != expected:
+    if fingerprint_of(base) != base_note(folder)["fingerprint"]:
         raise ModelError(
             f"the adapter was trained on other weights than those of {base_of(folder)} now",
             where=str(folder),

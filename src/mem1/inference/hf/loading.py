@@ -13,6 +13,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -24,8 +25,10 @@ from mem1.inference.folders import find_folder, is_adapter
 from mem1.inference.hf.adapter import base_of, merge_adapter
 from mem1.inference.hf.tokenizer import HfTokenizer
 from mem1.inference.tokenizers.fast import end_ids
+from mem1.reading.objects import read_object
 
 _AS_ITS_FILE_SAYS = ("TokenizersBackend", "PreTrainedTokenizerFast")
+_OBJECTS = ("config.json", "generation_config.json", "model.safetensors.index.json")
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 
 
@@ -39,8 +42,7 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     folder = find_folder(spec)
     if is_adapter(folder):
         return merge_adapter(load_model(base_of(folder), dtype=dtype, device=device), folder)
-    with boundary("cannot read the model's config.json", ModelError, hint=f"repair or replace {folder}"):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = read_config(folder)
     kinds = config.architectures or []
     if kinds and not any(kind.endswith(_CAUSAL) for kind in kinds):
         raise ModelError(
@@ -50,7 +52,7 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     if not (wanted == "auto" or isinstance(wanted, torch.dtype)):
         raise ModelError(f"no such dtype: {dtype!r}", hint="use auto, float32, bfloat16 or float16")
     hint = "the files are damaged or incomplete: fetch them again"
-    with boundary(f"cannot load the model from {folder}", ModelError, hint=hint), no_bars():
+    with boundary("cannot load the model", ModelError, where=str(folder), hint=hint), no_bars():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=wanted, local_files_only=True, output_loading_info=True
         )
@@ -67,6 +69,20 @@ def load_model(spec: str, *, dtype: str | torch.dtype = "float32", device: str =
     move(model, device)
     model.train(False)
     return model
+
+
+def read_config(folder: Path) -> PreTrainedConfig:
+    """The ``config.json`` of the model in ``folder``.
+
+    Raises ``ModelError``, also where another file of it that transformers takes for an object holds none.
+    """
+    for name in _OBJECTS:
+        if name == _OBJECTS[0] or (folder / name).is_file():
+            read_object(folder / name, ModelError, hint="fetch the file again")
+    where = str(folder / _OBJECTS[0])
+    with boundary("cannot read the model's config.json", ModelError, where=where, hint="fetch the file again"):
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return config
 
 
 def move(model: PreTrainedModel, device: str) -> None:
@@ -144,7 +160,8 @@ def load_tokenizer(spec: str, *, chat: bool = False) -> HfTokenizer:
         raise ModelError(
             "no tokenizer.json beside the model", where=str(folder), hint="save the tokenizer into the same folder"
         )
-    with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
+    where = str(folder / "tokenizer.json")
+    with boundary("cannot read the tokenizer", ModelError, where=where, hint="fetch the file again"):
         tokenizer = _tokenizer_class(folder).from_pretrained(folder, local_files_only=True)
     return HfTokenizer(tokenizer, ChatTemplate.read(folder) if chat else None, ends=end_ids(folder))
 

@@ -24,6 +24,7 @@ from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
 LAST = "Answer all."  # what the ``brief`` prompt says under the number after the last question
+ASKED = {"summary": "<summary>", "note": "<note>"}  # what a side call's context ends with, by its purpose
 _NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
 
 
@@ -65,6 +66,11 @@ class _Script:
     pending: str = ""  # what the newest page says is being looked up
     turns: int = 0
 
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to be looked up."""
+        return self.asked is not None and not self.asked.lookups and not self.objectives and self.awaited is None
+
     def next_lookup(self) -> _Lookup:
         if self.asked is None or not self.asked.lookups:
             self.asked = self.objectives.popleft()
@@ -84,33 +90,39 @@ class Expert:
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
     says in which turns it did so, since those are not to be imitated, nor are turns that ask what the prompt does not
     list (``metadata["held"]``), nor the last one where the prompt does not end its list there (``metadata["ends"]``).
+    ``lapses``: the share of turns in which, where pages are edited, it does nothing that is an action (they count as
+    ``slipped``). What it had looked up is not shown again then, and it gives that question up. ``given_up`` says how
+    many questions of a session it did not find out.
     ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
     in vain does not spoil a long lesson.
 
-    A context that ends with ``summary_tag`` asks for a summary, which holds the list and what is being looked up. It
-    spoils some of those too: ``slipped_calls`` says in front of which turns.
+    A context that ends with one of ``ASKED`` is a side call of its memory's. What it writes there holds the list and
+    what is being looked up. It spoils some of those too: ``slipped_calls`` says in front of which turns.
+
+    Asked once more when all is done (an answer that was cut off is none) it answers again: with its list, or "unknown".
     """
 
-    demonstrates: ClassVar[frozenset[str]] = frozenset({"summary"})  # side calls that are to be imitated, by purpose
+    demonstrates: ClassVar[frozenset[str]] = frozenset(ASKED)  # side calls that are to be imitated, by purpose
 
     def __init__(
         self,
         *,
         observation_tag: str = "<information>",
-        summary_tag: str = "<summary>",
         pages: Pages = "rewritten",
         slips: float = 0.0,
+        lapses: float = 0.0,
         knows: bool = False,
         seed: int = 0,
     ) -> None:
         self._observation_tag = observation_tag
-        self._summary_tag = summary_tag
         self._pages: Pages = pages
         self._slips = slips
+        self._lapses = lapses
         self._knows = knows
         self._rng = random.Random(f"slips {seed}")
         self.slipped: dict[str, set[int]] = {}
         self.slipped_calls: dict[str, set[int]] = {}
+        self.given_up: dict[str, int] = {}
         self._scripts: dict[str, _Script] = {}
 
     def enlist(self, session: str, task: Task) -> None:
@@ -132,17 +144,20 @@ class Expert:
         """The page and the action for this turn, or a summary. Raises ``KeyError`` for a session not enlisted."""
         script = self._scripts[session]
         script.items = {number: one for number, one in script.items.items() if f"({number}) {one}" in context}
-        if context.endswith(self._summary_tag):
-            return self._summary(session, script)
+        for tag in ASKED.values():
+            if context.endswith(tag):
+                return self._summary(session, script, tag)
         script.turns += 1
+        if self._lapses and script.awaited and edits(self._pages) and self._rng.random() < self._lapses:
+            return self._lapse(session, script, script.awaited)
         shown = context[context.rfind(self._observation_tag) :]
         read, value = self._take_in(session, script, shown)
-        if value is not None and not script.upfront:
-            return self._answer(script, read, value)
+        if not script.upfront and (value is not None or script.done):
+            return self._answer(script, read, UNKNOWN if value is None else value)
         added = self._kept(script, value)
         before = tuple(item for item in script.items.items() if item not in added)
         was = bool(script.pending)
-        if script.upfront and value is not None and not script.objectives:
+        if script.upfront and script.done:
             if script.open_end:
                 self._leave_out(session, script)
             script.pending = f"({script.end}) {LAST}"
@@ -164,13 +179,31 @@ class Expert:
             self._leave_out(session, script)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"
 
-    def _summary(self, session: str, script: _Script) -> str:
+    def _summary(self, session: str, script: _Script, tag: str) -> str:
         """The list and what is being looked up, now and then with a mistake."""
         items = tuple(script.items.items())
         if items and self._slips and self._rng.random() < self._slips:
             items = spoiled(Change(items=items), self._rng, "rewritten").list
             self.slipped_calls.setdefault(session, set()).add(script.turns)
-        return write_summary(items, script.pending, self._summary_tag.replace("<", "</", 1))
+        return write_summary(items, script.pending, tag.replace("<", "</", 1))
+
+    def _lapse(self, session: str, script: _Script, awaited: _Lookup) -> str:
+        """A turn in which nothing is done: as a rule nothing changes, at times nonsense is kept as the value."""
+        self._leave_out(session, script)
+        word = self._rng.choice(awaited.query.split())
+        nonsense = word + word[-self._rng.randint(1, 3) :] * self._rng.randint(0, 3)
+        page = write_page(Change(f"{awaited.label}: {nonsense}"), self._pages).removesuffix("</think>")
+        number = script.asked.number if script.asked else 0
+        if script.upfront and number and script.asked is not None and self._rng.random() < 0.4:
+            kept = Change(f"{awaited.label}: {nonsense}", added=((number, nonsense),), was_pending=True)
+            page = write_page(kept, self._pages)
+            script.items[number], script.pending, script.awaited = nonsense, "", None
+            script.asked.lookups.clear()
+            self._give_up(session)
+        return f"{page}</search>"
+
+    def _give_up(self, session: str) -> None:
+        self.given_up[session] = self.given_up.get(session, 0) + 1
 
     def _leave_out(self, session: str, script: _Script) -> None:
         self.slipped.setdefault(session, set()).add(script.turns - 1)
@@ -188,6 +221,8 @@ class Expert:
         if script.asked.lookups and value != UNKNOWN:
             return read, None
         script.asked.lookups.clear()
+        if value == UNKNOWN:
+            self._give_up(session)
         return read, value
 
     def _kept(self, script: _Script, value: str | None) -> tuple[Item, ...]:

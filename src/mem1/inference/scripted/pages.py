@@ -23,6 +23,7 @@ the same, and the answer is the page's list, by its sign;
 ``noted``: each value once, under its number, when it is found, for memories that keep what was written themselves."""
 
 Item = tuple[int, str]
+_ASKING = ("summary", "notes")
 _UNDER: dict[str, Pages] = {"state_gated": "edited", "full": "noted", "summary": "noted"}
 
 
@@ -55,6 +56,11 @@ def pages_under(memory: MemoryConfig) -> Pages:
     return _UNDER.get(memory.type, "rewritten")
 
 
+def works_under(memory: MemoryConfig) -> bool:
+    """Whether the expert answers what a memory asks in side calls: summaries and notes, or nothing at all."""
+    return not memory.side_tokens or memory.type in _ASKING
+
+
 def edits(pages: Pages) -> bool:
     """Whether only what changes is written."""
     return pages in ("edited", "quoted")
@@ -71,7 +77,7 @@ def write_page(change: Change, pages: Pages) -> str:
 
 
 def write_summary(items: tuple[Item, ...], pending: str, closing: str) -> str:
-    """What a summariser keeps: ``|(1) Lima;?(2) capital of Peru``, then the tag that ends it."""
+    """What a summariser keeps, or a note: ``|(1) Lima;?(2) capital of Peru``, then the tag that ends it."""
     begins = "|" if items or pending.startswith("(") else ""
     return f"{begins}{listing(items)}{_pending(pending)}".strip() + closing
 

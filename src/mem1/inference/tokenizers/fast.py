@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mem1.errors import ModelError, boundary
 from mem1.inference.chat import ChatTemplate, read_settings
 from mem1.inference.tokenizers.detokenize import BYTES, spell
+from mem1.reading.objects import read_object
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -130,7 +131,7 @@ def read_tokenizer(folder: Path, *, chat: bool = False) -> FastTokenizer:
         raise ModelError(
             "no tokenizer.json in the folder", where=str(folder), hint="save the tokenizer into the same folder"
         )
-    with boundary(f"cannot read the tokenizer in {folder}", ModelError, hint="fetch tokenizer.json again"):
+    with boundary("cannot read the tokenizer", ModelError, where=str(file), hint="fetch the file again"):
         backend = Backend.from_file(str(file))
     settings = read_settings(folder)
     template = ChatTemplate.read(folder) if chat else None
@@ -150,8 +151,7 @@ def end_ids(folder: Path) -> frozenset[int]:
         file = folder / name
         if not file.is_file():
             continue
-        with boundary(f"cannot read {name}", ModelError, hint=f"repair or replace {file}"):
-            found = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+        found = read_object(file, ModelError, hint="fetch the file again").get("eos_token_id")
         ids = found if isinstance(found, list) else [] if found is None else [found]
         if not all(isinstance(number, int) and not isinstance(number, bool) for number in ids):
             raise ModelError(

@@ -13,12 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mem1.errors import CheckpointError, boundary
 from mem1.integrations.tinker.adapter import Adapter
 from mem1.integrations.tinker.config import TinkerConfig
 from mem1.integrations.tinker.engine import TinkerEngine
 from mem1.metering import meter
-from mem1.storage.atomic import read_json, write_json
+from mem1.storage.atomic import write_json
 from mem1.train.advantages.ledger import Ledger
 from mem1.train.config import TrainConfig
 from mem1.train.losses.importance import importance
@@ -26,7 +25,7 @@ from mem1.train.prepare import Minibatch, Scored, prepare, rows_of
 from mem1.train.rows.batch import Batch
 from mem1.train.rows.row import Row, by_row, spread
 from mem1.train.saving.checkpoint import read_rng, write_rng
-from mem1.train.saving.provenance import SERVICE
+from mem1.train.saving.provenance import SERVICE, kept_at
 from mem1.train.selection import Selection
 from mem1.train.update import StepStats, check_gap
 from mem1.types import Usage
@@ -129,10 +128,7 @@ class TinkerUpdater:
 
     def read(self, folder: Path) -> Mapping[str, Any]:
         """Go on from what ``write`` noted. Raises ``CheckpointError``; ``BackendError`` where the service forgot it."""
-        hint = "restore it from a copy, or start a new run"
-        with boundary("cannot read where the service keeps the weights", CheckpointError, hint=hint):
-            state = str(read_json(folder / SERVICE)["state"])
-        self._adapter.load(state)
+        self._adapter.load(kept_at(folder / SERVICE, "state"))
         return read_rng(folder)
 
     def _score(self, policy: None, batch: Batch, *, values: bool = False) -> Scored:

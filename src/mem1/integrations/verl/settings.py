@@ -9,11 +9,10 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
-from transformers import AutoConfig
 
-from mem1.errors import ModelError, boundary
 from mem1.inference.config import TransformersConfig
 from mem1.inference.folders import find_folder
+from mem1.inference.hf.loading import read_config
 from mem1.inference.vllm.config import VllmConfig
 from mem1.integrations.verl.config import OURS, SERVER, VerlConfig
 from mem1.integrations.verl.nodes import paths
@@ -104,8 +103,7 @@ def _keys(recipe: Recipe, verl: VerlConfig, run: Path | None, allow_imports: boo
 
 
 def _read(folder: str) -> Any:
-    with boundary("cannot read the model's config.json", ModelError, hint=f"repair or replace {folder}"):
-        return AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
+    return read_config(Path(folder)).get_text_config()
 
 
 def _model(where: str, folder: str, pad: int | None, verl: VerlConfig, recipe: Recipe) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from html import escape
 
 from mem1.report.numbers import compact, number
 
-WIDTH, HEIGHT = 380, 268
+WIDTH, HEIGHT, GAP = 380, 268, 28
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 84, 36, 44
+_WIDE_RIGHT = 240  # room for long names
 _LABEL_GAP = 15
 _LABEL_ROOM = 10  # pixels around the middle of a mark's label
 _LARGEST = 3.0  # times the usual size of a mark
-_NAME_LENGTH = 11  # what fits right of the plot; captions and tooltips have the whole name
+_CHARACTER = 7.4  # pixels of one in a name; what does not fit is cut, captions and tooltips have the whole name
+_FAR = 24  # pixels from a line's end to its name, from which on a thin line leads there
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Chart:
     """A figure: what it shows in one line, and how to read it below.
 
     The lines' names stand in a column at the right edge, or with ``names_at_points`` at their last
-    marks (for lines that do not run from left to right).
+    marks (for lines that do not run from left to right). A ``wide`` one takes the room of two and has long names.
     """
 
     id: str
@@ -69,6 +71,17 @@ class Chart:
     y: Axis
     series: tuple[Series, ...]
     names_at_points: bool = False
+    wide: bool = False
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return 2 * WIDTH + GAP if self.wide else WIDTH
+
+    @property
+    def right(self) -> int:
+        """The pixel where the plot ends and the names begin."""
+        return self.width - (_WIDE_RIGHT if self.wide else _RIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +109,18 @@ class Scale:
         if self.axis.decimals is not None:
             return number(tick, self.axis.decimals)
         step = min((b - a for a, b in zip(self.ticks, self.ticks[1:], strict=False)), default=1.0)
-        whole = all(float(t).is_integer() for t in self.ticks)
-        return (
-            compact(tick).replace(".0", "").replace(".00", "")
-            if whole
-            else number(tick, max(0, math.ceil(-math.log10(step) - 1e-9)))
-        )
+        if all(float(t).is_integer() for t in self.ticks):
+            return compact(tick).replace(".0", "").replace(".00", "")
+        decimals = max(0, math.ceil(-math.log10(step) - 1e-9))
+        quarters = any(abs(t - round(t, decimals)) > step / 100 for t in self.ticks)  # 0.25 is not 0.2
+        return number(tick, decimals + quarters)
 
 
 def draw(chart: Chart, *, nested: str = "") -> str:
     """The chart as an ``<svg>`` element. ``nested`` adds attributes such as its place in a larger picture."""
     x, y = _scales(chart)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {chart.width} {HEIGHT}" role="img" '
         f'aria-label="{escape(chart.title + ". " + chart.caption)}"{nested}>',
         _frame(chart, x, y),
     ]
@@ -116,8 +128,8 @@ def draw(chart: Chart, *, nested: str = "") -> str:
     parts += [_line(one, x, y) for one in chart.series]
     marked = [(x(p.x), y(p.y)) for one in chart.series if one.marks for p in one.points]
     written: list[tuple[float, float]] = []
-    parts += [_marks(one, x, y, marked, written) for one in chart.series]
-    parts.append(_names_at_points(chart.series, x, y) if chart.names_at_points else _names(chart.series, x, y))
+    parts += [_marks(one, x, y, marked, written, chart.right) for one in chart.series]
+    parts.append(_names_at_points(chart.series, x, y) if chart.names_at_points else _names(chart, x, y))
     parts.append("</svg>")
     return "".join(parts)
 
@@ -157,7 +169,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 def _scales(chart: Chart) -> tuple[Scale, Scale]:
     points = [point for one in chart.series for point in one.points]
     ys = [value for p in points for value in (p.y, p.low, p.high) if value is not None]
-    x = _scale(chart.x, [p.x for p in points], _LEFT + 8, WIDTH - _RIGHT - 6, tight=True)
+    x = _scale(chart.x, [p.x for p in points], _LEFT + 8, chart.right - 6, tight=True)
     return x, _scale(chart.y, ys, HEIGHT - _BOTTOM, _TOP, tight=False)
 
 
@@ -185,7 +197,7 @@ def _scale(axis: Axis, values: list[float], start: float, end: float, *, tight: 
 
 
 def _frame(chart: Chart, x: Scale, y: Scale) -> str:
-    bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
+    bottom, right = HEIGHT - _BOTTOM, chart.right
     parts = []
     for tick in y.ticks:
         at = y(tick)
@@ -223,7 +235,12 @@ def _line(one: Series, x: Scale, y: Scale) -> str:
 
 
 def _marks(
-    one: Series, x: Scale, y: Scale, marked: Sequence[tuple[float, float]], written: list[tuple[float, float]]
+    one: Series,
+    x: Scale,
+    y: Scale,
+    marked: Sequence[tuple[float, float]],
+    written: list[tuple[float, float]],
+    right: int,
 ) -> str:
     """A line's marks and their labels; ``marked`` are all marks of the chart, ``written`` the labels so far."""
     parts, labels = [], []  # labels stand in front
@@ -231,7 +248,7 @@ def _marks(
         cx, cy = x(p.x), y(p.y)
         if one.marks or len(one.points) == 1:
             parts.append(_mark(one, cx, cy, min(_LARGEST, p.weight**0.25)))
-        if p.label and (beside := _free((cx, cy), marked, written)) is not None:
+        if p.label and (beside := _free((cx, cy), marked, written, right)) is not None:
             left, lower = beside[0] < cx, beside[1] + 4
             labels.append(
                 f'<text class="s{one.slot} small{" end" if left else ""}" x="{cx + (-6 if left else 6):.1f}" '
@@ -246,12 +263,15 @@ def _marks(
 
 
 def _free(
-    mark: tuple[float, float], marks: Sequence[tuple[float, float]], written: Sequence[tuple[float, float]]
+    mark: tuple[float, float],
+    marks: Sequence[tuple[float, float]],
+    written: Sequence[tuple[float, float]],
+    end: int,
 ) -> tuple[float, float] | None:
     """Where the middle of a mark's label can stand, touching no mark, no other label and no name of a line."""
     for right, down in ((10, -9), (-10, -9), (10, 10), (-10, 10)):
         x, y = mark[0] + right, mark[1] + down
-        inside = _LEFT < x < WIDTH - _RIGHT
+        inside = _LEFT < x < end
         others = (*written, *(one for one in marks if one != mark))
         if inside and all(math.dist((x, y), one) > _LABEL_ROOM for one in others):
             return x, y
@@ -271,19 +291,26 @@ def _mark(one: Series, cx: float, cy: float, size: float) -> str:
             return f'<path {kind} d="M{cx:.1f} {cy - 4.6:.1f}l4.6 4.6-4.6 4.6-4.6-4.6z"/>'
 
 
-def _names(series: Sequence[Series], x: Scale, y: Scale) -> str:
-    """Each line's name at its end, moved apart where they would touch."""
-    named = [one for one in series if one.points and one.name]
+def _names(chart: Chart, x: Scale, y: Scale) -> str:
+    """Each line's name at its end, moved apart where they would touch; in a wide chart a line leads to a far one."""
+    named = [one for one in chart.series if one.points and one.name]
     places = spread([y(one.points[-1].y) + 4 for one in named], _LABEL_GAP, _TOP + 4, HEIGHT - _BOTTOM)
+    most = int((chart.width - chart.right - 2) / _CHARACTER)
     parts = []
     for one, place in zip(named, places, strict=True):
-        at = max(x(one.points[-1].x) + 9, WIDTH - _RIGHT + 2)
-        parts.append(f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(_short(one.name))}</text>')
+        end, level = x(one.points[-1].x), y(one.points[-1].y)
+        at = max(end + 9, chart.right + 2)
+        if chart.wide and math.dist((end, level), (at, place - 4)) > _FAR:
+            led = f'x1="{end + 7:.1f}" y1="{level:.1f}" x2="{at - 3:.1f}" y2="{place - 4:.1f}"'
+            parts.append(f'<line class="s{one.slot} leader" {led}/>')
+        parts.append(
+            f'<text class="s{one.slot} name" x="{at:.1f}" y="{place:.1f}">{escape(_short(one.name, most))}</text>'
+        )
     return "".join(parts)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _names_at_points(series: Sequence[Series], x: Scale, y: Scale) -> str:

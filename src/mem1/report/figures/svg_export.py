@@ -6,14 +6,15 @@ from html import escape
 from pathlib import Path
 
 from mem1.errors import DataError
+from mem1.report.beside.charts import beside_charts, footing
 from mem1.report.data import RunData, compositions, read_run
 from mem1.report.figures.facts import FactMap, draw_map, map_size
 from mem1.report.figures.plots import MEMORY, learning_curves, over_horizons, quality_looks, session_charts
 from mem1.report.figures.style import chart_style
-from mem1.report.figures.svg import HEIGHT, WIDTH, Chart, draw
+from mem1.report.figures.svg import GAP, HEIGHT, Chart, draw
 from mem1.storage.atomic import write_atomic
 
-_GAP, _HEAD, _MARGIN = 28, 58, 22
+_HEAD, _MARGIN, _LINE = 58, 22, 18
 
 
 def write_picture(run_dir: Path, path: Path, *, title: str = "") -> Path:
@@ -31,7 +32,13 @@ def write_picture(run_dir: Path, path: Path, *, title: str = "") -> Path:
 
 
 def headline_charts(data: RunData) -> list[Chart]:
-    """Quality over the horizon, memory over the horizon, and the long session; else learning curves."""
+    """Quality over the horizon, memory over the horizon, and the long session; else learning curves.
+
+    Where policies taught alike are recorded, beside those, and what is kept over the horizon beside published systems.
+    """
+    beside = beside_charts(data)
+    if beside:
+        return beside
     charts: list[Chart | None] = []
     if data.last is not None:
         for composition in compositions(data.last)[:1]:
@@ -44,10 +51,13 @@ def headline_charts(data: RunData) -> list[Chart]:
 
 
 def picture(charts: list[Chart], title: str, note: str = "") -> str:
-    """``charts`` side by side as one standalone SVG, ``note`` below them."""
-    width = len(charts) * WIDTH + (len(charts) - 1) * _GAP + 2 * _MARGIN
-    top = _HEAD + (30 if title else 0)
-    height = top + HEIGHT + _MARGIN + (14 if note else 0)
+    """``charts`` side by side, wide ones below in rows of their own, as one standalone SVG; ``note`` at the bottom."""
+    narrow = [chart for chart in charts if not chart.wide]
+    rows = [*([narrow] if narrow else []), *([chart] for chart in charts if chart.wide)]
+    width = max(sum(chart.width for chart in row) + (len(row) - 1) * GAP for row in rows) + 2 * _MARGIN
+    head = 30 if title else 0
+    notes = note.splitlines()
+    height = head + len(rows) * (_HEAD + HEIGHT) + _MARGIN + (_LINE * len(notes) - 4 if notes else 0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" role="img" aria-label="{escape(title or "Results")}">',
@@ -56,12 +66,14 @@ def picture(charts: list[Chart], title: str, note: str = "") -> str:
     ]
     if title:
         parts.append(f'<text class="title" x="{_MARGIN}" y="36">{escape(title)}</text>')
-    for k, chart in enumerate(charts):
-        x = _MARGIN + k * (WIDTH + _GAP)
-        parts.append(f'<text class="head" x="{x}" y="{top - 22}">{escape(chart.title)}</text>')
-        parts.append(draw(chart, nested=f' x="{x}" y="{top - 10}" width="{WIDTH}" height="{HEIGHT}"'))
-    if note:
-        parts.append(f'<text x="{_MARGIN}" y="{height - 16}">{escape(note)}</text>')
+    for k, row in enumerate(rows):
+        top, x = head + _HEAD + k * (_HEAD + HEIGHT), _MARGIN
+        for chart in row:
+            parts.append(f'<text class="head" x="{x}" y="{top - 22}">{escape(chart.title)}</text>')
+            parts.append(draw(chart, nested=f' x="{x}" y="{top - 10}" width="{chart.width}" height="{HEIGHT}"'))
+            x += chart.width + GAP
+    for k, line in enumerate(reversed(notes)):
+        parts.append(f'<text x="{_MARGIN}" y="{height - 16 - k * _LINE}">{escape(line)}</text>')
     return "".join(parts) + "</svg>\n"
 
 
@@ -85,7 +97,8 @@ def _basis(data: RunData) -> str:
         return ""
     sizes = {len(cell.tasks) for cell in data.last.cells if not cell.session}
     n = f"n = {min(sizes)}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}" if sizes else "no"
-    return f"Bands: {data.last.plan.confidence * 100:g} % bootstrap intervals, {n} tasks a point."
+    bands = f"Bands: {data.last.plan.confidence * 100:g} % bootstrap intervals, {n} tasks a point."
+    return f"{bands}\n{footing(data)}".rstrip()
 
 
 _OWN = """

@@ -28,12 +28,27 @@ class Figures(Record):
 
 
 class PublishedRow(Record):
-    """A system with its figures by the number of objectives."""
+    """A system with its figures by the number of objectives; ``label`` is its name in a figure, where it has a line."""
 
     system: str
     source: str
     scorer: str
+    label: str = ""
     at: dict[int, Figures]
+
+    def kept(self, base: int) -> tuple[str, dict[int, float]]:
+        """Which score, and that score an objective over the one at ``base``: F1, or EM where F1 has no second length.
+
+        Empty where nothing is printed at ``base`` or beyond it.
+        """
+        for name, scores in (
+            ("F1", {n: one.f1 for n, one in self.at.items()}),
+            ("EM", {n: one.em for n, one in self.at.items()}),
+        ):
+            shares = {n: score / n for n, score in sorted(scores.items()) if score is not None and n >= base}
+            if shares.get(base) and len(shares) > 1:
+                return name, {n: share / shares[base] for n, share in shares.items()}
+        return "", {}
 
 
 class PublishedShop(Record):

@@ -25,7 +25,8 @@ from mem1.retrieval.bm25.scoring import Exact, idf
 from mem1.retrieval.bm25.tokens import Tokens, tokenizer
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.store import CorpusStore
-from mem1.storage.atomic import read_json, storage_errors, write_json
+from mem1.storage.atomic import storage_errors, write_json
+from mem1.storage.written import read_record
 from mem1.types import Record
 
 RUN = 1 << 16
@@ -103,7 +104,7 @@ def _begin(folder: Path, fresh: _State, *, resume: bool) -> _State:
             where=str(folder),
             hint="go on with it: --resume; or delete the folder",
         )
-    state = _State.model_validate(read_json(folder / _STATE))
+    state = read_record(_State, folder / _STATE, hint=f"delete {folder} and begin anew")
     if (state.tokens, state.corpus_crc) != (fresh.tokens, fresh.corpus_crc):
         raise DataError(
             "the build that was begun here is of another corpus, or has other tokens",

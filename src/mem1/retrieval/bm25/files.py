@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from mem1.errors import DataError
 from mem1.retrieval.bm25.tokens import Tokens
 from mem1.retrieval.store.store import CorpusStore
-from mem1.storage.atomic import read_json, storage_errors
+from mem1.storage.atomic import storage_errors
+from mem1.storage.written import read_record
 from mem1.types import Record
 
 FOLDER = "bm25"
@@ -75,7 +76,7 @@ def read_info(folder: Path) -> Bm25Info:
     """What the index in ``folder`` is. Raises ``DataError`` where there is none."""
     if not (folder / INFO).is_file():
         raise DataError("there is no BM25 index", where=str(folder), hint=HINT)
-    return Bm25Info.model_validate(read_json(folder / INFO))
+    return read_record(Bm25Info, folder / INFO, hint=HINT)
 
 
 def check_info(info: Bm25Info, folder: Path, store: CorpusStore, *, tokens: Tokens, k1: float, b: float) -> None:

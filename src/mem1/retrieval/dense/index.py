@@ -17,7 +17,8 @@ from mem1.errors import ConfigError, DataError, StorageError, boundary
 from mem1.retrieval.base import Passage
 from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.store import CorpusStore
-from mem1.storage.atomic import read_json, storage_errors, write_json
+from mem1.storage.atomic import storage_errors, write_json
+from mem1.storage.written import read_record
 from mem1.types import Record
 
 try:
@@ -115,7 +116,7 @@ def check_made(folder: Path, made_with: Mapping[str, str], store: CorpusStore, d
     """Raise ``DataError`` where the vectors in ``folder`` are not there, or not those wanted."""
     if not (folder / DENSE).is_file():
         raise DataError("there are no vectors", where=str(folder), hint="make them: mem1 index")
-    found = DenseInfo.model_validate(read_json(folder / DENSE))
+    found = read_record(DenseInfo, folder / DENSE, hint="delete the folder and make them anew: mem1 index")
     wanted = {**made_with, "rows": len(store), "corpus": store.info.source.crc}
     known: dict[str, Any] = {**found.made_with, "rows": found.rows, "corpus": found.corpus_crc}
     if dimension is not None:
@@ -174,7 +175,7 @@ def _write_vectors(
                 where=str(path),
                 hint="go on with it: --resume; or delete the file",
             )
-        begun = DenseInfo.model_validate(read_json(folder / f"{DENSE}.begun"))
+        begun = read_record(DenseInfo, folder / f"{DENSE}.begun", hint=f"delete {folder} and begin anew")
         if begun != info:
             raise DataError(
                 "the build that was begun here is another", where=str(folder), hint=f"delete {folder} and begin anew"

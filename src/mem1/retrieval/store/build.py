@@ -16,9 +16,10 @@ from mem1.retrieval.progress import Report, quiet
 from mem1.retrieval.store.fingerprint import Fingerprint, fingerprint
 from mem1.retrieval.store.store import OFFSETS, STORE, TEXT, CorpusStore, StoreInfo
 from mem1.retrieval.store.text import is_copied, open_text
-from mem1.storage.atomic import read_json, storage_errors, write_json
+from mem1.storage.atomic import storage_errors, write_json
 from mem1.storage.foreign import parsed_object
 from mem1.storage.rows import Row
+from mem1.storage.written import read_record
 from mem1.types import Record
 
 PROGRESS = "store.progress.json"
@@ -64,7 +65,7 @@ def _begin(corpus: Path, folder: Path, *, resume: bool) -> _Progress:
             where=str(folder),
             hint="go on with it: --resume; or delete the folder",
         )
-    state = _Progress.model_validate(read_json(folder / PROGRESS))
+    state = read_record(_Progress, folder / PROGRESS, hint=f"delete {folder} and begin anew")
     if state.source != source:
         raise DataError(
             "the corpus was changed since this build was begun",

@@ -16,7 +16,8 @@ from mem1.errors import DataError, StorageError
 from mem1.retrieval.base import Passage
 from mem1.retrieval.corpus import passage_of
 from mem1.retrieval.store.fingerprint import Fingerprint, confirm
-from mem1.storage.atomic import read_json, storage_errors, write_json
+from mem1.storage.atomic import storage_errors, write_json
+from mem1.storage.written import read_record
 from mem1.types import Record
 
 STORE = "store.json"
@@ -65,7 +66,7 @@ class CorpusStore:
             raise DataError(
                 "there is no corpus store", where=str(folder), hint=_rebuild(folder, str(corpus or "CORPUS"))
             )
-        info = StoreInfo.model_validate(read_json(folder / STORE))
+        info = read_record(StoreInfo, folder / STORE, hint=_rebuild(folder, str(corpus or "CORPUS")))
         path = corpus or Path(info.corpus)
         source = info.source
         if path.is_file() or not info.compressed:

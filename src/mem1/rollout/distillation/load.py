@@ -233,6 +233,8 @@ def _digest(episodes: Sequence[Episode]) -> str:
         digest.update(episode.id.encode())
         for turn in episode.turns:
             digest.update(repr((turn.prompt_token_ids, turn.completion_token_ids, turn.sampled_mask)).encode())
+        for call in episode.side_calls:
+            digest.update(repr((call.turn, call.prompt_token_ids, call.completion_token_ids)).encode())
     return digest.hexdigest()
 
 
@@ -242,8 +244,9 @@ def _nothing_left(taken: ImportStats, config: DemonstrationsConfig) -> DataError
         f"of {taken.read} demonstrations {taken.learned} are left to learn and {taken.held_out} held out; "
         f"dropped because they do not fit the student: {dropped or 'none'}",
         where=f"demonstrations.runs = {[str(run) for run in config.runs]}",
-        hint="state budget, action budget: raise memory.budgets; context: raise engine.max_context; else distill with "
-        "a teacher that has the student's tokenizer, or more tasks",
+        hint="state budget, action budget: raise memory.budgets; context: raise engine.max_context; side calls: "
+        "use the memory that was distilled with; else distill with a teacher that has the student's tokenizer, or more "
+        "tasks",
     )
 
 

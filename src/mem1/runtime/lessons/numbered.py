@@ -15,6 +15,7 @@ from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.rollout.config import LessonsConfig, ends
+from mem1.runtime.lessons.around import Around
 from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.numbering import (
@@ -26,7 +27,7 @@ from mem1.tasks.numbering import (
     with_remarks,
     without_first,
 )
-from mem1.types import Action, Composition, Observation, Score, Task, ToolSpec
+from mem1.types import Composition, Observation, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ def drawn_size(composition: Composition, config: LessonsConfig, rng: random.Rand
 
 def expert_for(pages: Pages, config: LessonsConfig, number: int) -> Callable[[], Expert]:
     """Who shows lesson ``number``."""
-    knows = bool(config.more or config.held)
-    return partial(Expert, pages=pages, slips=config.slips, knows=knows, seed=number)
+    knows = bool(config.more or config.held) and not (config.vain or config.lapses)
+    return partial(Expert, pages=pages, slips=config.slips, lapses=config.lapses, knows=knows, seed=number)
 
 
 def renumbered(
@@ -117,35 +118,12 @@ def _first(size: int, config: LessonsConfig, rng: random.Random) -> int:
     return rng.randint(1, last) if last > 1 and rng.random() < config.anywhere else 1
 
 
-class _Remarking:
+class _Remarking(Around):
     """An environment whose upfront prompt may hold remarks: numbered lines that ask nothing."""
 
     def __init__(self, inner: Environment, config: LessonsConfig, rng: random.Random, pieces: Sequence[str]) -> None:
-        self._inner, self._config, self._rng, self._pieces = inner, config, rng, pieces
-
-    @property
-    def task(self) -> Task:
-        return self._inner.task
-
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        return self._inner.tools
-
-    @property
-    def takes_answer(self) -> bool:
-        return self._inner.takes_answer
-
-    @property
-    def max_turns(self) -> int:
-        return self._inner.max_turns
-
-    @property
-    def objective(self) -> int:
-        return self._inner.objective
-
-    @property
-    def answers(self) -> tuple[str | None, ...]:
-        return self._inner.answers
+        super().__init__(inner)
+        self._config, self._rng, self._pieces = config, rng, pieces
 
     def reset(self) -> tuple[str, Observation | None]:
         prompt, observation = self._inner.reset()
@@ -161,12 +139,6 @@ class _Remarking:
         chosen = rng.sample(free, min(count, len(free)))
         questions = _asked(prompt) or ["nothing"]
         return with_remarks(prompt, [(number, self._remark(questions)) for number in chosen], rng), observation
-
-    async def step(self, action: Action) -> Observation:
-        return await self._inner.step(action)
-
-    def score(self) -> Score:
-        return self._inner.score()
 
     def _remark(self, questions: Sequence[str]) -> str:
         """Half the time of invented words, else of pieces of the questions, which ask nothing in this order."""

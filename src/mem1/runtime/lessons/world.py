@@ -11,6 +11,7 @@ from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
 from mem1.runtime.lessons.numbered import drawn_size, expert_for, remarking, renumbered, shown_under
+from mem1.runtime.lessons.vain import in_vain
 from mem1.runtime.world import make_environments, passages_of
 from mem1.tasks.compose import compose
 from mem1.tasks.factbook.hardened import hardened
@@ -56,10 +57,11 @@ class WorldLessons:
         shown = shown_under(self.setting.memory, config, rng)
         return Lesson(
             renumbered(tasks, composition, config, rng, size.held),
-            remarking(make_environments(env, parts), config, rng, pieces),
+            in_vain(remarking(make_environments(env, parts), config, rng, pieces), config.vain, rng, pieces),
             make_expert=expert_for(shown.pages, config, number),
             make_memory=shown.make_memory,
             turns=config.turns,
+            gives_up=bool(config.vain or config.lapses),
             stumbles=config.stumbles,
             seed=self.setting.seed,
         )
@@ -79,6 +81,8 @@ class WorldLessons:
         source, config = self.setting.source, self.setting.config
         if not isinstance(source, World) or rng.random() < config.real:
             return source
-        world = synthetic_world(number, source, countries=config.countries, pieces=pieces, namesakes=config.namesakes)
+        world = synthetic_world(
+            number, source, countries=config.countries, pieces=pieces, namesakes=config.namesakes, echoes=config.echoes
+        )
         alike, long = rng.random() < config.alike, rng.random() < config.long_values
         return hardened(world, rng, pieces, alike=alike, long=long) if alike or long else world

@@ -34,12 +34,13 @@ def synthetic_world(
     pieces: Sequence[str] = (),
     invented: float = 0.5,
     namesakes: float = 0.3,
+    echoes: float = 0.0,
 ) -> World:
     """A world of ``countries`` invented countries, all of split ``train``.
 
     ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
     ``invented`` is the share of values that are reshaped into invented ones, of which a share of ``namesakes``
-    resembles the country's own name. Reproducible from ``seed``.
+    resembles the country's own name and one of ``echoes`` repeats a part of itself. Reproducible from ``seed``.
     """
     rng = random.Random(f"synthetic world {seed}")
     lenders = [country for country in base.countries if country.split == "train"]
@@ -54,7 +55,7 @@ def synthetic_world(
         if made and rng.random() < _RELATED:
             name = f"{rng.choice(list(made.values())).name.split()[0]} {name}"
         facts = {
-            label: (_varied(rng, value, name, pieces, invented, namesakes),)
+            label: (_varied(rng, value, name, pieces, (invented, namesakes, echoes)),)
             for label, value in ((label, rng.choice(pool)) for label, pool in pools.items())
         }
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
@@ -63,13 +64,27 @@ def synthetic_world(
     return World(f"synthetic-{seed}", list(made.values()))
 
 
-def _varied(rng: random.Random, value: str, name: str, pieces: Sequence[str], invented: float, namesakes: float) -> str:
-    """``value`` as it is, reshaped, or with one word made from the country's name."""
+def _varied(
+    rng: random.Random, value: str, name: str, pieces: Sequence[str], shares: tuple[float, float, float]
+) -> str:
+    """``value`` as it is, reshaped, with one word made from the country's name, or with a part that repeats itself."""
+    invented, namesakes, echoes = shares
     if rng.random() >= invented:
         return value
-    if rng.random() < namesakes:
+    kind = rng.random()
+    if kind < namesakes:
         return _namesake(rng, value, name)
-    return _reshaped(rng, value, pieces)
+    made = _reshaped(rng, value, pieces)
+    return _echo(rng, made) if kind < namesakes + echoes else made
+
+
+def _echo(rng: random.Random, value: str) -> str:
+    """``value`` with a part of it once or twice more, and at times going on otherwise: "9,596,960", "Burmama"."""
+    begins = rng.randrange(len(value))
+    part = value[begins : begins + rng.randint(1, 5)]
+    ends = begins + len(part)
+    between = rng.choice(("", "", "", ",", "/", " ", "-"))
+    return (value[:ends] + (between + part) * rng.choice((1, 1, 2)) + value[ends:])[:80].strip()
 
 
 def _namesake(rng: random.Random, value: str, name: str) -> str:

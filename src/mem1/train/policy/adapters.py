@@ -14,7 +14,7 @@ from torch import nn
 
 from mem1.errors import CheckpointError, ConfigError
 from mem1.inference.folders import ADAPTER_CONFIG
-from mem1.inference.hf.adapter import BASE, WEIGHTS, fingerprint_of, import_peft
+from mem1.inference.hf.adapter import BASE, WEIGHTS, base_note, fingerprint_of, import_peft
 from mem1.storage.atomic import read_json, write_json
 from mem1.train.config import LoraConfig
 
@@ -106,7 +106,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> None:
             where=str(folder),
             hint="resume with the recipe that began the run",
         )
-    known = read_json(folder / BASE) if (folder / BASE).is_file() else None
+    known = base_note(folder) if (folder / BASE).is_file() else None
     if known is not None and known["fingerprint"] != getattr(model, _ATTRIBUTE)["fingerprint"]:
         raise CheckpointError(
             f"the adapter was trained on other weights than those of {known['spec']} now",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mem1.errors import CheckpointError, StorageError, boundary
+from mem1.errors import CheckpointError, StorageError
 from mem1.reading.files import NOTE
+from mem1.reading.objects import read_object
 from mem1.storage.atomic import read_json, write_json
 
 MANIFEST = "checkpoint.json"
@@ -94,8 +95,18 @@ def model_of(checkpoint: Path) -> str:
     note = checkpoint / SERVICE
     if not note.is_file():
         return str(checkpoint / MODEL)
-    with boundary("cannot read where the service keeps the weights", CheckpointError, hint="restore it from a copy"):
-        return str(read_json(note)["sampler"])
+    return kept_at(note, "sampler")
+
+
+def kept_at(note: Path, name: str) -> str:
+    """Where a service keeps ``sampler`` or ``state``, by its ``note`` in a checkpoint. Raises ``CheckpointError``."""
+    hint = "restore the file from a copy, or take another checkpoint"
+    found = read_object(note, CheckpointError, hint=hint).get(name)
+    if not isinstance(found, str):
+        raise CheckpointError(
+            f"{note.name} does not say where the service keeps the weights ({name})", where=str(note), hint=hint
+        )
+    return found
 
 
 def note_steps(folder: Path, step: int, recipe: Mapping[str, Any] | None = None) -> None:
@@ -114,9 +125,16 @@ def steps_of(spec: str) -> int:
     """
     folder = Path(spec)
     manifest, note = folder.parent / MANIFEST, folder / NOTE
-    with boundary("cannot read which step the model is from", CheckpointError, hint=f"repair or remove {note}"):
-        if note.is_file():
-            return int(read_json(note)["step"])
-        if folder.name == MODEL and manifest.is_file():
-            return int(read_json(manifest)["progress"]["step"])
+    for file, keys in ((note, ("step",)), (manifest, ("progress", "step"))):
+        if file.is_file() and (file is note or folder.name == MODEL):
+            found: Any = read_object(file, CheckpointError, hint=f"repair or remove {file}")
+            for key in keys:
+                found = found.get(key) if isinstance(found, dict) else None
+            if type(found) is not int:
+                raise CheckpointError(
+                    f"{file.name} does not say which step the model is from: {found!r}",
+                    where=str(file),
+                    hint=f"repair or remove {file}",
+                )
+            return found
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Sequence
 
 import pytest
@@ -324,6 +325,60 @@ def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
         written = expert("s", context)
     assert written.endswith("<answer>(1) Lima;(2) Accra;(3) Brasília;</answer>")
     assert expert.slipped == {"s": {0, 1}}
+
+
+def lapsing(of: Task, *observations: str, keeps: bool) -> tuple[Expert, list[str]]:
+    """What an expert writes that does nothing in its second turn only, and then keeps nonsense as the value or not."""
+    for seed in range(400):
+        expert = Expert(pages="edited", lapses=0.5, seed=seed)
+        expert.enlist("s", of)
+        written: list[str] = []
+        for shown in ("", *observations):
+            written.append(expert("s", f"{' '.join(written)}<information>{shown}</information>"))
+        if expert.slipped == {"s": {1}} and ("+(1) " in written[1]) == keeps:
+            return expert, written
+    raise AssertionError("no seed")
+
+
+NOTHING = "No action was taken: nothing was written where an action was due"
+
+
+def test_after_a_turn_in_which_nothing_was_done_the_question_is_given_up() -> None:
+    asked = task("Peru/capital", "Ghana/capital")
+    expert, written = lapsing(asked, "capital: Lima;", NOTHING, "capital: Accra;", keeps=False)
+    assert re.fullmatch(r"<think>= capital: (capital|of|Peru)\w*</search>", written[1])
+    assert written[2:] == [
+        "<think>= capital: unknown\n-?\n+(1) unknown\n+?(2) capital of Ghana</think><search> capital of Ghana</search>",
+        "<think>= capital: Accra\n-?\n+(2) Accra\n+?(3) Answer all.</think><answer>(1) unknown;(2) Accra;</answer>",
+    ]
+    assert expert.given_up == {"s": 1}
+
+
+def test_after_nonsense_was_kept_the_next_question_is_asked() -> None:
+    asked = task("Peru/capital", "Ghana/capital")
+    expert, written = lapsing(asked, "capital: Lima;", NOTHING, "capital: Accra;", keeps=True)
+    assert re.fullmatch(r"<think>= capital: (\w+)\n-\?\n\+\(1\) \1</think></search>", written[1])
+    kept = written[1].partition("+(1) ")[2].removesuffix("</think></search>")
+    assert written[2:] == [
+        "<think>=\n+?(2) capital of Ghana</think><search> capital of Ghana</search>",
+        f"<think>= capital: Accra\n-?\n+(2) Accra\n+?(3) Answer all.</think><answer>(1) {kept};(2) Accra;</answer>",
+    ]
+    assert expert.given_up == {"s": 1}
+
+
+def test_after_nonsense_was_kept_last_the_answer_is_given() -> None:
+    expert, written = lapsing(task("Peru/capital"), "capital: Lima;", NOTHING, keeps=True)
+    kept = written[1].partition("+(1) ")[2].removesuffix("</think></search>")
+    assert written[2:] == [f"<think>=\n+?(2) Answer all.</think><answer>(1) {kept};</answer>"]
+    assert expert.given_up == {"s": 1}
+
+
+def test_a_page_that_is_rewritten_is_never_lost_on_purpose() -> None:
+    expert = Expert(lapses=1.0)
+    expert.enlist("s", task("Peru/capital"))
+    assert expert("s", "").startswith("<think>|?(1)")
+    assert expert("s", "<information>capital: Lima;").endswith("<answer>(1) Lima;</answer>")
+    assert (expert.slipped, expert.given_up) == ({}, {})
 
 
 def test_sessions_are_apart_and_must_be_enlisted() -> None:

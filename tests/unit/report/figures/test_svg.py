@@ -52,6 +52,13 @@ def test_horizons_are_evenly_spaced_on_a_log_axis() -> None:
     assert steps[0] == steps[1] == steps[2] > 0
 
 
+def test_ticks_in_quarters_are_written_as_quarters() -> None:
+    one = Series("a", 0, (Point(0, 0.3), Point(1, 1.1)))
+    root = ET.fromstring(draw(chart(one)))
+    ticks = [tick.text for tick in root.iter("text") if tick.attrib["class"] == "tick end"]
+    assert ticks == ["0.00", "0.25", "0.50", "0.75", "1.00", "1.25"]
+
+
 def test_higher_values_are_higher_up() -> None:
     root = ET.fromstring(draw(chart(Series("a", 0, (Point(0, 1, note="n"), Point(1, 2, note="n"))))))
     first, second = (float(c.attrib["cy"]) for c in root.iter("circle") if c.attrib["class"] == "hit")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from mem1.actions.tools import SEARCH_AND_ANSWER
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.tokenizers.toy import CONTROL_STRINGS, ByteTokenizer, CharTokenizer, WordTokenizer
 from mem1.memory.base import MemoryFactory
 from mem1.memory.strategies.full import FullMemoryConfig
+from mem1.memory.strategies.notes import NotesMemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_recall import RecallMemoryConfig
+from mem1.memory.strategies.summary import SummaryMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.rollout.distillation.retokenize import RejectReason, TargetSpec, replay
 from mem1.rollout.transcript import run_recorded
@@ -75,6 +80,7 @@ def test_a_script_is_what_was_said_and_written() -> None:
     assert (script.prompt, script.first) == ("Capital of Peru?", Observation(head="Question: capital?"))
     assert [turn.written for turn in script.turns] == [SEARCH, ANSWER]
     assert script.turns[0].observation == shown(tool_call("search", query="Peru")), "whole and as it was, tags and all"
+    assert script.turns[1].observation is not None
     assert script.turns[1].observation.done
 
 
@@ -222,3 +228,88 @@ class _Plain(ByteTokenizer):
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return super().decode([id for id in token_ids if id != self.eos_id])
+
+
+# ---------------------------------------------------------------- side calls, and what the memory answers
+
+SUMMED = ("So far: Peru is big", "So far: it is Lima")
+
+
+def summarising(**changes: int) -> MemoryFactory:
+    settings = {"budgets": WIDE, "summary": 60} | changes
+    return SummaryMemoryConfig.model_validate(settings).build()
+
+
+def record_summaries(*, tokenizer: Tokenizer = CHARS, purpose: str = "summary") -> tuple[Episode, Transcript]:
+    """Two searches and an answer, under a memory that asks for a summary (or a note) before the second and third."""
+    memory = summarising() if purpose == "summary" else noting()
+    search, summed = "<think>{}</think><search>{}</search>", [f"{text}</{purpose}>" for text in SUMMED]
+    written = [search.format("a", "Peru"), summed[0], search.format("b", "Lima"), summed[1], ANSWER]
+    return record(*written, tokenizer=tokenizer, memory=memory)
+
+
+def noting() -> MemoryFactory:
+    return NotesMemoryConfig(budgets=WIDE, notes=120, note=40).build()
+
+
+@pytest.mark.parametrize("purpose", ["summary", "note"])
+def test_side_calls_are_lived_again_where_they_were_made_and_are_no_turns(purpose: str) -> None:
+    recorded = record_summaries(purpose=purpose)
+    same = student(memory=summarising() if purpose == "summary" else noting())
+    assert [call.turn for call in recorded[0].side_calls] == [1, 2]
+    assert recorded[1].side_calls == tuple(f"{text}</{purpose}>" for text in SUMMED)
+    assert lived(recorded, same, same_tokens=True) == recorded[0]
+    assert lived(recorded, same, same_tokens=False) == recorded[0], "re-encoding changes nothing here"
+
+
+def test_another_tokenizer_gets_side_calls_as_the_loop_would_give_them() -> None:
+    words = WordTokenizer()
+    found = lived(record_summaries(), student(words, memory=summarising()))
+    assert isinstance(found, Episode)
+    assert found.turns == record_summaries(tokenizer=words)[0].turns
+    assert [words.decode(call.completion_token_ids) for call in found.side_calls] == [
+        f"{text}</summary>" for text in SUMMED
+    ]
+    assert all(call.by_policy and all(call.sampled_mask) for call in found.side_calls)
+
+
+def test_what_another_model_wrote_in_side_calls_is_shown_and_not_learned() -> None:
+    episode, script = record_summaries()
+    foreign = tuple(call.untold.model_copy(update={"by_policy": False}) for call in episode.side_calls)
+    found = lived((episode.model_copy(update={"side_calls": foreign}), script), student(memory=summarising()))
+    assert isinstance(found, Episode)
+    assert found.turns == episode.turns
+    assert [call.sampled_mask for call in found.side_calls] == [(), ()]
+
+
+def test_a_memory_that_asks_for_what_nobody_wrote_cannot_be_shown_it() -> None:
+    plain = record(SEARCH, ANSWER)
+    assert lived(plain, student(memory=summarising())) is RejectReason.SIDE
+    assert lived(record_summaries(), student(memory=noting())) is RejectReason.SIDE, "another purpose"
+    later = summarising(history=90)
+    assert lived(record_summaries(), student(memory=later), same_tokens=True) is RejectReason.SIDE, "other turns"
+    assert lived(record_summaries(), student(memory=summarising(summary=20))) is RejectReason.SIDE, "no room"
+
+
+def test_scripts_of_old_without_side_calls_do_where_the_tokens_are_the_same() -> None:
+    episode, script = record_summaries()
+    old = script.model_copy(update={"side_calls": ()})
+    assert lived((episode, old), student(memory=summarising()), same_tokens=True) == episode
+    assert lived((episode, old), student(memory=summarising())) is RejectReason.SIDE
+
+
+def test_a_memory_that_asks_for_nothing_lives_the_turns_alone() -> None:
+    found = lived(record_summaries(), student())
+    assert isinstance(found, Episode)
+    assert found.side_calls == ()
+    assert len(found.turns) == 3
+
+
+def test_what_the_memory_answered_itself_is_answered_by_the_students_memory_too() -> None:
+    recalling = RecallMemoryConfig(budgets=WIDE).build()
+    look = "<think>b</think><recall>Peru</recall>"
+    recorded = record(SEARCH, look, ANSWER, memory=recalling)
+    assert [turn.by_memory for turn in recorded[0].turns] == [False, True, False]
+    assert [turn.observation is None for turn in recorded[1].turns] == [False, True, False]
+    assert lived(recorded, student(memory=recalling), same_tokens=True) == recorded[0]
+    assert lived(recorded, student()) is RejectReason.OTHERWISE, "a memory that cannot be asked"

@@ -220,3 +220,40 @@ def test_a_share_of_the_worlds_has_values_that_are_alike_or_long() -> None:
 def test_lessons_that_cannot_be_are_refused(changes: Mapping[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         lessons(**changes)
+
+
+def texts_of(episode: Episode) -> list[tuple[str, str]]:
+    """Of each turn the context and what was written in it."""
+    return [(TOKENIZER.decode(t.prompt_token_ids), TOKENIZER.decode(t.completion_token_ids)) for t in episode.turns]
+
+
+def test_after_searches_in_vain_the_expert_gives_up_and_goes_on() -> None:
+    asked = {"objectives": 3, "compositions": ["parallel"], "memories": ["state_gated"], "vain": 0.3}
+    episodes = shown(8, **asked)
+    given_up = sum(answer == "unknown" for episode in episodes for answer in episode.answers)
+    assert 0.2 < given_up / sum(episode.task.size for episode in episodes) < 0.7
+    for episode in episodes:
+        for answer, objective in zip(episode.answers, episode.task.objectives, strict=True):
+            assert answer in ("unknown", *objective.answers)
+        for number, answer in enumerate(episode.answers, start=episode.task.first):
+            if answer == "unknown":  # the turn that says so is imitated
+                assert any(f"+({number}) unknown" in written for _, written in texts_of(episode))
+
+
+def test_turns_in_which_nothing_is_done_are_shown_and_not_imitated() -> None:
+    asked = {"objectives": 3, "compositions": ["parallel"], "memories": ["state_gated"], "lapses": 0.3}
+    episodes = shown(8, **asked)
+    after = [pair for episode in episodes for pair in texts_of(episode) if "No action was taken" in pair[0]]
+    assert len(after) > len(episodes) / 2
+    assert {("unknown" in written) for _, written in after} == {True, False}
+    for episode in episodes:
+        for _, written in texts_of(episode):
+            assert written.startswith("<think>=")
+            assert not written.endswith("</think></search>")
+            assert "</think><" in written
+
+
+def test_without_searches_in_vain_nothing_is_given_up() -> None:
+    asked = {"objectives": 3, "compositions": ["parallel"], "memories": ["state_gated"]}
+    for episode in shown(6, **asked):
+        assert episode.reward == episode.task.size

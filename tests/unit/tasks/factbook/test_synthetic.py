@@ -64,6 +64,38 @@ def test_a_share_of_the_invented_values_resembles_the_name() -> None:
     assert 0.4 < resembling(0.5) < 0.6
 
 
+def test_a_share_of_the_invented_values_repeats_a_part_of_itself() -> None:
+    base = World("b", [Country("A", "train", {r.label: ("abcdefgh",) for r in RELATIONS})])
+
+    def repeating(share: float) -> float:
+        """Of values whose words are not invented anew, since there are none of three letters."""
+        made = World("b", [Country("A", "train", {r.label: ("ab,cd.ef-gh",) for r in RELATIONS})])
+        world = synthetic_world(3, made, countries=20, invented=1.0, namesakes=0.0, echoes=share)
+        values = [values[0] for country in world.countries for values in country.facts.values()]
+        assert all(len(value) > len("ab,cd.ef-gh") or value == "ab,cd.ef-gh" for value in values)
+        return sum(value != "ab,cd.ef-gh" for value in values) / len(values)
+
+    assert repeating(0.0) == 0.0
+    assert 0.4 < repeating(0.5) < 0.6
+    assert repeating(1.0) == 1.0
+    assert synthetic_world(3, base, countries=2, invented=0.0, echoes=1.0).countries[0].facts == {
+        r.label: ("abcdefgh",) for r in RELATIONS
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_echo_is_the_value_with_a_part_of_it_once_or_twice_more(seed: int) -> None:
+    value = "ab,cd.ef-gh"
+    found = synthetic._echo(random.Random(seed), value)
+    assert any(
+        found == value[:end] + (between + value[begin:end]) * times + value[end:]
+        for begin in range(len(value))
+        for end in range(begin + 1, begin + 6)
+        for between in ("", ",", "/", " ", "-")
+        for times in (1, 2)
+    )
+
+
 def test_only_train_countries_lend() -> None:
     train = {r.label: (f"lent {r.label}",) for r in RELATIONS}
     held_out = {r.label: ("secret",) for r in RELATIONS}
