@@ -15,15 +15,19 @@ class Questions:
 
     vocabulary = 32
 
-    def __init__(self, policy: Policy, *, objectives: int = 8, groups: int = 2, size: int = 8) -> None:
+    def __init__(self, policy: Policy, *, objectives: int = 8, groups: int = 2, size: int = 8, seed: int = 0) -> None:
         self._policy = policy
+        self._seed = seed
         self._task = task("t", range(4, 4 + objectives), one_by_one=True)
         self._groups = groups
         self._size = size
 
     def __call__(self, step: int) -> list[EpisodeGroup]:
-        """The rollout of a step."""
-        generator = torch.Generator().manual_seed(step)
+        """The rollout of a step.
+
+        Draws are of ``seed`` too: new policies are all but uniform, and would write the same with the same draws.
+        """
+        generator = torch.Generator().manual_seed(1_000_000 * self._seed + step)  # torch heeds the lower 32 bits only
         count, objectives = self._groups * self._size, self._task.size
         written = torch.full((count, 1), 3)
         turns: list[list[Turn]] = [[] for _ in range(count)]

@@ -51,3 +51,14 @@ def test_a_page_written_aside_is_trained_with_the_turn_it_was_written_for() -> N
     (call,) = episode.side_calls
     assert len(episode.turns) == 1
     assert call.completion_token_ids == episode.turns[0].prompt_token_ids[1:]
+
+
+def test_each_seed_of_the_questions_draws_for_itself() -> None:
+    policy = small_policy(32, seed=0)
+
+    def written(seed: int) -> list[tuple[int, ...]]:
+        groups = Questions(policy, objectives=3, groups=2, size=2, seed=seed)(0)
+        return [turn.completion_token_ids for group in groups for one in group.episodes for turn in one.turns]
+
+    assert written(0) == written(0)
+    assert written(0) != written(1)
