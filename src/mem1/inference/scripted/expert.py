@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, write_list, write_page, write_summary
@@ -90,9 +90,10 @@ class Expert:
     list in order again on the next page, or in the answer: what a learner should do with a spoiled page. ``slipped``
     says in which turns it did so, since those are not to be imitated, nor are turns that ask what the prompt does not
     list (``metadata["held"]``), nor the last one where the prompt does not end its list there (``metadata["ends"]``).
-    ``lapses``: the share of turns in which, where pages are edited, it does nothing that is an action (they count as
-    ``slipped``). What it had looked up is not shown again then, and it gives that question up. ``given_up`` says how
-    many questions of a session it did not find out.
+    ``lapses``: where pages are edited, the share of turns in which it does nothing that is an action, and of those in
+    which it forgets to write what it looks up; both count as ``slipped``. After the first what it had looked up is
+    not shown again, and it gives that question up; after the second it goes on by the list. ``given_up`` says how many
+    questions of a session it did not find out.
     ``knows``: it writes values that it was not shown, in turns that are not to be imitated either, so that one search
     in vain does not spoil a long lesson.
 
@@ -174,7 +175,10 @@ class Expert:
         page = Change(read, before, (), added, script.pending, was)
         if script.asked.held:
             self._leave_out(session, script)
-        if page.list and self._slips and self._rng.random() < self._slips:
+        if self._lapses and number and edits(self._pages) and self._rng.random() < self._lapses:
+            page, script.pending = replace(page, pending=""), ""
+            self._leave_out(session, script)
+        elif page.list and self._slips and self._rng.random() < self._slips:
             page = spoiled(page, self._rng, self._pages)
             self._leave_out(session, script)
         return f"{write_page(page, self._pages)}<search> {lookup.query}</search>"

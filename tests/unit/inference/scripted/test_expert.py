@@ -327,15 +327,15 @@ def test_the_turns_of_questions_that_are_not_listed_are_left_out() -> None:
     assert expert.slipped == {"s": {0, 1}}
 
 
-def lapsing(of: Task, *observations: str, keeps: bool) -> tuple[Expert, list[str]]:
-    """What an expert writes that does nothing in its second turn only, and then keeps nonsense as the value or not."""
+def lapsing(of: Task, *observations: str, keeps: bool, acts: bool = False) -> tuple[Expert, list[str]]:
+    """What an expert writes with a lapse in its second turn only: a value is kept or not, an action taken or not."""
     for seed in range(400):
         expert = Expert(pages="edited", lapses=0.5, seed=seed)
         expert.enlist("s", of)
         written: list[str] = []
         for shown in ("", *observations):
             written.append(expert("s", f"{' '.join(written)}<information>{shown}</information>"))
-        if expert.slipped == {"s": {1}} and ("+(1) " in written[1]) == keeps:
+        if expert.slipped == {"s": {1}} and ("+(1) " in written[1], "<search>" in written[1]) == (keeps, acts):
             return expert, written
     raise AssertionError("no seed")
 
@@ -371,6 +371,18 @@ def test_after_nonsense_was_kept_last_the_answer_is_given() -> None:
     kept = written[1].partition("+(1) ")[2].removesuffix("</think></search>")
     assert written[2:] == [f"<think>=\n+?(2) Answer all.</think><answer>(1) {kept};</answer>"]
     assert expert.given_up == {"s": 1}
+
+
+def test_after_what_is_looked_up_was_not_written_the_list_says_where_to_go_on() -> None:
+    asked = task("Peru/capital", "Ghana/capital", "Brazil/capital")
+    expert, written = lapsing(asked, "capital: Lima;", "capital: Accra;", "capital: Brasília;", keeps=True, acts=True)
+    assert written[1:] == [
+        "<think>= capital: Lima\n-?\n+(1) Lima</think><search> capital of Ghana</search>",
+        "<think>= capital: Accra\n+(2) Accra\n+?(3) capital of Brazil</think><search> capital of Brazil</search>",
+        "<think>= capital: Brasília\n-?\n+(3) Brasília\n+?(4) Answer all.</think>"
+        "<answer>(1) Lima;(2) Accra;(3) Brasília;</answer>",
+    ]
+    assert expert.given_up == {}
 
 
 def test_a_page_that_is_rewritten_is_never_lost_on_purpose() -> None:
