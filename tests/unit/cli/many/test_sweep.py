@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mem1.cli.main import main
-from mem1.errors import IncompleteError
+from mem1.errors import IncompleteError, StorageError
 
 KEYS = ["train", "parallel", "--train.optimizer.lr", "1e-6,3e-6", "--train.steps", "5", "--seeds", "2"]
 
@@ -115,3 +115,11 @@ def test_commands_for_a_scheduler_are_printed_and_nothing_is_done(
 def test_seeds_count_from_the_first(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["sweep", "train", "parallel", "--seeds", "2", "--first-seed", "7", "--into", "x", "--print", "--json"])
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == ["seed-7", "seed-8"]
+
+
+def test_a_damaged_list_of_what_is_finished_is_told(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ["--into", str(program / "s")]
+    assert main(["sweep", *KEYS, *folder]) == 0
+    (program / "s" / "sweep-done.json").write_text("7")
+    assert main(["sweep", *KEYS, *folder, "--resume"]) == StorageError.exit_code
+    assert "sweep-done.json holds no list of runs" in capsys.readouterr().err
