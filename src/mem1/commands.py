@@ -6,7 +6,7 @@ Every command that runs a model starts here. Nothing else in the program knows h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,19 +201,30 @@ def forecast(command: str, recipe: Path, overrides: Overrides) -> Summary:
     return found | {"notes": [*found["notes"], *unused(loaded)]} if command == "evaluate" else found
 
 
-def export(run: Path, folder: Path, *, dtype: str, adapter: bool = False, checkpoint: str = "latest") -> Summary:
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    dtype: str,
+    adapter: bool = False,
+    checkpoint: str = "latest",
+    average: Sequence[str] = (),
+) -> Summary:
     """The model of a run's checkpoint as a plain folder; returns what to print. Raises ``Mem1Error``."""
     from mem1.train.saving.export import export as export_model  # torch
 
     directory = RunDir.open(run)
 
     def beside(inside: Path, step: int) -> None:
-        describe(directory, inside, step, name=folder.resolve().name)
+        describe(directory, inside, step, name=folder.resolve().name, averaged=len(average))
 
-    step = export_model(directory, folder, dtype=dtype, adapter=adapter, checkpoint=checkpoint, beside=beside)
+    step = export_model(
+        directory, folder, dtype=dtype, adapter=adapter, checkpoint=checkpoint, average=average, beside=beside
+    )
     return {
         "folder": str(folder),
         "step": step,
+        **({"mean with": ", ".join(average)} if average else {}),
         "dtype": "float32" if adapter else dtype,
         "card": str(folder / CARD),
         "evaluate it": f"mem1 evaluate {folder}",

@@ -22,12 +22,19 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--adapter", action="store_true", help="write a low-rank adapter alone instead of merging it into its model"
     )
+    parser.add_argument(
+        "--average",
+        metavar="MODEL",
+        nargs="+",
+        help="take the mean of the run's weights and these models', which were trained from the same one",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, then print where and from which step."""
     if arguments.adapter:
-        alone("--adapter", {"--dtype": arguments.dtype}, where="mem1 export", why="writes float32, as it was trained")
+        given = {"--dtype": arguments.dtype, "--average": arguments.average}
+        alone("--adapter", given, where="mem1 export", why="writes the adapter in float32, as it was trained")
     from mem1 import commands  # torch
 
     summary = commands.export(
@@ -36,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         dtype=arguments.dtype or "float32",
         adapter=arguments.adapter,
         checkpoint=arguments.checkpoint,
+        average=arguments.average or (),
     )
     output.show(summary, as_json=arguments.json, title="exported")
     return 0

@@ -30,6 +30,7 @@ def model_card(
     versions: Mapping[str, str | None],
     supervised: bool = False,
     watched: Mapping[str, float] | None = None,
+    averaged: int = 0,
 ) -> str:
     """The card, in Markdown with the header that model hubs read.
 
@@ -42,10 +43,11 @@ def model_card(
         versions: Of the software it was made with.
         supervised: Whether it learned from demonstrations and not from rewards.
         watched: Scores on dev tasks at the end of training.
+        averaged: Of how many other policies the weights are the mean with; what was measured is not of them then.
     """
     sections = {
         "Run it again": _again(files_of(recipe)),
-        "Figures": _figures(evaluations, step, watched or {}),
+        "Figures": _not_measured(averaged) if averaged else _figures(evaluations, step, watched or {}),
         "What it sees": _seen(recipe),
         "Data": _data(recipe),
         "How it was made": _made(recipe, base, step, versions, supervised=supervised),
@@ -89,6 +91,14 @@ def _figures(evaluations: Sequence[Evaluation], step: int, watched: Mapping[str,
     head = ("evaluation", "steps", "tasks", "strategy", "n", "score", "95 % interval", "peak tokens", "answered")
     lines = [_line(head), _line(["---"] * len(head)), *(_line(row) for row in rows)]
     return "\n".join(lines) + f"\n\nThis folder holds the weights after {step} steps. {at_the_end}".rstrip()
+
+
+def _not_measured(averaged: int) -> str:
+    others = "another policy" if averaged == 1 else f"{averaged} other policies"
+    return (
+        f"These weights are the mean of those of its run and of {others} that began with the same model. "
+        "What the run measured is of its own weights alone and is not told here."
+    )
 
 
 def _rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:

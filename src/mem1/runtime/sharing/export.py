@@ -21,11 +21,12 @@ from mem1.train.saving.provenance import note_steps
 _PROMPT = "prompt.txt"
 
 
-def describe(run: RunDir, folder: Path, step: int, *, name: str) -> None:
+def describe(run: RunDir, folder: Path, step: int, *, name: str, averaged: int = 0) -> None:
     """Write into ``folder`` the settings of ``run`` as a recipe of the policy there, and its card.
 
     A prompt that is a file is copied. What is of this machine or of who trained it is left out: where runs go, who
-    watched. Raises ``Mem1Error`` where the run's configuration or an evaluation is damaged.
+    watched. ``averaged``: of how many other policies the weights are the mean with. Raises ``Mem1Error`` where the
+    run's configuration or an evaluation is damaged.
     """
     with imports("known"):
         recipe = run.config(Recipe)
@@ -47,6 +48,7 @@ def describe(run: RunDir, folder: Path, step: int, *, name: str) -> None:
         versions=run.versions(),
         supervised=not run.episodes("train").exists(),
         watched=_watched(run, step),
+        averaged=averaged,
     )
     write_atomic(folder / CARD, card.encode())
 

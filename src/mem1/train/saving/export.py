@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from mem1.inference.hf.adapter import BASE, WEIGHTS
 from mem1.inference.hf.loading import load_model, load_tokenizer, save_model
 from mem1.storage.atomic import storage_errors, sync_tree
 from mem1.storage.run_dir import RunDir
+from mem1.train.saving.average import averaged
 from mem1.train.saving.checkpoint import Checkpoints, read_progress
 from mem1.train.saving.provenance import MODEL, SERVICE, chosen, note_steps
 
@@ -31,6 +32,7 @@ def export(
     dtype: str,
     adapter: bool = False,
     checkpoint: str = "latest",
+    average: Sequence[str] = (),
     beside: Callable[[Path, int], None] | None = None,
 ) -> int:
     """Write the model of a checkpoint and its tokenizer into ``folder``; returns the step it is from.
@@ -39,11 +41,12 @@ def export(
 
     ``dtype`` ("float32", "float16", "bfloat16") is how the weights are stored; they are loaded again as whatever is
     asked for then. A low-rank adapter is merged into its base model; with ``adapter`` it is written as it is, in peft's
-    format and in float32. ``beside`` writes what else belongs into the folder, for the step that it is told.
+    format and in float32. With ``average`` the weights are the mean of the checkpoint's and of those models'.
+    ``beside`` writes what else belongs into the folder, for the step that it is told.
 
     Raises:
         CheckpointError: There is no checkpoint, it is damaged, or ``adapter`` is asked for and it holds none.
-        ModelError: The base model of an adapter is missing or another one.
+        ModelError: The base model of an adapter is missing or another one, or a model to average is of another kind.
         StorageError: ``folder`` is not empty, or cannot be written.
     """
     latest = _checkpoint(run, checkpoint)
@@ -64,7 +67,7 @@ def export(
             where=str(latest),
             hint="leave --adapter out",
         )
-    model = None if adapter else _whole(latest / MODEL, dtype)
+    model = None if adapter else _whole(latest / MODEL, dtype, average)
     temporary = folder.with_name(f".{folder.name[:64]}.{uuid.uuid4().hex}.tmp")
     room = "make room on the disk, or choose another one"
     with boundary("cannot export the model", StorageError, hint=room), storage_errors("export the model", folder):
@@ -99,7 +102,9 @@ def _checkpoint(run: RunDir, wanted: str) -> Path:
     return latest
 
 
-def _whole(folder: Path, dtype: str) -> PreTrainedModel:
-    model: PreTrainedModel = load_model(str(folder), dtype="float32", device="cpu").to(getattr(torch, dtype))
-    model.config.dtype = getattr(torch, dtype)
-    return model
+def _whole(folder: Path, dtype: str, average: Sequence[str]) -> PreTrainedModel:
+    model = load_model(str(folder), dtype="float32", device="cpu")
+    averaged(model, load_tokenizer(str(folder)), average)
+    stored: PreTrainedModel = model.to(getattr(torch, dtype))
+    stored.config.dtype = getattr(torch, dtype)
+    return stored

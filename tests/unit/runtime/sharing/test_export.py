@@ -16,7 +16,7 @@ from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 
 
-def described(tmp_path: Path, **settings: object) -> tuple[Recipe, Path]:
+def described(tmp_path: Path, averaged: int = 0, **settings: object) -> tuple[Recipe, Path]:
     recipe = Recipe.model_validate({"name": "mine", "seed": 7, **settings})
     run = RunDir.create(tmp_path / "runs", "run", recipe)
     with MetricsWriter(run.metrics) as metrics:
@@ -25,7 +25,7 @@ def described(tmp_path: Path, **settings: object) -> tuple[Recipe, Path]:
         metrics.write(3, {"evaluation/em": 0.75})
     folder = tmp_path / "exported"
     folder.mkdir()
-    describe(run, folder, 3, name="mine")
+    describe(run, folder, 3, name="mine", averaged=averaged)
     return recipe, folder
 
 
@@ -41,6 +41,13 @@ def test_what_is_loaded_from_the_folder_is_the_recipe_with_the_folders_model(tmp
     assert found.model == str(moved)
     assert found.train.tis_cap is None
     assert load(Recipe, moved, ["seed=8"]).seed == 8
+
+
+def test_the_card_of_a_mean_of_policies_tells_no_figures_of_one_of_them(tmp_path: Path) -> None:
+    _, folder = described(tmp_path, averaged=2)
+    card = (folder / "README.md").read_text()
+    assert "the mean of those of its run and of 2 other policies" in card
+    assert "0.75" not in card
 
 
 def test_a_prompt_that_is_a_file_comes_along(tmp_path: Path) -> None:

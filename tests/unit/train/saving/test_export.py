@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from mem1.config import Config
-from mem1.errors import CheckpointError, StorageError
+from mem1.errors import CheckpointError, ModelError, StorageError
 from mem1.inference.hf.loading import load_model, load_tokenizer
 from mem1.storage.run_dir import RunDir
 from mem1.train.config import LoraConfig
@@ -107,3 +108,34 @@ def test_a_whole_model_has_no_adapter_to_take_out(run: RunDir, tmp_path: Path) -
     with pytest.raises(CheckpointError, match="there is no adapter"):
         export(run, tmp_path / "alone", dtype="float32", adapter=True)
     assert not (tmp_path / "alone").exists()
+
+
+def moved(run: RunDir, folder: Path, by: float) -> Path:
+    """The exported model with ``by`` added to every weight."""
+    export(run, folder, dtype="float32")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: value + by for name, value in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_weights_are_averaged_with_those_of_other_models(run: RunDir, tmp_path: Path) -> None:
+    """The mean of w, w + 1 and w + 5 is w + 2."""
+    others = [str(moved(run, tmp_path / str(by), by)) for by in (1.0, 5.0)]
+    export(run, tmp_path / "mean", dtype="float32", average=others)
+    own = trained().model.state_dict()
+    found = load_model(str(tmp_path / "mean"), device="cpu").state_dict()
+    for name, value in own.items():
+        torch.testing.assert_close(found[name], value + 2.0)
+
+
+def test_other_kinds_of_models_are_not_averaged(run: RunDir, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="its tokens are other ones") as caught:
+        export(run, tmp_path / "mean", dtype="float32", average=["builtin:tiny-parallel"])
+    assert caught.value.where == "--average builtin:tiny-parallel"
+    smaller = load_model("builtin:tiny", device="cpu")
+    config = type(smaller.config).from_dict({**smaller.config.to_dict(), "num_hidden_layers": 1})
+    type(smaller)(config).save_pretrained(tmp_path / "smaller")
+    load_tokenizer("builtin:tiny").save(tmp_path / "smaller")
+    with pytest.raises(ModelError, match="other names or shapes"):
+        export(run, tmp_path / "mean", dtype="float32", average=[str(tmp_path / "smaller")])
+    assert not (tmp_path / "mean").exists()
