@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,11 @@ from mem1.storage.metrics import MetricsWriter
 from mem1.storage.run_dir import RunDir
 
 
-def described(tmp_path: Path, averaged: int = 0, **settings: object) -> tuple[Recipe, Path]:
+def described(tmp_path: Path, **settings: object) -> tuple[Recipe, Path]:
+    return written(tmp_path, 0, settings)
+
+
+def written(tmp_path: Path, averaged: int, settings: Mapping[str, object]) -> tuple[Recipe, Path]:
     recipe = Recipe.model_validate({"name": "mine", "seed": 7, **settings})
     run = RunDir.create(tmp_path / "runs", "run", recipe)
     with MetricsWriter(run.metrics) as metrics:
@@ -44,7 +49,7 @@ def test_what_is_loaded_from_the_folder_is_the_recipe_with_the_folders_model(tmp
 
 
 def test_the_card_of_a_mean_of_policies_tells_no_figures_of_one_of_them(tmp_path: Path) -> None:
-    _, folder = described(tmp_path, averaged=2)
+    _, folder = written(tmp_path, 2, {})
     card = (folder / "README.md").read_text()
     assert "the mean of those of its run and of 2 other policies" in card
     assert "0.75" not in card
