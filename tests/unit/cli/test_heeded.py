@@ -47,6 +47,7 @@ SCRIPTED = ["--engine.type", "tests.unit.run.scripted:ScriptedConfig", "--allow-
         ("compose demo --data-source x", "--data-source stands in Parquet"),
         ("recipe train --schema", "--schema is of a whole recipe"),
         ("export run folder --adapter --dtype float16", "--adapter writes float32"),
+        ("export run folder --adapter --average builtin:tiny", "--adapter writes float32"),
         ("bench packing --all", "--all runs every benchmark"),
         ("index demo --type dense", "a recipe names its retriever itself"),
         ("runs --over-seeds --sort score", "--over-seeds puts the best mean first"),

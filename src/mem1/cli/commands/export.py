@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Export, then print where and from which step."""
     if arguments.adapter:
         given = {"--dtype": arguments.dtype, "--average": arguments.average}
-        alone("--adapter", given, where="mem1 export", why="writes the adapter in float32, as it was trained")
+        alone("--adapter", given, where="mem1 export", why="writes float32, as it was trained")
     from mem1 import commands  # torch
 
     summary = commands.export(
