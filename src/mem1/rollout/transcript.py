@@ -3,59 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from mem1.envs.around import Around
 from mem1.envs.base import Environment
 from mem1.inference.base import Tokenizer, eos_ids
 from mem1.rollout.episode import RolloutContext, RolloutRequest, run_episode
 from mem1.storage.distillation import Transcript, TranscriptTurn
-from mem1.types import Action, Episode, Observation, Score, Task, ToolSpec
+from mem1.types import Action, Episode, Observation, Task
 
 
-@dataclass(slots=True)
-class _Recording:
-    """An environment that remembers what it said (an ``Environment``)."""
+class _Recording(Around):
+    """An environment that remembers what it said."""
 
-    env: Environment
-    prompt: str = ""
-    first: Observation | None = None
-    observations: list[Observation] = field(default_factory=list)
-
-    @property
-    def task(self) -> Task:
-        return self.env.task
-
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        return self.env.tools
-
-    @property
-    def takes_answer(self) -> bool:
-        return self.env.takes_answer
-
-    @property
-    def max_turns(self) -> int:
-        return self.env.max_turns
-
-    @property
-    def objective(self) -> int:
-        return self.env.objective
-
-    @property
-    def answers(self) -> tuple[str | None, ...]:
-        return self.env.answers
+    def __init__(self, inner: Environment) -> None:
+        super().__init__(inner)
+        self.prompt = ""
+        self.first: Observation | None = None
+        self.observations: list[Observation] = []
 
     def reset(self) -> tuple[str, Observation | None]:
-        self.prompt, self.first = self.env.reset()
+        self.prompt, self.first = super().reset()
         return self.prompt, self.first
 
     async def step(self, action: Action) -> Observation:
-        observation = await self.env.step(action)
+        observation = await super().step(action)
         self.observations.append(observation)
         return observation
-
-    def score(self) -> Score:
-        return self.env.score()
 
 
 async def run_recorded(request: RolloutRequest, parts: RolloutContext) -> tuple[Episode, Transcript | None]:

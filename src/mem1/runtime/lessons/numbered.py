@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from mem1.envs.around import Around
 from mem1.envs.base import Environment
 from mem1.inference.scripted.expert import Expert
 from mem1.inference.scripted.pages import Pages, pages_under
@@ -15,7 +16,6 @@ from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
 from mem1.rollout.config import LessonsConfig, ends
-from mem1.runtime.lessons.around import Around
 from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.numbering import (

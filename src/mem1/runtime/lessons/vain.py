@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from mem1.envs.around import Around
 from mem1.envs.base import Environment
-from mem1.runtime.lessons.around import Around
 from mem1.types import Action, Observation, Task, ToolCall
 
 

@@ -30,7 +30,10 @@ def averaged(model: PreTrainedModel, tokenizer: HfTokenizer, others: Sequence[st
     """
     mean = {name: value.clone() for name, value in model.state_dict().items()}  # tied weights have two names
     for done, spec in enumerate(others, start=1):
-        _same_tokens(tokenizer, spec)
+        if load_tokenizer(spec).fingerprint != tokenizer.fingerprint:
+            raise ModelError(
+                "its tokens are other ones", where=f"--average {spec}", hint="average policies that share a tokenizer"
+            )
         theirs = load_model(spec, dtype="float32", device="cpu").state_dict()
         if {name: value.shape for name, value in mean.items()} != {name: v.shape for name, v in theirs.items()}:
             raise ModelError(
@@ -41,14 +44,4 @@ def averaged(model: PreTrainedModel, tokenizer: HfTokenizer, others: Sequence[st
         for name, value in mean.items():
             if value.is_floating_point():
                 value += (theirs[name] - value) / (done + 1)
-    if others:
-        model.load_state_dict(mean)
-
-
-def _same_tokens(tokenizer: HfTokenizer, spec: str) -> None:
-    other = load_tokenizer(spec)
-    size = tokenizer.vocabulary_size
-    if size != other.vocabulary_size or any(tokenizer.decode([i]) != other.decode([i]) for i in range(size)):
-        raise ModelError(
-            "its tokens are other ones", where=f"--average {spec}", hint="average policies that share a tokenizer"
-        )
+    model.load_state_dict(mean)

@@ -104,7 +104,8 @@ def _checkpoint(run: RunDir, wanted: str) -> Path:
 
 def _whole(folder: Path, dtype: str, average: Sequence[str]) -> PreTrainedModel:
     model = load_model(str(folder), dtype="float32", device="cpu")
-    averaged(model, load_tokenizer(str(folder)), average)
+    if average:
+        averaged(model, load_tokenizer(str(folder)), average)
     stored: PreTrainedModel = model.to(getattr(torch, dtype))
     stored.config.dtype = getattr(torch, dtype)
     return stored

@@ -1,4 +1,4 @@
-"""An environment around another: what lessons change of what is shown."""
+"""An environment around another: what changes or records something of it overrides the method that does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mem1.types import Action, Observation, Score, Task, ToolSpec
 
 
 class Around:
-    """Passes everything on; what a lesson changes overrides ``reset`` or ``step``."""
+    """An ``Environment`` that passes everything on to ``inner``."""
 
     def __init__(self, inner: Environment) -> None:
         self._inner = inner
