@@ -34,7 +34,10 @@ SCRIPTED = ["--engine.type", "tests.unit.run.scripted:ScriptedConfig", "--allow-
             "summary is not among the strategies that are evaluated",
         ),
         ('evaluate demo --strategies [{type="window",window=90}]', "strategies: nothing that is evaluated has use"),
-        ('evaluate demo --strategies [{type="state_gated",instruction="Go."}]', "state_gated is the recipe's memory"),
+        (
+            'evaluate demo --strategies [{type="state_gated",instruction="Go."}]',
+            "sets up state_gated otherwise than memory",
+        ),
         ("doctor --train.steps 3", "keys of a recipe: nothing that is examined has use for it"),
         ("doctor --key-env KEY", "--key-env: nothing that is examined has use for it"),
         ("doctor demo --key-env KEY", "--key-env: nothing that is examined has use for it"),
