@@ -170,7 +170,9 @@ def test_checkpoints_at_a_service_are_sampled_there(tmp_path: Path, monkeypatch:
             (folder / "service.json").write_text(json.dumps({"sampler": sampler}))
     asked: list[tuple[str, int]] = []
 
-    def measured(start: Any, recipe: Recipe, directory: Any, *, label: str, version: int, resume: bool) -> Any:
+    def measured(
+        start: Any, recipe: Recipe, directory: Any, expert: Any, *, label: str, version: int, resume: bool
+    ) -> Any:
         asked.append((recipe.model, version))
         return None, None
 
