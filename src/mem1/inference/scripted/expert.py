@@ -23,6 +23,7 @@ from mem1.tasks.numbering import end_of
 from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
+ASKS = "Question: "  # what an environment that asks one question after the other puts in front of the next
 LAST = "Answer all."  # what the ``brief`` prompt says under the number after the last question
 ASKED = {"summary": "<summary>", "note": "<note>"}  # what a side call's context ends with, by its purpose
 _NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
@@ -62,6 +63,7 @@ class _Script:
     objectives: deque[_Asked]
     asked: _Asked | None = None
     awaited: _Lookup | None = None
+    found: tuple[str, str] = ("", UNKNOWN)  # the last answer: how it was noted when it was read, and the value
     items: dict[int, str] = field(default_factory=dict)
     pending: str = ""  # what the newest page says is being looked up
     turns: int = 0
@@ -70,6 +72,15 @@ class _Script:
     def done(self) -> bool:
         """Whether nothing is left to be looked up."""
         return self.asked is not None and not self.asked.lookups and not self.objectives and self.awaited is None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether all was looked up for a question that is asked all the same: its answer was none."""
+        return self.asked is not None and not self.asked.lookups and self.awaited is None
+
+    def go_on(self) -> None:
+        """The next question is asked, whatever became of the one before."""
+        self.asked, self.awaited = self.objectives.popleft(), None
 
     def next_lookup(self) -> _Lookup:
         if self.asked is None or not self.asked.lookups:
@@ -100,7 +111,9 @@ class Expert:
     A context that ends with one of ``ASKED`` is a side call of its memory's. What it writes there holds the list and
     what is being looked up. It spoils some of those too: ``slipped_calls`` says in front of which turns.
 
-    Asked once more when all is done (an answer that was cut off is none) it answers again: with its list, or "unknown".
+    An answer that was cut off is none. Asked once more it answers again: with its list, or what it answered if that can
+    still be read, or "unknown". Of questions that come one after the other it takes up the next one when the
+    environment shows it, also where the turns of the one before ran out.
     """
 
     demonstrates: ClassVar[frozenset[str]] = frozenset(ASKED)  # side calls that are to be imitated, by purpose
@@ -148,13 +161,16 @@ class Expert:
         for tag in ASKED.values():
             if context.endswith(tag):
                 return self._summary(session, script, tag)
+        shown = context[context.rfind(self._observation_tag) :]
+        if not script.upfront and script.asked and script.objectives and ASKS in _first_line(shown):
+            script.go_on()
         script.turns += 1
         if self._lapses and script.awaited and edits(self._pages) and self._rng.random() < self._lapses:
             return self._lapse(session, script, script.awaited)
-        shown = context[context.rfind(self._observation_tag) :]
-        read, value = self._take_in(session, script, shown)
-        if not script.upfront and (value is not None or script.done):
-            return self._answer(script, read, UNKNOWN if value is None else value)
+        once_more = not script.upfront and script.unanswered
+        read, value = self._given(script, context) if once_more else self._take_in(session, script, shown)
+        if not script.upfront and value is not None:
+            return self._answer(script, read, value)
         added = self._kept(script, value)
         before = tuple(item for item in script.items.items() if item not in added)
         was = bool(script.pending)
@@ -229,6 +245,11 @@ class Expert:
             self._give_up(session)
         return read, value
 
+    def _given(self, script: _Script, context: str) -> tuple[str, str]:
+        """What was answered before, as far as it can still be read."""
+        read, value = script.found
+        return (read, value) if read in context else ("", UNKNOWN)
+
     def _kept(self, script: _Script, value: str | None) -> tuple[Item, ...]:
         """What joins the list."""
         if value is None or script.asked is None or not script.asked.number:
@@ -239,15 +260,22 @@ class Expert:
     def _answer(self, script: _Script, read: str, value: str) -> str:
         """The answer to one question, with what it asks again; the page keeps what is asked again later."""
         assert script.asked is not None
+        script.found = read, value
         again = script.asked.recalls
         given = f"{value}, ({again}) {script.items.get(again, UNKNOWN)}" if again else value
-        struck = (again,) if again and edits(self._pages) else ()
+        struck = (again,) if again in script.items and edits(self._pages) else ()
         if struck:
             script.items.pop(again, None)
         before = tuple(script.items.items())
-        page = Change(read, before, struck, self._kept(script, value), "", bool(script.pending))
+        added = () if script.asked.number in script.items else self._kept(script, value)
+        page = Change(read, before, struck, added, "", bool(script.pending))
         script.pending = ""
         return f"{write_page(page, self._pages)}<answer> {given}</answer>"
+
+
+def _first_line(shown: str) -> str:
+    """Where an environment speaks itself: in front of the passages."""
+    return shown.partition(">")[2].lstrip().partition("\n")[0].partition("(Title:")[0]
 
 
 def _read(awaited: _Lookup, shown: str) -> str:

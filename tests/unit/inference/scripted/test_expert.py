@@ -9,11 +9,14 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from mem1.envs.qa import QaEnvConfig
+from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
 from mem1.inference.scripted.expert import Expert
 from mem1.inference.scripted.pages import Pages
+from mem1.inference.tokenizers.toy import CharTokenizer
 from mem1.memory.strategies.state import StateMemoryConfig
-from mem1.retrieval.base import Hit, Retriever
+from mem1.memory.text.format import Budgets
+from mem1.retrieval.base import Hit, Passage, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.episode import RolloutContext
@@ -131,7 +134,7 @@ def test_summaries_by_hand() -> None:
 def test_summaries_of_questions_without_numbers_by_hand() -> None:
     """What was answered is not kept; behind an answer there is nothing to keep at all."""
     both = task("Peru/capital", "Ghana/capital", composition=Composition.SEQUENTIAL)
-    written = summarised(both, "Lima", "Question", "Accra", expert=Expert(pages="noted"))
+    written = summarised(both, "Lima", "Question: ...", "Accra", expert=Expert(pages="noted"))
     assert written[1::2] == ["? capital of Peru</summary>", "</summary>", "? capital of Ghana</summary>"]
     assert written[6] == "<think> capital: Accra</think><answer> Accra</answer>"
 
@@ -163,7 +166,7 @@ DELAYED = ("Peru/capital", "China/capital>internet code", "Ghana/capital")
 def test_delayed_by_hand() -> None:
     """An answer is kept until it was asked again, two questions later."""
     asked = make_task(delayed([objective(name) for name in DELAYED], 2), Composition.DELAYED, "train")
-    shown = ("Lima", "Question", "China", ".cn", "Question", "Accra")
+    shown = ("Lima", "Question: (2)", "China", ".cn", "Question: (3)", "Accra")
     assert script(asked, *shown) == [
         "<think>|?(1) capital of Peru</think><search> capital of Peru</search>",
         "<think> capital: Lima|(1) Lima;</think><answer> Lima</answer>",
@@ -184,7 +187,7 @@ def test_delayed_by_hand() -> None:
 def test_what_was_asked_again_leaves_the_rewritten_page_with_the_next_question() -> None:
     names = ("Peru/capital", "Ghana/capital", "China/internet code")
     asked = make_task(delayed([objective(name) for name in names], 1), Composition.DELAYED, "train")
-    written = script(asked, "Lima", "Question", "Accra", "Question", ".cn")
+    written = script(asked, "Lima", "Question: (2)", "Accra", "Question: (3)", ".cn")
     assert written[3].startswith("<think> capital: Accra|(1) Lima;(2) Accra;</think>")
     assert written[4].startswith("<think>|(2) Accra;?(3) internet code of China, (2)</think>")
 
@@ -207,6 +210,55 @@ def test_sequential_by_hand() -> None:
         "<think> capital: Lima</think><answer> Lima</answer>",
         "<think> ? capital of Ghana</think><search> capital of Ghana</search>",
         "<think> capital: Accra</think><answer> Accra</answer>",
+    ]
+
+
+CUT = "Turns left: 2. No action was taken: the answer tag is not closed"
+
+
+def test_an_answer_that_was_cut_off_is_given_again_until_the_next_question_is_asked() -> None:
+    both = task("Peru/capital", "Ghana/capital", composition=Composition.SEQUENTIAL)
+    given = "<think> capital: Lima</think><answer> Lima</answer>"
+    assert script(both, "Lima", CUT, CUT, "Turns left: 4. Question: What is the capital of Ghana?", "Accra") == [
+        "<think> ? capital of Peru</think><search> capital of Peru</search>",
+        *[given] * 3,
+        "<think> ? capital of Ghana</think><search> capital of Ghana</search>",
+        "<think> capital: Accra</think><answer> Accra</answer>",
+    ]
+
+
+def test_an_answer_that_can_be_read_nowhere_any_more_is_given_again_as_unknown() -> None:
+    expert = Expert()
+    expert.enlist("s", task("Peru/capital", "Ghana/capital", composition=Composition.SEQUENTIAL))
+    expert("s", "P<information>Question: ...</information>")
+    expert("s", "P<information>Lima</information>")
+    assert expert("s", f"P<think> cap</think><information>{CUT}</information>").endswith("<answer> unknown</answer>")
+
+
+@pytest.mark.parametrize("composition", [Composition.SEQUENTIAL, Composition.CHAINED])
+def test_where_the_turns_of_a_question_ran_out_the_next_one_is_looked_up(composition: Composition) -> None:
+    """What is shown then is the next question, and not what was searched for: no value, and no missing one either."""
+    asked = task("China/capital>internet code", "Ghana/capital", composition=composition)
+    assert script(asked, "China", "Turns left: 2. Question: What is the capital of Ghana?", "Accra")[2:] == [
+        "<think> ? capital of Ghana</think><search> capital of Ghana</search>",
+        "<think> capital: Accra</think><answer> Accra</answer>",
+    ]
+
+
+def test_a_delayed_answer_that_was_cut_off_changes_the_page_once() -> None:
+    """What it strikes is gone, so that the answer asked again cannot be read a second time where pages are edited."""
+    names = ("Peru/capital", "Ghana/capital", "Brazil/capital")
+    asked = make_task(delayed([objective(name) for name in names], 1), Composition.DELAYED, "train")
+    shown = ("Lima", "Question: (2)", "Accra", CUT, "Question: (3)", "Brasília")
+    assert (
+        script(asked, *shown)[3:5]
+        == ["<think> capital: Accra|(1) Lima;(2) Accra;</think><answer> Accra, (1) Lima</answer>"] * 2
+    )
+    assert script(asked, *shown, pages="edited")[3:] == [
+        "<think>= capital: Accra\n-?\n-(1)\n+(2) Accra</think><answer> Accra, (1) Lima</answer>",
+        "<think>= capital: Accra</think><answer> Accra, (1) unknown</answer>",
+        "<think>=\n+?(3) capital of Brazil, (2)</think><search> capital of Brazil</search>",
+        "<think>= capital: Brasília\n-?\n-(2)\n+(3) Brasília</think><answer> Brasília, (2) Accra</answer>",
     ]
 
 
@@ -418,18 +470,44 @@ class Some:
         return [[] if any(w in q for w in self.without) else hits for q, hits in zip(queries, found, strict=True)]
 
 
-def episodes(tasks: Sequence[Task], retriever: Retriever) -> list[Episode]:
+def episodes(
+    tasks: Sequence[Task],
+    retriever: Retriever,
+    *,
+    turns: int = 6,
+    action: int = 200,
+    tokenizer: Tokenizer | None = None,
+) -> list[Episode]:
+    """The expert's, with so many turns a question and so many tokens for an action."""
     expert, requests = Expert(), group_requests(tasks, 1, seed=0, label="expert")
     for request in requests:
         expert.enlist(request.episode_id, request.task)
     parts = RolloutContext(
-        engine=ScriptedEngine(expert),
-        make_env=QaEnvConfig(turns_per_objective=6).build(retriever, StandardScorer()),
-        make_memory=StateMemoryConfig().build(),
+        engine=ScriptedEngine(expert, tokenizer),
+        make_env=QaEnvConfig(turns_per_objective=turns).build(retriever, StandardScorer()),
+        make_memory=StateMemoryConfig(budgets=Budgets(action=action)).build(),
         temperature=0.0,
         reward=lambda score: score.total("em"),
     )
     return asyncio.run(run_requests(requests, parts, concurrency=8))
+
+
+def test_an_answer_longer_than_its_budget_costs_its_own_question_alone() -> None:
+    """Of 24 tokens, two of which are tags: each search has room, and the first answer has none."""
+    long = Objective(id="e", question="Emma?", answers=("the novelist Jane Austen",), source="nq")
+    told = Bm25Retriever([Passage(id="e", title="Emma", text="by the novelist Jane Austen"), *small_world().passages])
+    asked = make_task([long, objective("Ghana/capital")], Composition.SEQUENTIAL, "train")
+    (episode,) = episodes([asked], told, turns=4, action=24, tokenizer=CharTokenizer())
+    assert episode.error is None
+    assert episode.answers == (None, "Accra")
+    assert [turn.action_text[:8] for turn in episode.turns] == ["<search>", *["<answer>"] * 3, "<search>", "<answer>"]
+
+
+def test_a_question_whose_turns_do_not_suffice_costs_no_other() -> None:
+    names = ("China/capital>internet code", "Ghana/capital", "Peru/capital")
+    asked = task(*names, composition=Composition.SEQUENTIAL)
+    (episode,) = episodes([asked], Bm25Retriever(small_world().passages), turns=2)
+    assert episode.answers == (None, "Accra", "Lima")
 
 
 @pytest.mark.parametrize("composition", [Composition.PARALLEL, Composition.SEQUENTIAL])
