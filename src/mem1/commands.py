@@ -34,6 +34,7 @@ from mem1.runtime.evaluate import evaluate as run_evaluation
 from mem1.runtime.evaluate import views as compare_views
 from mem1.runtime.forecast.commands import told
 from mem1.runtime.heeded import check_heeded, unused
+from mem1.runtime.played_once import PlayedOnce
 from mem1.runtime.sharing.card import CARD
 from mem1.runtime.sharing.export import describe
 from mem1.runtime.start import Start, opening
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # torch
 
 Overrides = Iterable[str]
 Summary = dict[str, Any]
+Expert = Callable[[Runtime, Cells], tuple[Ceiling, ...]]
 WARM_START = "warm-start"
 
 
@@ -124,10 +126,13 @@ def evaluate_checkpoints(
     found = []
     with opening(trained.config_toml, given, run=run, resume=resume) as start:
         directory: RunDir | None = None
+        expert = PlayedOnce()
         _heed(start, given)
         for step, path in checkpoints.items():
             one = start.recipe.model_copy(update={"model": model_of(path)})
-            directory, evaluation = _measured(start, one, directory, label=path.name, version=step, resume=resume)
+            directory, evaluation = _measured(
+                start, one, directory, expert, label=path.name, version=step, resume=resume
+            )
             found.append((path.name, _evaluated(directory, evaluation)))
     return found
 
@@ -160,11 +165,11 @@ def _evaluation(start: Start, overrides: Iterable[str], *, resume: bool) -> tupl
     """The evaluation of a recipe, in its run."""
     recipe = start.recipe
     _heed(start, overrides)
-    return _measured(start, recipe, None, label="evaluation", version=steps_of(recipe.model), resume=resume)
+    return _measured(start, recipe, None, ceilings, label="evaluation", version=steps_of(recipe.model), resume=resume)
 
 
 def _measured(
-    start: Start, recipe: Recipe, directory: RunDir | None, *, label: str, version: int, resume: bool
+    start: Start, recipe: Recipe, directory: RunDir | None, expert: Expert, *, label: str, version: int, resume: bool
 ) -> tuple[RunDir, Evaluation]:
     """An evaluation of ``recipe`` with what its expert would reach, in ``directory`` or the run that begins with it."""
     built = build(recipe)
@@ -177,12 +182,12 @@ def _measured(
         counts: Mapping[str, int] = getattr(built.world.make_env, "counts", {})  # of a world that asks others
         if counts:
             directory.add_web(counts)
-    return directory, _with_expert(evaluation, built, directory, cells)
+    return directory, _with_expert(evaluation, expert(built, cells), directory)
 
 
-def _with_expert(evaluation: Evaluation, built: Runtime, directory: RunDir, cells: Cells) -> Evaluation:
+def _with_expert(evaluation: Evaluation, reached: tuple[Ceiling, ...], directory: RunDir) -> Evaluation:
     """The evaluation with what its expert reached beside it, on disk too."""
-    whole = evaluation.model_copy(update={"ceiling": ceilings(built, cells)})
+    whole = evaluation.model_copy(update={"ceiling": reached})
     directory.write_evaluation(whole.label, whole)
     return whole
 
@@ -286,7 +291,7 @@ def demo(recipe: Path, overrides: Overrides, *, run: Path | None, resume: bool) 
             if outcome.interrupted:
                 raise KeyboardInterrupt
             after = run_evaluation(built, directory, cells, label="trained", version=outcome.step, resume=resume)
-            after = _with_expert(after, built, directory, cells)
+            after = _with_expert(after, ceilings(built, cells), directory)
             write_json(directory.views, compare_views(built, turns=6, episodes=4))
             report = build_report(directory.path)
             minutes = seconds() / 60

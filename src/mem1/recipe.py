@@ -43,6 +43,9 @@ def _by_name(monitors: object) -> object:
     return [_named(one) for one in monitors]
 
 
+SHARED = ("tags", "budgets")
+"""What all memories of a recipe have from ``memory``."""
+
 RewardName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*( *\+ *[a-z][a-z0-9_]*)*$"), BeforeValidator(_of_version_1)]
 
 
@@ -111,6 +114,8 @@ class Recipe(Config):
         names = [strategy.type for strategy in self.strategies]
         if len(set(names)) < len(names):
             raise ValueError(f"strategies name a memory policy twice: {', '.join(names)}")
+        for strategy in self.strategies:
+            _agrees(strategy, self.memory)
         for key, named in (("strategies", self.evaluate.strategies), ("baseline", (self.evaluate.baseline,))):
             unknown = set(named) - {*builtin_names("memory"), *names, self.memory.type}  # enough for most: loads none
             unknown -= set(self.compared) if unknown else set()
@@ -133,6 +138,17 @@ class Recipe(Config):
         names = [source.label for source in self.all_sources]
         if len(set(names)) < len(names):
             raise ValueError(f"two sources have the same name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _prices_are_said_once(self) -> Self:
+        for key in ("prices", "side_prices"):
+            of_engine, of_evaluation = getattr(self.writer, key, None), getattr(self.evaluate, key)
+            if None not in (of_engine, of_evaluation) and of_engine != of_evaluation:
+                raise ValueError(
+                    f"engine.{key} and evaluate.{key} say otherwise of the same calls: leave evaluate.{key} out, which "
+                    "is for engines that know no prices"
+                )
         return self
 
     @model_validator(mode="after")
@@ -159,7 +175,26 @@ class Recipe(Config):
     @property
     def compared(self) -> dict[str, MemoryConfig]:
         """Every memory policy by name, with the trained one's tags and budgets."""
-        shared = {"tags": self.memory.tags, "budgets": self.memory.budgets}
+        shared = {key: getattr(self.memory, key) for key in SHARED}
         known = sorted(every("memory", MemoryConfig), key=MemoryConfig.place)
         found = {one.type: one for one in (*known, *self.strategies, self.memory)}
         return {name: one.model_copy(update=shared) for name, one in found.items()}
+
+
+def _agrees(strategy: MemoryConfig, memory: MemoryConfig) -> None:
+    """Raise ``ValueError`` where an entry of ``strategies`` says what ``memory`` would override."""
+    kind = strategy.type
+    for key in SHARED:
+        usual = type(strategy).model_fields[key].get_default(call_default_factory=True)
+        if getattr(strategy, key) not in (usual, getattr(memory, key)):
+            raise ValueError(
+                f"strategies gives {kind} {key} of its own, and all strategies have those of memory: set memory.{key}"
+            )
+    own = [key for key in type(strategy).model_fields if key not in SHARED] if kind == memory.type else []
+    if other := [key for key in own if getattr(strategy, key) != getattr(memory, key)]:
+        told = ", ".join(f"{key} = {getattr(strategy, key)!r}, memory {getattr(memory, key)!r}" for key in other)
+        keys = ", ".join(f"memory.{key}" for key in other)
+        raise ValueError(
+            f"strategies sets up {kind} otherwise than memory ({told}), which is trained and evaluated: set {keys} "
+            "and leave that entry out (--strategies '[]')"
+        )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mem1.commands import _clock, evaluate
+from mem1.commands import _clock, evaluate, evaluate_checkpoints
 from mem1.config import Config, build
 from mem1.errors import ConfigError
+from mem1.evaluation.records import Ceiling, Evaluation, Failure
+from mem1.inference.folders import find_folder
 from mem1.recipe import Recipe
+from mem1.runtime import ceiling
 from mem1.runtime.world import build_retriever, build_sources
 from mem1.storage.atomic import read_json
 from mem1.storage.run_dir import RunDir
@@ -61,3 +66,40 @@ def test_horizons_that_the_environment_refuses_are_refused_before_a_run_begins(t
     with pytest.raises(ConfigError, match="one goal an episode, not 2"):
         evaluate(recipe, [], run=tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
+
+
+ONE = {"strategies": ["state"], "baseline": "state", "horizons": [1], "tasks": 1, "session_objectives": 0}
+
+
+def two_checkpoints(folder: Path) -> RunDir:
+    """A run of the shipped policy with two checkpoints of it."""
+    config = {"model": "builtin:tiny", "env": {"prompt": "brief", "top_k": 2}, "evaluate": ONE}
+    run = RunDir.create(folder, "run", build(Recipe, config, where="test"))
+    for step in (0, 2):
+        shutil.copytree(find_folder("builtin:tiny"), run.checkpoints / f"step-{step:06d}" / "model")
+    return run
+
+
+@pytest.mark.parametrize(("change", "plays"), [("nothing", 1), ("a failed episode", 2), ("other tokens", 2)])
+def test_the_expert_plays_once_for_all_checkpoints_that_are_alike_to_it(
+    change: str, plays: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = two_checkpoints(tmp_path)
+    played: list[str] = []
+    row: Callable[..., Ceiling] = ceiling._ceiling
+
+    def counted(*given: object, **keys: object) -> Ceiling:
+        played.append(change)
+        failures = (Failure(type="BackendError", message="down", count=1),) if change == "a failed episode" else ()
+        return row(*given, **keys).model_copy(update={"failures": failures})
+
+    monkeypatch.setattr(ceiling, "_ceiling", counted)
+    if change == "other tokens":
+        file = run.checkpoints / "step-000002" / "model" / "tokenizer.json"
+        file.write_text(file.read_text().replace('"normalizer": null', '"normalizer": {"type": "NFC"}'))
+    evaluate_checkpoints(run.path, [], of="all", run=tmp_path / "measured", resume=False)
+    assert len(played) == plays
+    measured = RunDir(tmp_path / "measured")
+    first, second = (measured.read_evaluation(f"step-00000{step}", Evaluation).ceiling for step in (0, 2))
+    assert first == second
+    assert [one.n for one in first] == [1]

