@@ -230,8 +230,9 @@ class Ceiling(Record):
     allow.
 
     Means over the ``n`` episodes that did not fail, the longest page and action over all of them; tokens are the
-    policy's. ``bound``: the most that the memory lets a call of these tasks take beside the prompt; ``None`` where
-    there is none.
+    policy's. ``floor``: what would be left of ``per_objective`` with nothing kept (``needing_nothing``); ``None`` in
+    records that have none. ``bound``: the most that the memory lets a call of these tasks take beside the prompt;
+    ``None`` where there is none.
     """
 
     composition: Composition
@@ -240,6 +241,7 @@ class Ceiling(Record):
     memory: str
     n: int
     per_objective: float | None
+    floor: float | None = None
     turns: float
     longest_page: int
     longest_action: int

@@ -22,13 +22,16 @@ def ceiling_table(evaluation: Evaluation) -> Table | None:
         title="What the tasks allow: the scripted expert",
         note="The main score an objective, the policy's and the scripted expert's, which plays the same tasks under "
         "the same strategy and copies without mistakes: what it does not reach corpus, turns or budgets do not allow. "
-        "Behind it the expert's turns, its longest page and action, its largest context beside the prompt, and the "
-        "most that the strategy lets a call of these tasks take.",
+        "The floor is what is left of its score if nothing had been kept: answers that the newest observation showed "
+        "when they were due. Only what lies between the two says anything of memory. Behind it the expert's turns, "
+        "its longest page and action, its largest context beside the prompt, and the most that the strategy lets a "
+        "call of these tasks take.",
         columns=(
             Column("Tasks", numeric=False),
             Column("Strategy", numeric=False),
             Column("Policy"),
             Column("Expert", meaning="what the scripted expert reaches"),
+            Column("Floor", meaning="what the expert would reach with nothing kept between turns"),
             Column("Share", meaning="the policy's score over the expert's"),
             Column("Turns"),
             Column("Longest page", "tokens"),
@@ -51,6 +54,7 @@ def _row(cell: Cell, expert: Ceiling) -> tuple[Entry, ...]:
         Entry(cell.strategy),
         entry_of(cell, main),
         Entry("–" if best is None else number(best, 3)),
+        Entry("–" if expert.floor is None else number(expert.floor, 3)),
         Entry(number(own.mean / best, 2) if own is not None and best else "–"),
         Entry(number(expert.turns, 1) if known else "–"),
         Entry(str(expert.longest_page) if known else "–"),

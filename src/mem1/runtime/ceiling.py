@@ -9,7 +9,9 @@ from mem1.envs.qa import QaEnvConfig
 from mem1.evaluation.config import EvaluateConfig
 from mem1.evaluation.findings.failures import failures
 from mem1.evaluation.records import Ceiling, CellKey
-from mem1.evaluation.remembering.pages import page_tokens
+from mem1.evaluation.remembering.floor import needing_nothing
+from mem1.evaluation.remembering.pages import Text, page_tokens
+from mem1.evaluation.remembering.survival import survival
 from mem1.event_loop import run_here
 from mem1.inference.scripted.pages import works_under
 from mem1.memory.config import MemoryConfig, for_size
@@ -25,7 +27,7 @@ def ceilings(
     runtime: Runtime, cells: Mapping[CellKey, Sequence[Task]], config: EvaluateConfig | None = None
 ) -> tuple[Ceiling, ...]:
     """Of each cell what the expert reached under each strategy of ``config`` (the recipe's own): its score an
-    objective, turns, largest page and action, peak, and the memory's bound on it.
+    objective, what of it needs nothing kept, turns, largest page and action, peak, and the memory's bound on it.
 
     It plays in the policy's tokens and context. Empty where the environment is not question answering by tags, which is
     all that the expert knows; without the strategies that ask in side calls what it does not (``works_under``).
@@ -40,6 +42,7 @@ def ceilings(
             key,
             name,
             played(recipe, runtime, tasks, memory=memory, cap=cap),
+            text=engine.tokenizer.decode,
             bound=for_size(memory.build(), key.objectives)(engine.tokenizer).bound(),
         )
         for key, tasks in cells.items()
@@ -65,7 +68,7 @@ def played(
     return run_here(run_requests(requests, parts, concurrency=recipe.evaluate.concurrency))
 
 
-def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, bound: int | None) -> Ceiling:
+def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, text: Text, bound: int | None) -> Ceiling:
     scored = [(episode, episode.score) for episode in episodes if episode.score is not None]
     turns = [turn for episode, _ in scored for turn in episode.turns]
     count = max(1, len(scored))
@@ -77,6 +80,7 @@ def _ceiling(key: CellKey, memory: str, episodes: Sequence[Episode], *, bound: i
         n=len(scored),
         failures=failures(episodes),
         per_objective=_mean([value for _, score in scored for value in score.known(score.main)]),
+        floor=_mean([value for one, _ in scored for value in needing_nothing(one, survival(one, text))]),
         turns=sum(len(episode.turns) for episode, _ in scored) / count,
         longest_page=max((turn.state_length for turn in turns), default=0),
         longest_action=max((len(turn.completion_token_ids) - turn.state_length for turn in turns), default=0),

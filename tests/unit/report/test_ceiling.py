@@ -24,6 +24,7 @@ def reached(cell: Cell, **changes: object) -> Ceiling:
         "memory": cell.strategy,
         "n": 8,
         "per_objective": 0.9,
+        "floor": 0.225,
         "turns": 6.5,
         "longest_page": 31,
         "longest_action": 17,
@@ -58,6 +59,7 @@ def test_the_report_shows_what_the_expert_reached_beside_the_policy(run: RunDir)
         "Strategy": first.strategy,
         "Policy": f"{own:.3f}",
         "Expert": "0.900",
+        "Floor": "0.225",
         "Share": f"{own / 0.9:.2f}",
         "Turns": "6.5",
         "Longest page": "31",
@@ -83,3 +85,11 @@ def test_an_expert_that_failed_is_no_expert_that_reached_nothing(run: RunDir) ->
     (told,) = [text for text in findings(evaluation) if "scripted expert failed" in text]
     assert "8 of 8" in told
     assert "KeyError: 'page'" in told
+
+
+def test_a_reader_is_told_where_nothing_has_to_be_remembered(run: RunDir) -> None:
+    needless = evaluated(run, objectives=4, floor=0.85)
+    (told,) = [text for text in findings(needless) if "little has to be remembered" in text]
+    assert "0.85 of 0.90" in told
+    for other in ({"objectives": 4}, {"objectives": 1, "floor": 0.9}, {"objectives": 4, "floor": None}):
+        assert not [text for text in findings(evaluated(run, **other)) if "little has to be" in text]

@@ -25,7 +25,7 @@ def rows(**changes: Any) -> tuple[Ceiling, ...]:
     env = {"prompt": "brief", "top_k": 2, **changes.pop("env", {})}
     recipe = build(Recipe, {"model": "builtin:tiny", "env": env, **changes}, where="test")
     runtime = build_runtime(recipe)
-    key = CellKey(composition=Composition.PARALLEL, objectives=objectives)
+    key = CellKey(composition=changes.get("tasks", {}).get("composition", Composition.PARALLEL), objectives=objectives)
     tasks = held_out(recipe, runtime.world.sources, "test", key.composition, key.objectives, 3, seed=0)
     return ceilings(runtime, {key: tasks})
 
@@ -41,6 +41,17 @@ def test_with_room_and_turns_the_expert_answers_nearly_everything() -> None:
     assert row.n == 3
     assert share(row) >= 10 / 12
     assert 5 <= row.turns <= 9
+
+
+@pytest.mark.parametrize(
+    ("composition", "least", "most"), [("parallel", 0.2, 0.3), ("sequential", 0.8, 1.0), ("chained", 0.0, 0.3)]
+)
+def test_beside_it_stands_what_needs_nothing_kept(composition: str, least: float, most: float) -> None:
+    """Of four answers in a list the last one; where questions come one by one all but what is asked of the former."""
+    (row,) = rows(tasks={"composition": composition})
+    assert row.floor is not None
+    assert least <= row.floor <= most < 1.01
+    assert share(row) >= 10 / 12
 
 
 def test_with_three_turns_it_cannot_look_up_two_hop_questions() -> None:

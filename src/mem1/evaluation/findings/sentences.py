@@ -11,6 +11,8 @@ from mem1.evaluation.records import FEWEST_FOR_VERDICT, Cell, Evaluation
 # From these on scores say nothing about memory: the policy does not speak the format, or does not answer.
 MOSTLY_MALFORMED = 0.9
 HARDLY_ANSWERED = 0.05
+# From this share of what the scripted expert reaches on, a task of several objectives says nothing about memory either.
+NEEDS_NO_MEMORY = 0.9
 _CAUSES = 5  # that are told
 
 
@@ -27,6 +29,7 @@ def findings(evaluation: Evaluation, resume: str | None = None) -> tuple[str, ..
         *_of_strategies(evaluation, _malformed),
         *_of_strategies(evaluation, _unanswered),
         *_of_strategies(evaluation, _unscored),
+        *_needing_no_memory(evaluation),
         *_repeats(evaluation),
         *_few(evaluation),
     )
@@ -66,6 +69,21 @@ def _expert_failed(evaluation: Evaluation) -> Iterator[str]:
     first = merged(failure for one in failed for failure in one.failures)[0]
     told = f"{first.type}: {first.message}" if first.message else first.type
     yield f"The scripted expert failed too ({where}), mostly with {told}. What it reached rests on its other episodes."
+
+
+def _needing_no_memory(evaluation: Evaluation) -> Iterator[str]:
+    found = {
+        one.key.name: f"{one.key.name} {one.floor:.2f} of {one.per_objective:.2f}"
+        for one in evaluation.ceiling
+        if one.objectives > 1 and one.floor is not None and one.per_objective
+        if one.floor >= NEEDS_NO_MEMORY * one.per_objective
+    }
+    if found:
+        yield (
+            f"Tasks in which little has to be remembered ({', '.join(found.values())} an objective): so much of what "
+            "the scripted expert reaches is left with nothing kept from question to question. Scores that hold there "
+            "with more objectives say that turns can go on, not that anything is remembered."
+        )
 
 
 def _missing(evaluation: Evaluation, resume: str | None) -> Iterator[str]:

@@ -64,7 +64,7 @@ def episode(
     scored: bool = True,
 ) -> Episode:
     """An episode whose contexts are P, the step's page and what the step before was shown."""
-    one_by_one = composition in (Composition.SEQUENTIAL, Composition.DELAYED)
+    one_by_one = composition in (Composition.SEQUENTIAL, Composition.DELAYED, Composition.CHAINED)
     task = Task(
         id="t",
         composition=composition,
