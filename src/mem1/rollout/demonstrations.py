@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mem1.actions import ActionForm
 from mem1.envs.base import Environment
-from mem1.errors import BackendError, DataError
+from mem1.errors import DataError
 from mem1.event_loop import run_here
 from mem1.inference.base import Tokenizer
 from mem1.inference.scripted.engine import ScriptedEngine
@@ -18,6 +18,7 @@ from mem1.inference.scripted.expert import Expert
 from mem1.memory.base import MemoryFactory
 from mem1.rollout.episode import RolloutContext
 from mem1.rollout.group import group_requests, run_requests
+from mem1.rollout.lost import Lost
 from mem1.rollout.stumbles import stumbling
 from mem1.types import Episode, Task, Turn
 
@@ -59,11 +60,18 @@ class Lesson:
     seed: int = 0
 
 
-def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer, *, label: str) -> list[Episode]:
+def demonstrate(
+    lesson: Lesson,
+    make_memory: MemoryFactory,
+    tokenizer: Tokenizer,
+    *,
+    label: str,
+    on_lost: Callable[[Lost], None] = lambda lost: None,
+) -> list[Episode]:
     """The expert's episodes of ``lesson`` in which every objective was answered right; the others are dropped.
 
-    They hold the turns that are to be imitated. Token ids are ``tokenizer``'s, as if the policy it belongs to had
-    written them.
+    ``on_lost`` is told how many failed. What is returned holds the turns that are to be imitated. Token ids are
+    ``tokenizer``'s, as if the policy it belongs to had written them.
 
     Raises:
         BackendError: None is right, and some failed: in a search that is down, or in an expert with a mistake.
@@ -81,6 +89,8 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         form=lesson.form,
     )
     episodes = run_here(run_requests(requests, parts, concurrency=16))
+    lost = Lost.of(episodes)
+    on_lost(lost)
     slipped: Mapping[str, Collection[int]] = getattr(expert, "slipped", {})
     slipped_calls: Mapping[str, Collection[int]] = getattr(expert, "slipped_calls", {})
     shown: Collection[str] = getattr(expert, "demonstrates", ())
@@ -92,24 +102,9 @@ def demonstrate(lesson: Lesson, make_memory: MemoryFactory, tokenizer: Tokenizer
         if episode.reward is not None and episode.reward + given_up.get(episode.id, 0) >= episode.task.size
     ]
     if not right:
-        _tell_failures(episodes, label)
+        lost.refuse("the expert has nothing right to show")
     imitated = [_imitated(episode, slipped.get(episode.id, ()), lesson.turns, rng) for episode in right]
     return [_stumbling(episode, lesson.stumbles, rng) for episode in imitated] if lesson.stumbles else imitated
-
-
-def _tell_failures(episodes: Sequence[Episode], label: str) -> None:
-    """Raise what the first failed episode says, if any did: nothing need be wrong with the tasks then."""
-    errors = [episode.error for episode in episodes if episode.error is not None]
-    if not errors:
-        return
-    first = errors[0]
-    places = [line.strip() for line in first.traceback.splitlines() if line.startswith("  File ")]
-    raise BackendError(
-        f"the expert has nothing right to show: {len(errors)} of {len(episodes)} episodes failed, the first with "
-        f"{first.type}: {first.message}",
-        where=", ".join([label, *places[-1:]]),
-        hint="mend the cause, in the expert or in what it asks; then go on: --resume",
-    )
 
 
 def _with_calls(episode: Episode, shown: Collection[str], slipped: Collection[int]) -> Episode:
@@ -156,7 +151,8 @@ class DemonstrationSource:
     ``curriculum(n)`` yields demonstrations number n, n + 1, ...: lessons are numbered, each holds ``per_lesson``
     demonstrations (fewer right ones are repeated), and ``mixed`` lessons at a time are shuffled together (a block), so
     that neighbours come from different worlds. A resumed run continues where it was. A lesson in which the expert gets
-    nothing right raises ``DataError``: its numbers would be those of the next.
+    nothing right raises ``DataError``: its numbers would be those of the next. ``lost`` counts the expert's episodes
+    that failed in the lessons made so far.
     """
 
     def __init__(
@@ -175,6 +171,7 @@ class DemonstrationSource:
         self._per_lesson = per_lesson
         self._mixed = mixed
         self._seed = seed
+        self.lost = Lost()
 
     def __call__(self, start: int) -> Iterator[Episode]:
         """Demonstrations from number ``start`` on."""
@@ -185,6 +182,10 @@ class DemonstrationSource:
         """Demonstrations in a block."""
         return self._per_lesson * self._mixed
 
+    def lose(self, lost: Lost) -> None:
+        """Count what failed of the expert's episodes."""
+        self.lost += lost
+
     def block(self, number: int) -> list[Episode]:
         """The ``mixed`` lessons number ``number * mixed`` and following, shuffled together."""
         together = [one for k in range(self._mixed) for one in self.lesson(number * self._mixed + k)]
@@ -193,7 +194,9 @@ class DemonstrationSource:
 
     def lesson(self, number: int) -> list[Episode]:
         """All ``per_lesson`` demonstrations of one lesson."""
-        right = demonstrate(self.describe(number), self._make_memory, self._tokenizer, label=f"lesson-{number}")
+        right = demonstrate(
+            self.describe(number), self._make_memory, self._tokenizer, label=f"lesson-{number}", on_lost=self.lose
+        )
         if not right:
             raise DataError(
                 "the expert answered no task right",

@@ -18,6 +18,7 @@ from mem1.rollout.distillation.load import ImportStats, LoadedDemos, read_demons
 from mem1.rollout.distillation.retokenize import TargetSpec
 from mem1.runtime.build import Runtime
 from mem1.runtime.lessons.curriculum import CurriculumAhead, make_curriculum
+from mem1.runtime.lessons.telling import ScriptedLessons, telling
 from mem1.runtime.tasks import held_out, train_tasks
 from mem1.runtime.train import watcher
 from mem1.storage.run_dir import RunDir
@@ -33,9 +34,9 @@ _MEASURED = 32  # tasks whose demonstrations only measure the loss
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What to imitate, what to measure the loss on, and where stored demonstrations come from."""
+    """What to imitate and what to measure the loss on; where stored demonstrations come from, if those are shown."""
 
-    learn: Demonstrations
+    learn: Demonstrations | ScriptedLessons
     held_out: Sequence[Episode]
     taken: ImportStats | None = None
 
@@ -52,20 +53,21 @@ def warm_start(
     if shown.taken is not None:
         record_taken(run, shown.taken, resume=resume)
         console.print(shown.taken.summary, highlight=False, soft_wrap=True)
-    return supervised(
-        local.trained,
-        shown.learn,
-        runtime.recipe.warmstart,
-        run,
-        held_out=shown.held_out,
-        evaluate=_watcher(runtime, watched),
-        before_learning=local.rest,
-        extra_files=local.tokenizer.save,
-        console=console,
-        monitors=runtime.recipe.monitors,
-        pieces=local.tokenizer.pieces,
-        resume=resume,
-    )
+    with telling(shown.learn, run, resume=resume) as learn:
+        return supervised(
+            local.trained,
+            learn,
+            runtime.recipe.warmstart,
+            run,
+            held_out=shown.held_out,
+            evaluate=_watcher(runtime, watched),
+            before_learning=local.rest,
+            extra_files=local.tokenizer.save,
+            console=console,
+            monitors=runtime.recipe.monitors,
+            pieces=local.tokenizer.pieces,
+            resume=resume,
+        )
 
 
 def _watcher(runtime: Runtime, watched: Sequence[Task]) -> Evaluate | None:
@@ -93,7 +95,8 @@ def demonstrations(runtime: Runtime) -> Shown:
     tasks, make_env = _unseen(recipe, runtime.world.sources), runtime.world.make_env
     unseen = replace(curriculum.describe(0), tasks=tasks, make_env=make_env, stumbles=0.0)
     ahead = CurriculumAhead(recipe, tokenizer, curriculum.per_block) if recipe.lessons.workers else curriculum
-    return Shown(ahead, demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out"))
+    measured = demonstrate(unseen, recipe.memory.build(), tokenizer, label="held-out", on_lost=ahead.lose)
+    return Shown(ahead, measured)
 
 
 def _unseen(recipe: Recipe, sources: Sequence[Source]) -> list[Task]:

@@ -195,7 +195,7 @@ class RunDir:
 
     @property
     def demonstrations(self) -> Path:
-        """What a warm start on stored demonstrations was given."""
+        """What a warm start learned from: stored demonstrations, or how many of the expert's episodes failed."""
         return self.path / "demonstrations.json"
 
     @property

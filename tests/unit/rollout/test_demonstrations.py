@@ -20,8 +20,10 @@ from mem1.retrieval.base import Hit, Retriever
 from mem1.retrieval.bm25.memory import Bm25Retriever
 from mem1.rewards.standard import StandardScorer
 from mem1.rollout.demonstrations import DemonstrationSource, Lesson, demonstrate
+from mem1.rollout.lost import Lost
 from mem1.tasks.compose import make_task
 from mem1.types import Composition, Episode, Objective, SideCall, StopReason, Task
+from mem1.webshop.texts import demonstration_texts
 from tests.unit.tasks.countries import small_world
 
 MEMORY = StateMemoryConfig().build()
@@ -144,10 +146,48 @@ class Down:
         return await RETRIEVER.search(queries, top_k)
 
 
-def test_failed_episodes_are_no_demonstrations() -> None:
-    tasks = single("Peru/capital"), single("Ghana/capital")
-    (kept,) = demonstrate(lesson(*tasks, retriever=Down("Peru")), MEMORY, TOKENIZER, label="d")
+def test_failed_episodes_are_no_demonstrations_and_are_counted_with_their_first_cause() -> None:
+    tasks = single("Peru/capital"), lost(), single("Ghana/capital"), single("Peru/lowest point")
+    found: list[Lost] = []
+    (kept,) = demonstrate(lesson(*tasks, retriever=Down("Peru")), MEMORY, TOKENIZER, label="d", on_lost=found.append)
     assert kept.answers == ("Accra",)
+    (told,) = found
+    assert (told.made, told.failed) == (4, 2)
+    assert told.first.startswith("BackendError: down")
+    assert told.where.startswith("d/0/0, File ")
+    assert "BackendError: down where: index hint: start it (d/0/0, File " in str(told), "one line"
+
+
+def test_a_curriculum_adds_up_what_failed_in_its_lessons() -> None:
+    """Every other lesson fails in one of two; the first cause stays."""
+    down = lesson(single("Peru/capital"), single("Ghana/capital"), retriever=Down("Peru"))
+    whole = lesson(single("Peru/capital"), single("Ghana/capital"))
+    source = DemonstrationSource(
+        lambda number: down if number % 2 else whole, MEMORY, TOKENIZER, per_lesson=4, mixed=2, seed=0
+    )
+    list(islice(source(0), 24))
+    assert (source.lost.made, source.lost.failed) == (12, 3)
+    assert source.lost.where.startswith("lesson-1/0/0, File ")
+
+
+class Missing:
+    """A retriever that finds nothing."""
+
+    async def search(self, queries: Sequence[str], top_k: int) -> list[list[Hit]]:
+        return [[] for _ in queries]
+
+
+def test_what_the_expert_did_not_find_has_not_failed() -> None:
+    found: list[Lost] = []
+    unfound = lesson(single("Peru/capital"), retriever=Missing())
+    assert demonstrate(unfound, MEMORY, TOKENIZER, label="d", on_lost=found.append) == []
+    assert [str(one) for one in found] == ["0 of the expert's 1 episodes failed"]
+
+
+def test_a_tokenizer_is_not_trained_on_some_of_the_demonstrations_where_others_failed() -> None:
+    partly = lesson(single("Peru/capital"), single("Ghana/capital"), retriever=Down("Peru"))
+    with pytest.raises(BackendError, match="is trained on the texts of all demonstrations: 1 of 2 episodes failed"):
+        list(demonstration_texts([partly], MEMORY))
 
 
 def test_where_nothing_is_right_the_failed_episodes_tell_why() -> None:
@@ -165,7 +205,7 @@ def test_a_mistake_in_the_expert_is_told_as_such_and_not_as_unanswerable_tasks()
     with pytest.raises(BackendError, match="2 of 2 episodes failed, the first with KeyError: 'lesson-3/0/0'") as raised:
         source.lesson(3)
     assert raised.value.where is not None
-    assert raised.value.where.startswith("lesson-3, File ")
+    assert raised.value.where.startswith("lesson-3/0/0, File ")
     assert "test_demonstrations.py" in raised.value.where
 
 

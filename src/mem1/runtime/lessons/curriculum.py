@@ -17,6 +17,7 @@ from mem1.errors import DataError
 from mem1.inference.tokenizers.fast import FastTokenizer, read_tokenizer
 from mem1.recipe import Recipe
 from mem1.rollout.demonstrations import DemonstrationSource, from_blocks
+from mem1.rollout.lost import Lost
 from mem1.runtime.build import World, build_world, lessons
 from mem1.types import Episode
 
@@ -49,17 +50,23 @@ class CurriculumAhead:
     """The same sequence from ``recipe.lessons.workers`` processes, which make its blocks ahead and in order.
 
     They begin when the first demonstration is asked for and end with the iterator. An error in one is raised here.
+    ``lost`` counts the expert's episodes that failed in the blocks taken so far.
     """
 
     def __init__(self, recipe: Recipe, tokenizer: HfTokenizer, per_block: int) -> None:
         self._recipe = recipe
         self._tokenizer = tokenizer
         self._per_block = per_block
+        self.lost = Lost()
 
     def __call__(self, start: int) -> Iterator[Episode]:
         """Demonstrations from number ``start`` on."""
         first, skipped = divmod(start, self._per_block)
         return from_blocks(self._blocks(first), skipped)
+
+    def lose(self, lost: Lost) -> None:
+        """Count what failed of the expert's episodes."""
+        self.lost += lost
 
     def _blocks(self, first: int) -> Iterator[list[Episode]]:
         workers = self._recipe.lessons.workers
@@ -67,11 +74,13 @@ class CurriculumAhead:
             self._tokenizer.save(Path(folder))
             pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (self._recipe, folder))
             try:
-                made: deque[Future[list[Episode]]] = deque()
+                made: deque[Future[tuple[list[Episode], Lost]]] = deque()
                 numbers = count(first)
                 while True:
                     made.extend(pool.submit(_block, next(numbers)) for _ in range(_AHEAD * workers - len(made)))
-                    yield made.popleft().result()
+                    block, lost = made.popleft().result()
+                    self.lose(lost)
+                    yield block
             except BrokenProcessPool as error:
                 raise DataError(
                     "a process that makes lessons was killed",
@@ -93,6 +102,7 @@ def _begin(recipe: Recipe, folder: str) -> None:
     _curriculum = make_curriculum(recipe, build_world(recipe), read_tokenizer(Path(folder), chat=chat))
 
 
-def _block(number: int) -> list[Episode]:
+def _block(number: int) -> tuple[list[Episode], Lost]:
     assert _curriculum is not None
-    return _curriculum.block(number)
+    _curriculum.lost = Lost()
+    return _curriculum.block(number), _curriculum.lost
