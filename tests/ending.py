@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -19,17 +20,30 @@ from typing import IO, Any
 def started(command: Sequence[str], **how: Any) -> subprocess.Popen[Any]:
     """``command`` as ``subprocess.Popen(command, **how)`` starts it, but for its standard input, which is empty.
 
-    The process is the one in between: SIGTERM is handed on to the command, whose exit code it has; ``os.killpg`` with
-    its id kills the command with all that it started.
+    The process is the one in between: SIGTERM and SIGINT are handed on to the command (``inner``), whose exit code it
+    has; ``os.killpg`` with its id kills the command with all that it started, and so does the end of a ``with`` block
+    of it. ``communicate`` does too, since it closes the pipe: read what the command says, then ``wait``.
     """
     return subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, *command], stdin=subprocess.PIPE, start_new_session=True, **how
     )
 
 
+def inner(process: subprocess.Popen[Any]) -> int:
+    """The id of the command itself, to look into it or to send it any other signal."""
+    import psutil  # not where this file is a program
+
+    for _ in range(200):
+        if begun := psutil.Process(process.pid).children():
+            return int(begun[0].pid)
+        time.sleep(0.05)
+    raise AssertionError("the command was not started")
+
+
 def _between(command: Sequence[str], pipe: IO[bytes]) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    for handed_on in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(handed_on, lambda number, _: child.send_signal(number))
     threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
     code = child.wait()
     return 128 - code if code < 0 else code

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from mem1.cli.main import main
 from mem1.storage.metrics import read_metrics
+from tests.ending import inner, started
 
 RECIPE = """
 name = "k"
@@ -37,25 +39,30 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def started(recipe: Path, run: Path) -> subprocess.Popen[bytes]:
-    """A training that has written its first step, and holds still."""
+@contextmanager
+def held(recipe: Path, run: Path) -> Iterator[int]:
+    """The process of a training that has written its first step, and holds still."""
     command = [sys.executable, "-m", "mem1", "train", str(recipe), "--run", str(run)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    for _ in range(6000):
-        if (run / "checkpoints" / "step-000001").is_dir():
-            process.send_signal(signal.SIGSTOP)
-            return process
-        assert process.poll() is None, process.communicate()[1].decode()
-        time.sleep(0.02)
-    raise AssertionError("no checkpoint")
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        for _ in range(6000):
+            if (run / "checkpoints" / "step-000001").is_dir():
+                break
+            assert process.poll() is None, process.stderr and process.stderr.read().decode()
+            time.sleep(0.02)
+        else:
+            raise AssertionError("no checkpoint")
+        training = inner(process)
+        os.kill(training, signal.SIGSTOP)
+        yield training
+        os.kill(training, signal.SIGKILL)
+        process.wait(60)
 
 
 def test_a_second_process_in_a_run_is_refused_until_the_first_one_is_dead(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    process = started(recipe, run)
-    try:
+    with held(recipe, run) as process:
         for words in (
             ["train", str(recipe), "--run", str(run), "--resume"],
             ["train", str(recipe), "--run", str(run)],
@@ -66,11 +73,8 @@ def test_a_second_process_in_a_run_is_refused_until_the_first_one_is_dead(
         ):
             assert main([*words, "--json"]) == 6, words
             told = json.loads(capsys.readouterr().out)["error"]
-            assert f"process {process.pid} on " in told["what"]
+            assert f"process {process} on " in told["what"]
             assert f"mem1 train {recipe}" in told["what"].replace("__main__.py", "mem1")
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(60)
     assert main(["train", str(recipe), "--run", str(run), "--resume"]) == 0
     seen = [row["step"] for row in read_metrics(run / "metrics.jsonl") if "policy/lr" in row]
     assert seen == [1, 2, 3, 4]

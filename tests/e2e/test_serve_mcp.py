@@ -26,7 +26,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 
 from mem1.cli.main import main
 from mem1.inference.tokenizers.toy import CharTokenizer
-from tests.e2e.serving import write_corpus
+from tests.e2e.serving import begun, write_corpus
 from tests.unit.inference.endpoint_server import Model, Server, script
 
 COMMAND = (sys.executable, "-m", "mem1.cli.main", "serve", "mcp")
@@ -39,21 +39,8 @@ ACCEPT = {"accept": "application/json, text/event-stream"}
 def over_http(*words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of a server on a free port, and its process."""
     command = [*COMMAND, "--http", "--port", "0", "--json", *words]
-    env = {**os.environ, "MEM1_TEST_TOKEN": TOKEN}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        assert said, process.communicate(timeout=10)[1]
+    with begun(command, env={**os.environ, "MEM1_TEST_TOKEN": TOKEN}) as (said, process):
         yield json.loads(said)["mcp"], process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture(scope="module")

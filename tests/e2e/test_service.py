@@ -159,7 +159,7 @@ def test_a_client_that_does_not_read_is_let_go(tmp_path: Path) -> None:
     corpus.write_text("".join(f"{row}\n" for row in rows))
     body = json.dumps({"queries": ["same"] * 15, "topk": 100}).encode()
     with serving("--corpus", str(corpus), *SHORT) as service, connect(service) as connection:
-        server = psutil.Process(service.process.pid)
+        server = psutil.Process(service.pid)
 
         def held() -> int:
             return sum(one.status == psutil.CONN_ESTABLISHED for one in server.net_connections("tcp"))
@@ -252,7 +252,7 @@ def test_workers_share_a_port_are_counted_together_and_replaced(tmp_path: Path) 
         for _ in range(20):  # each on a connection of its own
             httpx.post(f"{service.address}/retrieve", json={"queries": ["word1", "word2"]}, timeout=PATIENCE)
         assert "mem1_queries_total 40.0" in httpx.get(f"{service.address}/metrics").text
-        parent = psutil.Process(service.process.pid)
+        parent = psutil.Process(service.pid)
 
         def workers() -> set[int]:
             alive = (child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE)
@@ -288,8 +288,9 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")
     with serving("--corpus", str(write_corpus(tmp_path / "corpus.jsonl")), "--workers", "2") as service:
         httpx.post(f"{service.address}/retrieve", json={"queries": ["word1"]}, timeout=PATIENCE)
-        children = psutil.Process(service.process.pid).children()
-        service.process.kill()
+        children = psutil.Process(service.pid).children()
+        assert len(children) >= 2
+        os.kill(service.pid, signal.SIGKILL)
         service.process.wait(PATIENCE)
         _, alive = psutil.wait_procs(children, timeout=PATIENCE)
         assert alive == []

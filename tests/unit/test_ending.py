@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.ending import started
+from tests.ending import inner, started
 
 ROOT = Path(__file__).resolve().parents[2]
 # A server that starts another process and says the ids of both.
@@ -59,6 +60,31 @@ def test_a_server_and_what_it_started_end_with_a_parent_that_was_killed(way: sig
         assert [gone(one) for one in ids] == [True, True]
 
 
+ALLOWED = {"tests/ending.py", "tests/unit/test_ending.py"}
+# These end by themselves: what they write is read by nobody any more, or their input ends.
+ALLOWED |= {"tests/unit/cli/test_shell.py", "benchmarks/threads.py", "benchmarks/long_session.py"}
+
+
+def test_what_goes_on_beside_a_test_is_started_so_that_it_ends_with_it() -> None:
+    """``subprocess.run`` waits for what it starts; ``Popen`` does not."""
+    files = [file for folder in ("tests", "benchmarks", "tools") for file in (ROOT / folder).rglob("*.py")]
+    using = {
+        str(file.relative_to(ROOT))
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Popen")
+    }
+    assert using == ALLOWED, "start it by tests/ending.py"
+
+
+def test_the_block_of_a_server_that_does_not_end_by_itself_ends_it() -> None:
+    with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ids = [int(one) for one in process.stdout.readline().split()]
+        assert inner(process) == ids[0]
+    assert [gone(one) for one in ids] == [True, True]
+
+
 def test_it_ends_as_its_command_does() -> None:
     assert started([sys.executable, "-c", "raise SystemExit(3)"]).wait(30) == 3
     assert started([sys.executable, "-c", "import sys; raise SystemExit(len(sys.stdin.read()))"]).wait(30) == 0
@@ -66,15 +92,16 @@ def test_it_ends_as_its_command_does() -> None:
     assert started([sys.executable, "-c", code]).wait(30) == 128 + signal.SIGKILL
 
 
-def test_sigterm_is_the_commands_to_take() -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_what_asks_it_to_end_is_the_commands_to_take(name: str) -> None:
     code = (
         "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        f"signal.signal(signal.{name}, lambda *_: sys.exit(7))\n"
         "print('ready', flush=True)\n"
         "time.sleep(600)"
     )
     process = started([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.terminate()
+    process.send_signal(signal.Signals[name])
     assert process.wait(30) == 7

@@ -18,6 +18,7 @@ import pytest
 
 from mem1.storage.episodes import read_episodes
 from mem1.storage.run_dir import RunDir
+from tests.ending import inner, started
 
 ROOT = Path(__file__).parents[3]
 SEQUENTIAL = """
@@ -151,7 +152,7 @@ def test_a_rank_and_then_the_whole_run_killed_in_mid_step_go_on_from_the_last_ch
     directory = tmp_path / "run"
     command = ["mem1", "train", str(recipe), "--run", str(directory), "--backend.workers", "2"]
     more = [*command, "--resume", "--train.steps", "4"]
-    with started(command, tmp_path / "first.log") as first:
+    with told_apart(command, tmp_path / "first.log") as first:
         kill_in_mid_step(first, directory, after=1, whole=False)
         assert first.wait(timeout=600) != 0
     told = (tmp_path / "first.log").read_text()
@@ -160,9 +161,9 @@ def test_a_rank_and_then_the_whole_run_killed_in_mid_step_go_on_from_the_last_ch
     ]
     assert "--resume" in told
     assert lines(directory) == 1, "the step in which it died counts for nothing"
-    with started(more, tmp_path / "second.log") as second:
+    with told_apart(more, tmp_path / "second.log") as second:
         kill_in_mid_step(second, directory, after=2, whole=True)
-        assert second.wait(timeout=60) == -signal.SIGKILL
+        assert second.wait(timeout=60) == 128 + signal.SIGKILL
     metrics = train(recipe, directory, *more[5:])
     check(metrics)
     assert [line["step"] for line in metrics] == [1, 2, 3, 4]
@@ -172,17 +173,18 @@ def test_a_rank_and_then_the_whole_run_killed_in_mid_step_go_on_from_the_last_ch
 
 
 @contextmanager
-def started(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def told_apart(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A command whose processes can be told from those of others; none of them outlives the block."""
     told = environment() | {MARK: str(log)}
     with (
         log.open("wb") as out,
-        subprocess.Popen([sys.executable, "-m", *command], env=told, stdout=out, stderr=out) as made,
+        started([sys.executable, "-m", *command], env=told, stdout=out, stderr=out) as made,
     ):
         try:
             yield made
         finally:
-            made.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(made.pid, signal.SIGKILL)
             for _, process in processes(log):
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
@@ -210,7 +212,7 @@ def kill_in_mid_step(command: subprocess.Popen[bytes], directory: Path, *, after
         if lines(directory) == after:
             stepping = [process for title, process in processes(log) if "mem1_step" in title]
             if stepping:
-                os.kill(command.pid if whole else stepping[-1], signal.SIGKILL)
+                os.kill(inner(command) if whole else stepping[-1], signal.SIGKILL)
                 return
         time.sleep(0.02)
     raise AssertionError(f"no step was seen:\n{log.read_text()[-4000:]}")

@@ -20,6 +20,7 @@ from mem1.config import Config
 from mem1.errors import CheckpointError, ConfigError, IncompleteError, StorageError
 from mem1.storage.run_dir import RunDir
 from mem1.types import Composition, Objective, Task
+from tests.ending import started
 
 TASK = Task(
     id="t1",
@@ -372,7 +373,7 @@ def test_view_prints_its_address_and_ends_well_with_ctrl_c(
     empty_run: Path,
 ) -> None:
     command = [sys.executable, "-m", "mem1.cli.main", "view", str(empty_run), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         while not said.rstrip().endswith("}"):

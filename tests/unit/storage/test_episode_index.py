@@ -15,6 +15,7 @@ from mem1.storage import episode_index
 from mem1.storage.episode_index import IndexReader, index_path
 from mem1.storage.episodes import EpisodeWriter, iter_episodes, list_episodes, read_episode, read_episodes
 from mem1.types import Episode
+from tests.ending import inner, started
 from tests.unit.storage.examples import episode
 
 NAMES = ["train.jsonl", "train.jsonl.gz"]
@@ -135,13 +136,13 @@ def test_a_killed_writer_loses_at_most_the_episode_it_was_writing(tmp_path: Path
     reported = -1
     for _ in range(3):
         command = [sys.executable, "-c", WRITER, str(path), str(reported + 1)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with started(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if int(line) >= reported + 40:
                     break
             time.sleep(0.003)  # somewhere in the middle of things
-            process.send_signal(signal.SIGKILL)
+            os.kill(inner(process), signal.SIGKILL)
             reported = int([line, *process.stdout][-1])
         listed = list_episodes(path)
         # Everything that was said to be written is there, and at most one more that was not said yet.
@@ -156,15 +157,12 @@ def test_a_killed_writer_loses_at_most_the_episode_it_was_writing(tmp_path: Path
 def test_reading_beside_a_writer_sees_whole_episodes_only(tmp_path: Path, name: str) -> None:
     path = store(tmp_path / name)
     command = [sys.executable, "-c", WRITER, str(path), "0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            reader, seen = IndexReader(path), 0
-            until = time.monotonic() + 60
-            while seen < 200 and time.monotonic() < until:
-                assert reader.stands()
-                new = list(reader.read())
-                assert [line.id for line in new] == [f"e{k}" for k in range(seen, seen + len(new))]
-                seen += len(new)
-        finally:
-            process.kill()
+    with started(command, stdout=subprocess.DEVNULL):
+        reader, seen = IndexReader(path), 0
+        until = time.monotonic() + 60
+        while seen < 200 and time.monotonic() < until:
+            assert reader.stands()
+            new = list(reader.read())
+            assert [line.id for line in new] == [f"e{k}" for k in range(seen, seen + len(new))]
+            seen += len(new)
     assert seen >= 200

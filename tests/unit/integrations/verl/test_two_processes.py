@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mem1.inference.hf.loading import load_model
+from tests.ending import started
 from tests.unit.integrations.verl.alone import backend, free_port, make_model
 from tests.unit.integrations.verl.table import config, prepared
 
@@ -21,16 +22,16 @@ STEPS = 3
 def test_a_checkpoint_of_two_processes_is_read_by_one_and_goes_on(tmp_path: Path) -> None:
     model, folder = make_model(tmp_path / "model"), tmp_path / "state"
     folder.mkdir()
-    port, started = str(free_port()), []
+    port, ranks = str(free_port()), []
     for rank in (0, 1):
         command = [sys.executable, "-m", "tests.unit.integrations.verl.half", str(rank), port]
         command += [str(model), str(folder), str(STEPS)]
         environment = os.environ | {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1"}
         for key in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"):
             environment.pop(key, None)
-        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
-    said = [process.communicate(timeout=1500)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0]
+        ranks.append(started(command, env=environment, stdout=subprocess.PIPE, text=True))
+    said = [process.stdout.read() for process in ranks if process.stdout is not None]
+    assert [process.wait(60) for process in ranks] == [0, 0]
     theirs = json.loads(said[0].splitlines()[-1])
 
     train = config()

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from mem1.errors import StorageError
 from mem1.storage.guards.lock import LOCK, check_unlocked, locked
 from mem1.storage.json_lines import LineWriter, read_lines
 from mem1.storage.run_dir import RunDir
+from tests.ending import inner, started
 
 HOLD = """
 import sys, time
@@ -27,26 +30,26 @@ with locked(Path(sys.argv[1]), "mem1 train mine.toml"):
 """
 
 
-def holder(folder: Path) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"held\n"
-    return process
+@contextmanager
+def holder(folder: Path) -> Iterator[int]:
+    """The process that holds the lock while the block runs, and is killed then."""
+    with started([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield inner(process)
+        os.kill(inner(process), signal.SIGKILL)
+        process.wait(30)
 
 
 def test_the_second_process_is_told_who_the_first_one_is_and_a_kill_frees_the_lock(tmp_path: Path) -> None:
-    process = holder(tmp_path / "run")
-    try:
+    with holder(tmp_path / "run") as process:
         with pytest.raises(StorageError) as caught, locked(tmp_path / "run"):
             pass
         told = caught.value.what
-        assert f"process {process.pid} on {socket.gethostname()}" in told
+        assert f"process {process} on {socket.gethostname()}" in told
         assert "mem1 train mine.toml" in told
         assert "since 20" in told
         assert caught.value.where == str(tmp_path / "run")
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(30)
     with locked(tmp_path / "run"):  # what the dead process wrote into the file holds nobody up
         assert str(os.getpid()) in (tmp_path / "run" / LOCK).read_text()
 

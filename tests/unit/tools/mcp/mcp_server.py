@@ -37,8 +37,12 @@ def serve(port: int = 0) -> None:
         os._exit(3)
 
     def slow() -> str:
-        """Take a minute."""
-        time.sleep(60)
+        """Take a minute, if the client is there so long."""
+        client = os.getppid()
+        for _ in range(600):
+            if os.getppid() != client:
+                os._exit(0)
+            time.sleep(0.1)
         return "late"
 
     def broken() -> str:
@@ -59,7 +63,7 @@ def serve(port: int = 0) -> None:
 
 if __name__ == "__main__":
     if MODE == "mute":
-        time.sleep(60)
+        sys.stdin.read()  # until the client is gone
     elif MODE == "dead":
         print("the key is missing", file=sys.stderr)
         sys.exit(1)

@@ -16,6 +16,7 @@ from mem1.tools.base import ToolFailedError, ToolResult
 from mem1.tools.config import McpServerConfig
 from mem1.tools.mcp.schema import checkable
 from mem1.tools.mcp.source import McpServer
+from tests.ending import started
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
 FLAGS = {"connect_seconds": 30.0, "pass_env": ("PYTHONPATH",)}
@@ -126,17 +127,14 @@ def test_a_server_over_http_brings_a_result_of_several_megabytes() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL) as server:
-        try:
-            for _ in range(300):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            where = McpServerConfig(url=f"http://127.0.0.1:{port}/mcp")
-            (result,) = use(where, ("echo", {"text": "x" * 3_000_000}))
-        finally:
-            server.kill()
+    with started([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL):
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        where = McpServerConfig(url=f"http://127.0.0.1:{port}/mcp")
+        (result,) = use(where, ("echo", {"text": "x" * 3_000_000}))
     assert len(result.text) == 3_000_000
 
 
