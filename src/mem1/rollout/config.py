@@ -82,6 +82,9 @@ class DemonstrationsConfig(Config):
         return (value,) if isinstance(value, str | Path) else value
 
 
+LessonMemory = Literal["state", "state_gated"]
+
+
 class LessonsConfig(Config):
     """What the warm start's demonstrations are about.
 
@@ -123,7 +126,7 @@ class LessonsConfig(Config):
     objectives: Count | Range = 1
     delays: Count | Range = 1
     compositions: tuple[Composition, ...] = (Composition.SEQUENTIAL, Composition.PARALLEL)
-    memories: tuple[Literal["state", "state_gated"], ...] = ()
+    memories: tuple[LessonMemory, ...] = ()
     instruction: str = "Edit."
     quotes: bool = False
     turns: Annotated[int, Field(ge=2)] | None = None

@@ -6,16 +6,18 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import get_args
 
 from mem1.envs.around import Around
 from mem1.envs.base import Environment
+from mem1.errors import ConfigError
 from mem1.inference.scripted.expert import Expert
 from mem1.inference.scripted.pages import Pages, pages_under
 from mem1.memory.base import MemoryFactory
 from mem1.memory.config import MemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
 from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
-from mem1.rollout.config import LessonsConfig, ends
+from mem1.rollout.config import LessonMemory, LessonsConfig, ends
 from mem1.tasks.compose import make_task
 from mem1.tasks.delayed import delayed
 from mem1.tasks.numbering import (
@@ -50,6 +52,29 @@ def shown_under(memory: MemoryConfig, config: LessonsConfig, rng: random.Random)
         tags=memory.tags, budgets=memory.budgets, instruction=own.instruction, quotes=own.quotes
     )
     return Shown(gated.build(), pages_under(gated))
+
+
+def check_memories(memory: MemoryConfig, config: LessonsConfig) -> None:
+    """Raise ``ConfigError`` where ``memory``, the recipe's, and the lessons' own contradict: one would win unsaid."""
+    if not config.memories:
+        return
+    if memory.type not in get_args(LessonMemory):
+        theirs = " or ".join(dict.fromkeys(config.memories))
+        raise ConfigError(
+            f"every lesson would be shown under {theirs}, none under {memory.type}",
+            where="lessons.memories, memory.type",
+            hint=f"leave them out, and lessons are shown under {memory.type}: --lessons.memories '[]'",
+        )
+    if "state_gated" not in config.memories or not isinstance(memory, GatedStateMemoryConfig):
+        return
+    for key in ("instruction", "quotes"):
+        usual = LessonsConfig.model_fields[key].get_default()
+        if getattr(config, key) not in (usual, getattr(memory, key)):
+            raise ConfigError(
+                f"memory.{key} is {getattr(memory, key)!r}, and lessons.{key} {getattr(config, key)!r}",
+                where=f"lessons.{key}",
+                hint=f"leave it out: it is for recipes whose memory is another than {memory.type}",
+            )
 
 
 @dataclass(frozen=True, slots=True)

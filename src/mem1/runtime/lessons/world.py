@@ -10,7 +10,7 @@ from typing import Any
 from mem1.rollout.demonstrations import Lesson
 from mem1.rollout.lessons import Setting
 from mem1.rollout.limits import derive_seed
-from mem1.runtime.lessons.numbered import drawn_size, expert_for, remarking, renumbered, shown_under
+from mem1.runtime.lessons.numbered import check_memories, drawn_size, expert_for, remarking, renumbered, shown_under
 from mem1.runtime.lessons.vain import in_vain
 from mem1.runtime.world import make_environments, passages_of
 from mem1.tasks.compose import compose
@@ -26,6 +26,10 @@ class WorldLessons:
     """Lessons about the source's own world, and about invented ones where it is the Factbook."""
 
     setting: Setting
+
+    def __post_init__(self) -> None:
+        """Raises ``ConfigError`` where its memories contradict the recipe's."""
+        check_memories(self.setting.memory, self.setting.config)
 
     def lesson(self, number: int, pieces: Sequence[str]) -> Lesson:
         """Lesson ``number``: a world, tasks about it, and how searches look in it."""

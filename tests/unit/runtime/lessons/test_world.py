@@ -11,7 +11,11 @@ import pytest
 from mem1.config import build
 from mem1.errors import ConfigError
 from mem1.inference.tokenizers.toy import CharTokenizer
+from mem1.memory.config import MemoryConfig
+from mem1.memory.strategies.full import FullMemoryConfig
 from mem1.memory.strategies.state import StateMemoryConfig
+from mem1.memory.strategies.state_gated import GatedStateMemoryConfig
+from mem1.memory.strategies.window import WindowMemoryConfig
 from mem1.memory.text.format import Budgets
 from mem1.recipe import Recipe
 from mem1.retrieval.base import Passage, Retriever
@@ -26,9 +30,10 @@ from mem1.types import Composition, Episode
 
 TOKENIZER = CharTokenizer()
 BUDGETS = Budgets(state=400, action=300, observation=600)
+STATE = StateMemoryConfig(budgets=BUDGETS)
 
 
-def lessons(**config: Any) -> WorldLessons:
+def lessons(memory: MemoryConfig = STATE, **config: Any) -> WorldLessons:
     settings: Mapping[str, Any] = {"real": 0.0, "countries": 8, "per_lesson": 6, "top_k": [2]}
     made = build(LessonsConfig, {**settings, **config}, where="lessons")
     recipe = build(Recipe, {"env": {"prompt": "brief"}}, where="test")
@@ -41,7 +46,7 @@ def lessons(**config: Any) -> WorldLessons:
             config=made,
             seed=0,
             env=recipe.env,
-            memory=StateMemoryConfig(budgets=BUDGETS),
+            memory=memory,
             sources=(factbook_world(),),
             retriever=Bm25Retriever((Passage(id="x", title="x", text="x"),)),
             make_retriever=retriever,
@@ -93,6 +98,24 @@ def test_remarks_stand_in_their_share_of_prompts_and_bear_other_numbers() -> Non
     for prompt in prompts:
         numbers = re.findall(r"^\((\d+)\)", prompt, flags=re.MULTILINE)
         assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("memory", [FullMemoryConfig(), WindowMemoryConfig()])
+def test_lessons_that_would_never_be_shown_under_the_recipes_memory_are_refused(memory: MemoryConfig) -> None:
+    with pytest.raises(ConfigError, match=f"shown under state_gated or state, none under {memory.type}") as caught:
+        lessons(memory, memories=["state_gated", "state", "state"])
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith("--lessons.memories '[]'")
+    lessons(memory, memories=[])
+
+
+def test_instructions_of_lessons_that_the_recipes_memory_would_override_are_refused() -> None:
+    gated = GatedStateMemoryConfig(instruction="Edit the page.")
+    for key, given, theirs in (("instruction", "Edit. Quote.", "'Edit the page.'"), ("quotes", True, "False")):
+        with pytest.raises(ConfigError, match=rf"memory\.{key} is {theirs}, and lessons\.{key} {given!r}"):
+            lessons(gated, memories=["state_gated"], **{key: given})
+    lessons(gated, memories=["state_gated"], instruction="Edit the page.")
+    lessons(memories=["state_gated"], instruction="Edit. Quote.", quotes=True)
 
 
 def test_lessons_are_shown_under_several_memories() -> None:
