@@ -104,7 +104,8 @@ class LessonsConfig(Config):
     values whose questions the prompt does not list, so that a long page is met without a long list. Of the invented
     worlds a share of ``alike`` has values that begin like others and go on otherwise, a share of ``long_values`` values
     of many tokens; of the invented values a share of ``namesakes`` resembles the country's name ("Moroccan"), a share
-    of ``echoes`` repeats a part of itself ("9,596,960", "Burmama").
+    of ``echoes`` repeats a part of itself ("9,596,960", "Burmama"), and of those that name a country one of
+    ``neighbours`` names another of the same world (only there can a chained task ask about "the previous answer").
 
     For questions with numbers: ``anywhere`` is the share of tasks that do not count from 1 but up to ``numbers``,
     ``remarks`` the share of prompts with numbered lines that ask nothing, ``distant`` the share of parallel ones whose
@@ -138,6 +139,7 @@ class LessonsConfig(Config):
     long_values: Part = 0.0
     namesakes: Part = 0.3
     echoes: Part = 0.0
+    neighbours: Part = 0.0
     numbers: Count = 72
     anywhere: Part = 0.0
     remarks: Part = 0.0

@@ -86,7 +86,13 @@ class WorldLessons:
         if not isinstance(source, World) or rng.random() < config.real:
             return source
         world = synthetic_world(
-            number, source, countries=config.countries, pieces=pieces, namesakes=config.namesakes, echoes=config.echoes
+            number,
+            source,
+            countries=config.countries,
+            pieces=pieces,
+            namesakes=config.namesakes,
+            echoes=config.echoes,
+            neighbours=config.neighbours,
         )
         alike, long = rng.random() < config.alike, rng.random() < config.long_values
         return hardened(world, rng, pieces, alike=alike, long=long) if alike or long else world

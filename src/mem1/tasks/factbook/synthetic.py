@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mem1.tasks.factbook.country import Country
 from mem1.tasks.factbook.relations import RELATIONS
@@ -23,6 +24,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _SUFFIXES = ("", "", "", "n", "an", "ian", "ese", "i", "ia", "o", "s")
 _RELATED = 0.2  # share of names that begin like another country's, as real ones do (Guinea, Guinea-Bissau)
 _DIGIT = re.compile(r"\d")
+_NAMING = frozenset(relation.label for relation in RELATIONS if relation.names_country)
 _KEPT_WORDS = frozenset({"km", "years", "UTC", "and", "the", "of", "million"})
 
 
@@ -35,12 +37,15 @@ def synthetic_world(
     invented: float = 0.5,
     namesakes: float = 0.3,
     echoes: float = 0.0,
+    neighbours: float = 0.0,
 ) -> World:
     """A world of ``countries`` invented countries, all of split ``train``.
 
     ``base`` lends its train countries' values and prose; ``pieces`` are vocabulary strings to build names from;
     ``invented`` is the share of values that are reshaped into invented ones, of which a share of ``namesakes``
-    resembles the country's own name and one of ``echoes`` repeats a part of itself. Reproducible from ``seed``.
+    resembles the country's own name and one of ``echoes`` repeats a part of itself. Of the values that name a country
+    in the real world a share of ``neighbours`` names another of this one, so that a chain can go on from there.
+    Reproducible from ``seed``.
     """
     rng = random.Random(f"synthetic world {seed}")
     lenders = [country for country in base.countries if country.split == "train"]
@@ -61,7 +66,18 @@ def synthetic_world(
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
         if name.lower() not in real:
             made.setdefault(name.lower(), Country(name, "train", facts, prose))
-    return World(f"synthetic-{seed}", list(made.values()))
+    # Drawn apart, so that everything else is the same with and without.
+    rng = random.Random(f"neighbours of synthetic world {seed}")
+    return World(f"synthetic-{seed}", [_among(rng, one, list(made.values()), neighbours) for one in made.values()])
+
+
+def _among(rng: random.Random, country: Country, countries: Sequence[Country], share: float) -> Country:
+    """``country`` with a ``share`` of the countries that it names among ``countries``."""
+    others = [one.name for one in countries if one is not country]
+    named = {
+        label: (rng.choice(others),) for label in country.facts if others and label in _NAMING and rng.random() < share
+    }
+    return replace(country, facts={**country.facts, **named}) if named else country
 
 
 def _varied(

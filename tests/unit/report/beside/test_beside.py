@@ -61,7 +61,7 @@ def test_other_runs_have_no_such_section(tmp_path: Path, what: str) -> None:
 def test_what_is_kept_is_drawn_of_the_run_the_recorded_and_the_published(charts: dict[str, Chart]) -> None:
     found = lines(charts["beside-retention"])
     assert found["state: this run"] == {2: 1.0} | KEPT
-    assert found["window: taught for it"][16] == round(0.5391 / 0.7240, 3)
+    assert found["window: taught for it"][16] == round((0.5391 / 0.7240 + 0.6602 / 0.7865 + 0.4102 / 0.7448) / 3, 3)
     # MEM1 36 % and 9 %, BACM-RL 30B 76 % and 28 % at 16 and 32, from the printed sums.
     assert found["MEM1 7B: F1, other data"] == {2: 1.0, 8: 0.7, 16: 0.357, 32: 0.09}
     assert found["BACM-RL 30B: F1, other data"] == {2: 1.0, 8: 0.869, 16: 0.758, 32: 0.275}
@@ -83,7 +83,7 @@ def test_a_memory_that_the_run_evaluated_untaught_does_not_stand_under_the_name_
     assert list(found) == ["state", "warm_start", "full", "window", "summary"]
     assert found["full"] == {n: round(one.mean, 3) for n, one in taught_alike().scores("full").items()}
     peaks = lines(charts["beside-peak_without_prompt"])
-    assert peaks["full"][8] == 2159.1
+    assert peaks["full"][16] == round((2683.4 + 2454.9 + 3664.9) / 3, 1)
 
 
 def test_names_are_whole_apart_and_inside_the_picture(charts: dict[str, Chart]) -> None:
@@ -98,10 +98,12 @@ def test_names_are_whole_apart_and_inside_the_picture(charts: dict[str, Chart]) 
 
 def test_a_line_leads_from_where_a_memory_was_last_measured_to_its_name(charts: dict[str, Chart]) -> None:
     root = ET.fromstring(draw(charts["beside-retention"]))
-    leaders = {one.attrib["class"] for one in root.iter("line") if one.attrib["class"].endswith(" leader")}
-    short = [one for one in charts["beside-retention"].series if one.points[-1].x < 32]
-    assert leaders == {f"s{one.slot} leader" for one in short}
+    found = {one.attrib["class"]: one.attrib for one in root.iter("line") if one.attrib["class"].endswith(" leader")}
+    short = {f"s{one.slot} leader" for one in charts["beside-retention"].series if one.points[-1].x < 32}
     assert short
+    assert short <= set(found)
+    for name in set(found) - short:  # measured to the end, and its name had to make room for others
+        assert abs(float(found[name]["y2"]) - float(found[name]["y1"])) > 10
 
 
 def test_the_picture_has_two_figures_above_and_the_wide_one_below(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_the_picture_has_two_figures_above_and_the_wide_one_below(tmp_path: Path
     assert places[2][1] + 268 < int(root.attrib["height"])
     said = re.sub(r"<[^>]+>", "\n", text)
     assert "full, window and summary: policies taught for these memories" in said
-    assert "one seed each" in said
+    assert "3 seeds each" in said
     assert "Published systems (dashed): other data" in said
 
 
@@ -127,11 +129,11 @@ def test_the_table_has_tasks_seeds_and_lessons_of_each_memory(tmp_path: Path) ->
     assert heads == ["Memory", "2", "4", "8", "16", "32", "n", "Seeds", "Taught on"]
     rows = {row[0].text: row for row in table.rows}
     assert list(rows) == ["state, this run", "full", "window", "summary"]
-    assert [one.text for one in rows["full"][1:8]] == ["0.64", "0.55", "0.45", "–", "–", "48, 32, 16, –, –", "1"]
-    assert rows["window"][1].aside == "0.64 … 0.80"
+    assert [one.text for one in rows["full"][1:8]] == ["0.82", "0.78", "0.75", "0.54", "–", "96, 64, 32, 16, –", "3"]
+    assert rows["window"][1].aside == "0.72 … 0.79", "of several seeds their range"
     assert "at most 4 questions" in rows["state, this run"][8].text
     assert "reinforcement learning in this run, 120 steps" in rows["state, this run"][8].text
-    assert "49 million row tokens" in rows["full"][8].text
+    assert "2.8 to 3.5 million under full" in rows["full"][8].text
 
 
 def test_a_published_system_without_a_figure_at_two_has_no_line_and_f1_goes_before_em() -> None:

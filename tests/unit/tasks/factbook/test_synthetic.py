@@ -8,12 +8,14 @@ from itertools import combinations
 
 import pytest
 
+from mem1.tasks.compose import compose
 from mem1.tasks.factbook import synthetic
 from mem1.tasks.factbook.country import Country
 from mem1.tasks.factbook.relations import RELATIONS
 from mem1.tasks.factbook.source import factbook_world
 from mem1.tasks.factbook.synthetic import synthetic_world
 from mem1.tasks.factbook.world import World
+from mem1.types import Composition
 
 PIECES = ("ab", " cde", "Xy", "ü")
 
@@ -136,3 +138,30 @@ def test_names_are_built_from_the_pieces_given() -> None:
     pieced = [word for word in words if re.fullmatch("(qq|qx)+", word)]
     assert 0.3 < len(pieced) / len(words) < 0.9
     assert all(word for word in words)
+
+
+def test_a_share_of_the_countries_that_values_name_are_of_the_same_world_and_chains_go_on_there() -> None:
+    base = factbook_world()
+
+    def of_this_world(share: float) -> tuple[float, World]:
+        world = synthetic_world(3, base, countries=20, namesakes=0.0, neighbours=share)
+        names = {country.name for country in world.countries}
+        labels = [relation.label for relation in RELATIONS if relation.names_country]
+        named = [(c.name, c.facts[label][0]) for c in world.countries for label in labels if label in c.facts]
+        assert not [name for name, value in named if value == name], "no country is its own neighbour"
+        return sum(value in names for _, value in named) / len(named), world
+
+    none, before = of_this_world(0.0)
+    half, world = of_this_world(0.5)
+    assert none == 0.0
+    assert 0.3 < half < 0.7
+    assert of_this_world(1.0)[0] == 1.0
+    for old, new in zip(before.countries, world.countries, strict=True):
+        changed = {label for label in old.facts if old.facts[label] != new.facts[label]}
+        assert (old.name, old.prose) == (new.name, new.prose)
+        assert changed <= {relation.label for relation in RELATIONS if relation.names_country}
+    chains = compose([world], composition=Composition.CHAINED, objectives=4, count=50, seed=0, split="train")
+    asked = [one.question for task in chains for one in task.objectives]
+    assert [one for one in asked if one.endswith(" of the previous answer?")]
+    without = compose([before], composition=Composition.CHAINED, objectives=4, count=50, seed=0, split="train")
+    assert not [one for task in without for one in task.objectives if one.question.endswith(" of the previous answer?")]
