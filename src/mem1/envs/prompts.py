@@ -8,11 +8,9 @@ from pathlib import Path
 
 from mem1.actions import ActionForm
 from mem1.errors import ConfigError, DataError
+from mem1.tasks.wording import LAST
 from mem1.text import decoded, without_tags
 from mem1.types import Task
-
-LAST = "Answer all."
-"""What the ``brief`` prompt asks first, and again under the number after the last question."""
 
 _FORMAT = """\
 You work in turns and keep one page of notes. In every turn write exactly two blocks:

@@ -13,6 +13,7 @@ from mem1.envs.config import EnvConfig
 from mem1.envs.prompts import render_prompt
 from mem1.rewards.base import Scorer
 from mem1.rewards.standard import split_answers
+from mem1.tasks.wording import ASKS
 from mem1.types import Action, Answer, Malformed, Observation, Score, Task, ToolCall, ToolSpec
 
 
@@ -140,7 +141,7 @@ class QuestionsEnvironment:
         return Observation(head=f"{self._hint()} {self._question()}".lstrip())
 
     def _question(self) -> str:
-        return f"Question: {self.task.objectives[self._progress.objective].question}"
+        return f"{ASKS}{self.task.objectives[self._progress.objective].question}"
 
     def _turns_left(self) -> int:
         limit = self._config.turns_per_objective if self.one_by_one else self.max_turns

@@ -36,6 +36,7 @@ from pydantic import BaseModel
 
 from mem1.config import Config, ConfigT, build
 from mem1.errors import ConfigError, StorageError
+from mem1.reading.files import OF_A_RUN
 from mem1.storage.atomic import read_document, read_json, storage_errors, write_atomic, write_json
 from mem1.storage.guards.limits import DOCUMENT, too_large
 from mem1.storage.guards.lock import LOCK
@@ -75,7 +76,7 @@ class RunDir:
     def check_free(cls, path: Path) -> None:
         """Raise ``StorageError`` if ``path`` is taken: no run can begin there. Makes nothing."""
         _checked(path.name)
-        own = {"config.json", "config.toml", "versions.json", "seeds.json", "verl.yaml", LOCK}  # none of them a result
+        own = {"config.json", "config.toml", OF_A_RUN, "seeds.json", "verl.yaml", LOCK}  # none of them a result
         with storage_errors("make the run directory", path):
             if not path.exists():
                 return
@@ -111,7 +112,7 @@ class RunDir:
         Raises ``StorageError`` if ``path`` holds none, or something that leads out of it (``storage/guards/own.py``).
         """
         run = cls(path)
-        absent = [name for name in ("config.json", "versions.json") if not (path / name).is_file()]
+        absent = [name for name in ("config.json", OF_A_RUN) if not (path / name).is_file()]
         if absent:
             raise StorageError(
                 f"{path} is not a run directory: it has no {absent[0]}" if path.exists() else f"no such run: {path}",
@@ -136,7 +137,7 @@ class RunDir:
     @property
     def versions_json(self) -> Path:
         """What it ran on."""
-        return self.path / "versions.json"
+        return self.path / OF_A_RUN
 
     @property
     def seeds_json(self) -> Path:

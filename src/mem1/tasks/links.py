@@ -18,13 +18,12 @@ from typing import Generic, TypeVar
 
 from mem1.tasks.base import Split
 from mem1.tasks.factbook.country import Country, Holders
-from mem1.tasks.factbook.relations import ALIASES, RELATIONS
+from mem1.tasks.factbook.relations import ALIASES, NAMING
 from mem1.types import Objective
 
 MOVING = 0.5  # how often a question is asked for the sake of its way to another country, where there is one
 T = TypeVar("T")
 _PREVIOUS = "the previous answer"
-_NAMING = tuple(relation.label for relation in RELATIONS if relation.names_country)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,10 @@ class Links:
         value = country.facts[label][0]
         same = self._holders.of(label, value)
         ways = []
-        if label in _NAMING:
+        if label in NAMING:
             named = self._by_name.get(ALIASES.get(value, value))
             ways += [_Way(named)] if named else []
-            others = ((other, self._holders.of(other, value)) for other in _NAMING if other != label)
+            others = ((other, self._holders.of(other, value)) for other in NAMING if other != label)
             ways += [_Way(found[0], other, "the country whose") for other, found in others if len(found) == 1]
         if len(same) == 2:
             twin = next(other for other in same if other.name != country.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mem1.evaluation.remembering.survival import FactHistory, Standing
+from mem1.evaluation.remembering.survival import FactHistory, Standing, turns_on
 from mem1.types import Composition, Episode
 
 
@@ -29,10 +29,7 @@ def needing_nothing(episode: Episode, histories: Sequence[FactHistory]) -> list[
 
 def _forgettable(episode: Episode, index: int, facts: dict[int, FactHistory]) -> bool:
     task = episode.task
-    turns = range(len(episode.turns))
-    worked = (
-        turns[-1:] if task.reveal == "upfront" else [turn for turn in turns if episode.turns[turn].objective == index]
-    )
+    worked = turns_on(episode, index)
     if not worked or not _shown(facts.get(index), worked[-1]):
         return False
     recalls = task.objectives[index].metadata.get("recalls")

@@ -120,15 +120,20 @@ def _own(objective: Objective) -> tuple[str, ...]:
 
 def _due(episode: Episode, index: int) -> tuple[int, int]:
     """The turn in which the answer to an objective is due, and the objective in whose answer."""
-    task, last = episode.task, max(0, len(episode.turns) - 1)
-    if task.reveal == "upfront":
-        return last, index
-    asks = index
-    if task.composition is Composition.DELAYED:
+    task, asks = episode.task, index
+    if task.reveal != "upfront" and task.composition is Composition.DELAYED:
         number = task.first + index
         asks = next((k for k, one in enumerate(task.objectives) if one.metadata.get("recalls") == number), index)
-    worked = [turn for turn, one in enumerate(episode.turns) if one.objective == asks]
-    return (worked[-1] if worked else last), asks
+    worked = turns_on(episode, asks)
+    return (worked[-1] if worked else max(0, len(episode.turns) - 1)), asks
+
+
+def turns_on(episode: Episode, objective: int) -> Sequence[int]:
+    """The turns that worked on an objective; where one answer is given for all, the last one of the episode."""
+    turns = range(len(episode.turns))
+    if episode.task.reveal == "upfront":
+        return turns[-1:]
+    return [turn for turn in turns if episode.turns[turn].objective == objective]
 
 
 def _findings(episode: Episode, facts: Sequence[_Fact]) -> dict[int, int]:

@@ -20,11 +20,10 @@ from mem1.inference.scripted.pages import Change, Item, Pages, edits, spoiled, w
 from mem1.retrieval.recall import held_answer
 from mem1.tasks.coverage import givable
 from mem1.tasks.numbering import end_of
+from mem1.tasks.wording import ASKS, LAST
 from mem1.types import Objective, Task
 
 UNKNOWN = "unknown"
-ASKS = "Question: "  # what an environment that asks one question after the other puts in front of the next
-LAST = "Answer all."  # what the ``brief`` prompt says under the number after the last question
 ASKED = {"summary": "<summary>", "note": "<note>"}  # what a side call's context ends with, by its purpose
 _NUMBER = re.compile(r"^Doc \d+ ?\(Title:", re.MULTILINE)  # what the environment puts in front of a passage
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from mem1.errors import StorageError
+from mem1.reading.files import OF_A_RUN
 from mem1.report.listing.reading import summary_of
 from mem1.report.listing.summary import RunSummary, Status
 from mem1.storage.guards.lock import held
@@ -18,7 +19,7 @@ from mem1.storage.guards.lock import held
 DEEPEST = 4  # folders below the one that is listed
 MOST = 20_000  # folders that are looked into
 _LISTED = 10_000  # files of one folder that a stamp is made of
-_MARKS = {"versions.json", "seeds.json", "metrics.jsonl"}
+_MARKS = {OF_A_RUN, "seeds.json", "metrics.jsonl"}
 _WITH_CONFIG = {"episodes", "evaluation"}
 _LINK = "a link, which is not followed: give its target to the command"
 

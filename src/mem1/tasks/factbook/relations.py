@@ -181,6 +181,9 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("head of state", "work", ("Government", "Executive branch", "chief of state"), phrase),
 )
 
+NAMING = tuple(relation.label for relation in RELATIONS if relation.names_country)
+"""The labels of those whose values are countries."""
+
 ALIASES = {
     "Antigua & Barbuda": "Antigua and Barbuda",
     "Bahamas": "The Bahamas",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mem1.tasks.factbook.country import Country
-from mem1.tasks.factbook.relations import RELATIONS
+from mem1.tasks.factbook.relations import NAMING, RELATIONS
 from mem1.tasks.factbook.world import World
 
 _ONSETS = re.findall(r"\w+", "b br c ch d dr f fl g gr h j k kh kr l m n ny p pr qu r rh s sh st t th tr v w x y z zh")
@@ -24,7 +24,6 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _SUFFIXES = ("", "", "", "n", "an", "ian", "ese", "i", "ia", "o", "s")
 _RELATED = 0.2  # share of names that begin like another country's, as real ones do (Guinea, Guinea-Bissau)
 _DIGIT = re.compile(r"\d")
-_NAMING = frozenset(relation.label for relation in RELATIONS if relation.names_country)
 _KEPT_WORDS = frozenset({"km", "years", "UTC", "and", "the", "of", "million"})
 
 
@@ -66,18 +65,19 @@ def synthetic_world(
         prose = tuple(rng.choice(lender.prose) for lender in rng.sample(lenders, k=1) if lender.prose)
         if name.lower() not in real:
             made.setdefault(name.lower(), Country(name, "train", facts, prose))
-    # Drawn apart, so that everything else is the same with and without.
-    rng = random.Random(f"neighbours of synthetic world {seed}")
-    return World(f"synthetic-{seed}", [_among(rng, one, list(made.values()), neighbours) for one in made.values()])
+    found = list(made.values())
+    if neighbours and len(found) > 1:
+        # Drawn apart, so that everything else is the same with and without.
+        rng = random.Random(f"neighbours of synthetic world {seed}")
+        found = [_among(rng, one, found, neighbours) for one in found]
+    return World(f"synthetic-{seed}", found)
 
 
 def _among(rng: random.Random, country: Country, countries: Sequence[Country], share: float) -> Country:
     """``country`` with a ``share`` of the countries that it names among ``countries``."""
     others = [one.name for one in countries if one is not country]
-    named = {
-        label: (rng.choice(others),) for label in country.facts if others and label in _NAMING and rng.random() < share
-    }
-    return replace(country, facts={**country.facts, **named}) if named else country
+    named = {label: (rng.choice(others),) for label in country.facts if label in NAMING and rng.random() < share}
+    return replace(country, facts={**country.facts, **named})
 
 
 def _varied(
